@@ -1,0 +1,41 @@
+"""Convolutional Forward-Forward and Hebbian Forward-Forward: networks whose layers learn on their own."""
+
+from convff.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from convff.data import ImageData
+from convff.gates import GATES, Softmax, Symmetric, Threshold
+from convff.inference import block_goodness, goodness_scores
+from convff.models import MODELS, cnn3, cnn6, mlp
+from convff.negatives import RandomNegatives
+from convff.network import Block, LayerLocalNet, LengthNorm
+from convff.readout import LinearReadout
+from convff.rules import RULES, Backpropagation, ForwardForward, HebbianForwardForward
+from convff.training import EpochRecord, Schedule, Trainer
+
+__all__ = [
+    "GATES",
+    "MODELS",
+    "RULES",
+    "Backpropagation",
+    "Block",
+    "Checkpoint",
+    "EpochRecord",
+    "ForwardForward",
+    "HebbianForwardForward",
+    "ImageData",
+    "LayerLocalNet",
+    "LengthNorm",
+    "LinearReadout",
+    "RandomNegatives",
+    "Schedule",
+    "Softmax",
+    "Symmetric",
+    "Threshold",
+    "Trainer",
+    "block_goodness",
+    "cnn3",
+    "cnn6",
+    "goodness_scores",
+    "load_checkpoint",
+    "mlp",
+    "save_checkpoint",
+]

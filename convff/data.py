@@ -1,0 +1,103 @@
+"""Labelled images held on one device as uint8, and the order in which an epoch visits them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from convff.randomness import keyed_generator
+
+
+@dataclass(frozen=True, eq=False)
+class ImageData:
+    """Images with their classes, whole in memory.
+
+    A data set of this size (CIFAR-10: 154 MB) is moved to the device once; batches are cut there, so
+    there is no loader process whose number or timing could change a run.
+
+    Args:
+        images: uint8 `[N, C, H, W]`.
+        classes: int64 `[N]`, each in `[0, len(class_names))`.
+        class_names: the names, in the order of the class indices.
+        name: what the data are called in every report, e.g. `"MNIST"`.
+
+    Raises:
+        TypeError: images are not uint8 or classes not int64.
+        ValueError: shapes disagree, or a class index has no name.
+
+    Example:
+        >>> data = ImageData(torch.zeros(4, 1, 8, 8, dtype=torch.uint8), torch.tensor([0, 1, 0, 1]), ("a", "b"), "toy")
+        >>> len(data), data.shape
+        (4, (1, 8, 8))
+    """
+
+    images: Tensor
+    classes: Tensor
+    class_names: tuple[str, ...]
+    name: str
+
+    def __post_init__(self) -> None:
+        if self.images.dtype != torch.uint8 or self.classes.dtype != torch.int64:
+            raise TypeError(
+                f"{self.name}: images must be uint8 and classes int64, not {self.images.dtype} and {self.classes.dtype}"
+            )
+        if self.images.ndim != 4 or self.classes.shape != self.images.shape[:1]:
+            raise ValueError(
+                f"{self.name}: images must be [N, C, H, W] and classes [N], "
+                f"not {list(self.images.shape)} and {list(self.classes.shape)}"
+            )
+        if len(self.classes) and not 0 <= int(self.classes.min()) <= int(self.classes.max()) < len(self.class_names):
+            raise ValueError(
+                f"{self.name}: class indices run from {int(self.classes.min())} to {int(self.classes.max())}, "
+                f"but there are names for {len(self.class_names)} classes"
+            )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of one image."""
+        _, channels, height, width = self.images.shape
+        return channels, height, width
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes."""
+        return len(self.class_names)
+
+    def to(self, device: torch.device | str) -> "ImageData":
+        """The same data on another device."""
+        return replace(self, images=self.images.to(device), classes=self.classes.to(device))
+
+    def part(self, start: int | None, stop: int | None) -> "ImageData":
+        """The images from `start` to `stop`, as a slice would take them."""
+        return replace(self, images=self.images[start:stop], classes=self.classes[start:stop])
+
+
+def as_floats(images: Tensor) -> Tensor:
+    """uint8 images `[B, C, H, W]` as float32 in [0, 1], channels last in memory.
+
+    Example:
+        >>> as_floats(torch.full((1, 1, 2, 2), 255, dtype=torch.uint8)).max()
+        tensor(1.)
+    """
+    return images.to(torch.float32, memory_format=torch.channels_last).div_(255)
+
+
+def epoch_batches(size: int, batch_size: int, *, seed: int, epoch: int) -> Iterator[Tensor]:
+    """The index batches of one epoch: every index once, in an order fixed by `(seed, epoch)` alone.
+
+    The last, smaller batch is kept unless it holds a single image (batch norm needs two).
+
+    Example:
+        >>> sorted(torch.cat(list(epoch_batches(5, 2, seed=0, epoch=0))).tolist())
+        [0, 1, 2, 3]
+        >>> sorted(torch.cat(list(epoch_batches(6, 4, seed=0, epoch=0))).tolist())
+        [0, 1, 2, 3, 4, 5]
+    """
+    order = torch.randperm(size, generator=keyed_generator(seed, "order", epoch))
+    for batch in order.split(batch_size):
+        if len(batch) > 1:
+            yield batch

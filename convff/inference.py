@@ -1,0 +1,125 @@
+"""Inference by goodness: try every label on an image, and take the one that the network finds best.
+
+True labels never enter here: these functions take images alone.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from convff.data import ImageData, as_floats
+from convff.functional import mean_goodness
+from convff.network import LayerLocalNet
+from convff.passes import Labels, label_passes
+from convff.precision import autocast
+
+
+@torch.no_grad()
+def block_goodness(
+    net: LayerLocalNet,
+    images: Tensor,
+    labels: Labels,
+    *,
+    candidates: Tensor | None = None,
+    goodness: Callable[[Tensor], Tensor] = mean_goodness,
+) -> Tensor:
+    """Goodness of every block for every label.
+
+    The network is in evaluation mode for the call: batch norm uses its running statistics, so that an image's scores
+    do not depend on the images beside it.
+
+    Args:
+        net: the network.
+        images: float `[B, C, H, W]` in [0, 1], unlabelled.
+        labels: the label generator that the network was trained with.
+        candidates: int64 `[B, M]`, the labels to try for each image; all if left out.
+        goodness: of an activity `[N, ...]`, as the rule had it.
+
+    Returns:
+        float32 `[blocks, B, K]`, or `[blocks, B, M]` for candidates.
+
+    Example:
+        >>> from convff import cnn3
+        >>> from labels import FourierLabels
+        >>> net = cnn3((1, 8, 8), width=4, kernel=3)
+        >>> block_goodness(net, torch.rand(2, 1, 8, 8), FourierLabels(5, (8, 8))).shape
+        torch.Size([3, 2, 5])
+    """
+    if candidates is None:
+        candidates = torch.arange(labels.num_classes, device=images.device).expand(len(images), -1)
+    was_training = net.training
+    net.eval()
+    try:
+        passes = label_passes(labels, images, candidates)
+        return torch.stack([goodness(a).view(candidates.shape) for _, a in net.walk(passes)])
+    finally:
+        net.train(was_training)
+
+
+def goodness_scores(
+    net: LayerLocalNet,
+    images: Tensor,
+    labels: Labels,
+    *,
+    first: int = 1,
+    candidates: Tensor | None = None,
+    goodness: Callable[[Tensor], Tensor] = mean_goodness,
+) -> Tensor:
+    """Scores of every label: the sum of the goodness of all blocks from `first` on. The prediction is the largest.
+
+    The first block is left out, as in Hinton 2022 and Scodellaro et al. 2025: the length of its activity tells
+    labels apart before it tells right from wrong.
+
+    Args:
+        net: the network.
+        images: float `[B, C, H, W]` in [0, 1], unlabelled.
+        labels: the label generator that the network was trained with.
+        first: index of the first block that counts.
+        candidates: int64 `[B, M]`, the labels to try for each image; the others score minus infinity.
+        goodness: of an activity `[N, ...]`, as the rule had it. Sum goodness (the papers') weighs a block by its
+            number of units, mean goodness weighs all alike.
+
+    Returns:
+        float32 `[B, K]`.
+
+    Raises:
+        ValueError: `first` leaves no block.
+
+    Example:
+        >>> from convff import cnn3
+        >>> from labels import FourierLabels
+        >>> net = cnn3((1, 8, 8), width=4, kernel=3)
+        >>> goodness_scores(net, torch.rand(2, 1, 8, 8), FourierLabels(5, (8, 8))).shape
+        torch.Size([2, 5])
+    """
+    if not 0 <= first < len(net):
+        raise ValueError(f"at least one of {len(net)} blocks must count, but the first is to be block {first}")
+    by_block = block_goodness(net, images, labels, candidates=candidates, goodness=goodness)
+    scores = by_block[first:].sum(dim=0)
+    if candidates is None:
+        return scores
+    everything = scores.new_full((len(images), labels.num_classes), -torch.inf)
+    return everything.scatter(1, candidates, scores)
+
+
+def block_goodness_of(
+    net: LayerLocalNet,
+    data: ImageData,
+    labels: Labels,
+    *,
+    goodness: Callable[[Tensor], Tensor] = mean_goodness,
+    precision: str = "float32",
+    passes_per_batch: int = 1000,
+) -> Tensor:
+    """`block_goodness` of a whole image set, `[blocks, N, K]`, in batches of about `passes_per_batch` passes."""
+    batch_size = max(1, passes_per_batch // labels.num_classes)
+    with autocast(data.images.device, precision):
+        batches = data.images.split(batch_size)
+        scores = [block_goodness(net, as_floats(batch), labels, goodness=goodness) for batch in batches]
+    return torch.cat(scores, dim=1)
+
+
+def predictions(by_block: Tensor, blocks: Sequence[int]) -> Tensor:
+    """Classes `[N]` with the largest sum of goodness over some blocks, of goodness `[blocks, N, K]`."""
+    return by_block[list(blocks)].sum(dim=0).argmax(dim=1)

@@ -1,0 +1,10 @@
+"""Named architectures. A model is a function `(image_shape, **options) -> LayerLocalNet`, one a file."""
+
+from collections.abc import Callable
+
+from convff.models.cnn3 import cnn3
+from convff.models.cnn6 import cnn6
+from convff.models.mlp import mlp
+from convff.network import LayerLocalNet
+
+MODELS: dict[str, Callable[..., LayerLocalNet]] = {"cnn3": cnn3, "cnn6": cnn6, "mlp": mlp}

@@ -1,0 +1,34 @@
+"""The paper's network for MNIST: three equal convolutions, length normalisation, no pooling."""
+
+from torch import nn
+
+from convff.network import Block, LayerLocalNet, LengthNorm
+
+
+def cnn3(
+    image_shape: tuple[int, int, int], *, width: int = 128, kernel: int = 7, stride: int = 1, depth: int = 3
+) -> LayerLocalNet:
+    """Three convolutions of equal width (Scodellaro et al. 2025, Methods and figure 2).
+
+    Args:
+        image_shape: channels, height and width of the input (with its label channels, if the labels add any).
+        width: filters a layer; 128 in the paper.
+        kernel: odd side of the filters in pixels; 7 in the paper.
+        stride: stride of the first convolution; 1 in the paper. 2 makes a step four times cheaper.
+        depth: number of convolutions; 3 in the paper.
+
+    Raises:
+        ValueError: `kernel` is even.
+
+    Example:
+        >>> len(cnn3((1, 28, 28)))
+        3
+    """
+    if kernel % 2 == 0:
+        raise ValueError(f"kernel must be odd, so that the maps keep their size, not {kernel}")
+    channels = [image_shape[0]] + [width] * depth
+    strides = [stride] + [1] * (depth - 1)
+    return LayerLocalNet(
+        Block(LengthNorm(), nn.Conv2d(inputs, outputs, kernel, step, kernel // 2))
+        for inputs, outputs, step in zip(channels, channels[1:], strides, strict=False)
+    )

@@ -1,0 +1,105 @@
+"""A network whose layers learn on their own: blocks, and the walk from one to the next."""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from convff.functional import length_normalise
+
+
+class LengthNorm(nn.Module):
+    """Module of `convff.functional.length_normalise`: each sample divided by its root mean square."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise `[N, ...]`."""
+        return length_normalise(x)
+
+
+class Block(nn.Module):
+    """One locally trained layer: `a = relu(layer(norm(x)))`, pooled on its way to the next block.
+
+    Goodness and the readout see the activity before the pooling; the next block sees it after.
+    The normalisation has no learned parameters: with them the closed form of the direction would not be the gradient.
+
+    Args:
+        norm: normalises the block's input.
+        layer: the weights that learn.
+        pool: shrinks the activity for the next block; identity if it is left out.
+
+    Raises:
+        TypeError: `layer` is neither `nn.Linear` nor `nn.Conv2d`.
+        ValueError: `norm` has parameters, or `layer` pads by name or with anything but zeros.
+
+    Example:
+        >>> block = Block(LengthNorm(), nn.Conv2d(1, 4, 3, padding=1), nn.MaxPool2d(2))
+        >>> block(torch.rand(2, 1, 8, 8)).shape
+        torch.Size([2, 4, 8, 8])
+    """
+
+    def __init__(self, norm: nn.Module, layer: nn.Linear | nn.Conv2d, pool: nn.Module | None = None) -> None:
+        super().__init__()
+        if not isinstance(layer, nn.Linear | nn.Conv2d):
+            raise TypeError(f"a block's layer must be nn.Linear or nn.Conv2d, not {type(layer).__name__}")
+        if any(True for _ in norm.parameters()):
+            raise ValueError(f"a block's norm must have no learned parameters, but {norm} has (use affine=False)")
+        if isinstance(layer, nn.Conv2d) and (layer.padding_mode != "zeros" or isinstance(layer.padding, str)):
+            raise ValueError(f"a block's convolution must pad with zeros, by a number, not {layer.padding_mode!r}")
+        self.norm = norm
+        self.layer = layer
+        self.pool = pool if pool is not None else nn.Identity()
+
+    def activity(self, x: Tensor) -> Tensor:
+        """`relu(layer(x))` for an input `[N, ...]` that is normalised already."""
+        return torch.relu_(self.layer(x)) if not torch.is_grad_enabled() else torch.relu(self.layer(x))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The block's activity for the raw input `[N, ...]`."""
+        return self.activity(self.norm(x))
+
+
+class LayerLocalNet(nn.Module):
+    """Blocks in a row, with no gradient between them.
+
+    Args:
+        blocks: the blocks, input first.
+
+    Raises:
+        ValueError: there is no block.
+
+    Example:
+        >>> from convff.models import cnn3
+        >>> activations = cnn3((1, 28, 28), width=8)(torch.rand(2, 1, 28, 28))
+        >>> [tuple(a.shape) for a in activations]
+        [(2, 8, 28, 28), (2, 8, 28, 28), (2, 8, 28, 28)]
+    """
+
+    blocks: nn.ModuleList
+
+    def __init__(self, blocks: Iterable[Block]) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+        if not len(self.blocks):
+            raise ValueError("a network needs at least one block")
+
+    def __len__(self) -> int:
+        return len(self.blocks)
+
+    def __iter__(self) -> Iterator[Block]:
+        return iter(self.blocks)  # type: ignore[arg-type]
+
+    def walk(self, x: Tensor, *, detach: bool = True) -> Iterator[tuple[Block, Tensor]]:
+        """Yield each block with its activity; nothing is kept for a caller that keeps nothing.
+
+        Args:
+            x: input `[N, ...]`.
+            detach: cut the graph between blocks (a block may still have a graph of its own).
+        """
+        for block in self:
+            a = block(x.detach() if detach else x)
+            yield block, a
+            x = block.pool(a)
+
+    def forward(self, x: Tensor, *, detach: bool = True) -> list[Tensor]:
+        """The activity of every block, input first, for `[N, ...]`."""
+        return [a for _, a in self.walk(x, detach=detach)]

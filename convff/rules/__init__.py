@@ -1,0 +1,12 @@
+"""Learning rules, one a file. A new rule is a file and a row of the table."""
+
+from typing import Any
+
+from convff.rules.base import LocalRule, LocalUpdate
+from convff.rules.bp import Backpropagation
+from convff.rules.ff import ForwardForward
+from convff.rules.hebbff import HebbianForwardForward
+
+RULES: dict[str, Any] = {"ff": ForwardForward, "hebbff": HebbianForwardForward, "bp": Backpropagation}
+
+__all__ = ["RULES", "Backpropagation", "ForwardForward", "HebbianForwardForward", "LocalRule", "LocalUpdate"]

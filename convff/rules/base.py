@@ -1,0 +1,41 @@
+"""What a learning rule is."""
+
+from typing import Any, NamedTuple, Protocol
+
+from torch import Tensor
+
+from convff.network import Block
+
+
+class LocalUpdate(NamedTuple):
+    """What a rule says to a block.
+
+    Args:
+        grads: by parameter name of `block.layer`; what an optimiser subtracts, so the direction with a minus.
+        state: the rule's own memory for this block, for the next call.
+        metrics: scalars on the device: `loss`, `discrimination` (share of decisions taken rightly) and
+            `saturation` (share of gates within 1 % of open or closed).
+    """
+
+    grads: dict[str, Tensor]
+    state: Any
+    metrics: dict[str, Tensor]
+
+
+class LocalRule(Protocol):
+    """A rule that needs one block, its input and its activity, and nothing of the blocks above.
+
+    It never writes to a parameter and knows no learning rate: directions are for an optimiser.
+    """
+
+    def init(self, block: Block) -> Any:
+        """The state before the first step."""
+        ...
+
+    def goodness(self, a: Tensor) -> Tensor:
+        """Goodness `[N]` of an activity `[N, ...]`."""
+        ...
+
+    def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: Any) -> LocalUpdate:
+        """The update for normalised input x `[B*P, ...]`, activity a `[B*P, ...]` and goodness g `[B, P]`."""
+        ...

@@ -1,0 +1,59 @@
+"""Backpropagation of the same network: not a local rule, but the yardstick beside them."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from convff.network import LayerLocalNet
+from convff.passes import Labels
+
+if TYPE_CHECKING:
+    from convff.training import Schedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backpropagation:
+    """Cross-entropy of a softmax head on the last block's average activity, back through all blocks.
+
+    The blocks are those of the local rules, without the cut between them; the input carries the neutral label. Global
+    average pooling and a linear head are the baseline of Scodellaro et al. 2025.
+    """
+
+    def start(self, net: LayerLocalNet, labels: Labels, num_classes: int, schedule: "Schedule") -> "BackpropStep":
+        """The step of backpropagation on a network."""
+        return BackpropStep(net, labels, num_classes, schedule)
+
+
+class BackpropStep:
+    """One step of backpropagation through all blocks and the head."""
+
+    def __init__(self, net: LayerLocalNet, labels: Labels, num_classes: int, schedule: "Schedule") -> None:
+        self.net = net
+        self.labels = labels
+        last = next(reversed(net.blocks)).layer
+        width = last.out_channels if isinstance(last, nn.Conv2d) else last.out_features
+        self.head = nn.Linear(width, num_classes, device=last.weight.device)
+        nn.init.zeros_(self.head.weight)  # no draw from global randomness
+        nn.init.zeros_(self.head.bias)
+        self.optimizers = [schedule.make_optimizer([*net.parameters(), *self.head.parameters()])]
+
+    def scores(self, images: Tensor) -> Tensor:
+        """Class scores `[B, K]` of images `[B, C, H, W]`."""
+        inputs = self.labels.neutral(images).contiguous(memory_format=torch.channels_last)
+        activity = self.net(inputs, detach=False)[-1]
+        scores: Tensor = self.head(activity.flatten(2).mean(dim=2) if activity.ndim == 4 else activity)
+        return scores
+
+    @torch.enable_grad()
+    def __call__(self, images: Tensor, classes: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """See `convff.training.Step`."""
+        scores = self.scores(images)
+        loss = F.cross_entropy(scores.float(), classes)
+        self.optimizers[0].zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizers[0].step()
+        accuracy = (scores.argmax(dim=1) == classes).float().mean()
+        return {"loss": loss.detach()[None], "train_accuracy": accuracy[None]}

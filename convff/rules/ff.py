@@ -1,0 +1,42 @@
+"""Forward-Forward (Hinton 2022; Scodellaro et al. 2025 for convolutions)."""
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from convff.gates import GOODNESS, Gate, Symmetric
+from convff.network import Block
+from convff.rules.base import LocalUpdate
+from convff.rules.gated import gate_metrics, gated_grads
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForwardForward:
+    """Gradient descent on a layer's own FF loss, in closed form.
+
+    With ReLU, `d g / d W` is `2/n a x^T` for mean goodness (`2 a x^T` for the sum), so the gradient of the batch's
+    mean loss is the gated Hebbian outer product times `2 s / (n B)`: no graph is built. The tests hold it
+    against autograd, for every gate, dense and convolutional.
+
+    Args:
+        gate: how goodness becomes the weight of a pass; see `convff.gates`.
+        reduction: goodness is the "mean" or the "sum" of squares.
+    """
+
+    gate: Gate = field(default_factory=Symmetric)
+    reduction: str = "mean"
+
+    def init(self, block: Block) -> None:
+        """FF keeps no state."""
+
+    def goodness(self, a: Tensor) -> Tensor:
+        """Goodness `[N]` of activity `[N, ...]`."""
+        return GOODNESS[self.reduction](a)
+
+    def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: None) -> LocalUpdate:
+        """The gradient of the mean FF loss of the batch."""
+        units = a[0].numel()
+        c = self.gate(g, units)
+        derivative = 2 / units if self.reduction == "mean" else 2
+        grads = gated_grads(block, x, a, c * (self.gate.scale * derivative / len(g)))
+        return LocalUpdate(grads, state, gate_metrics(self.gate, g, c, units))

@@ -1,0 +1,38 @@
+"""Hebbian Forward-Forward (Krutsylo), for dense layers as published and for convolutions."""
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from convff.functional import mean_goodness
+from convff.gates import Gate, Threshold
+from convff.network import Block
+from convff.rules.base import LocalUpdate
+from convff.rules.gated import gate_metrics, gated_grads
+
+
+@dataclass(frozen=True, kw_only=True)
+class HebbianForwardForward:
+    """The gated Hebbian update: `dW = sum_right c a x^T - sum_wrong c a x^T` (equations 1 to 4).
+
+    Nothing is differentiated. A convolution is taken as one dense layer a position with shared weights, so the sum
+    runs over the positions too. Our step from dense to convolutional layers: nobody has published one.
+
+    Args:
+        gate: how goodness becomes the weight of a pass; `Threshold(scale=1)` is equation 2.
+    """
+
+    gate: Gate = field(default_factory=lambda: Threshold(theta=1.0))
+
+    def init(self, block: Block) -> None:
+        """HebbFF keeps no state."""
+
+    def goodness(self, a: Tensor) -> Tensor:
+        """Mean goodness `[N]` of activity `[N, ...]` (equation 1)."""
+        return mean_goodness(a)
+
+    def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: None) -> LocalUpdate:
+        """Equations 3 and 4, without the learning rate and with the sign that an optimiser subtracts."""
+        units = a[0].numel()
+        c = self.gate(g, units)
+        return LocalUpdate(gated_grads(block, x, a, c), state, gate_metrics(self.gate, g, c, units))

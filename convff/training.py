@@ -1,0 +1,257 @@
+"""Training: epochs over an image set, a step of every block a batch, one record an epoch."""
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from convff.data import ImageData, as_floats, epoch_batches
+from convff.negatives import Negatives, RandomNegatives
+from convff.network import LayerLocalNet
+from convff.optimizers import OPTIMIZERS
+from convff.passes import Labels, label_passes
+from convff.precision import autocast
+from convff.randomness import keyed_generator
+from convff.readout import LinearReadout
+from convff.rules.base import LocalRule
+
+
+def constant(progress: float) -> float:
+    """The learning rate stays as it is (Scodellaro et al. 2025 on CIFAR)."""
+    return 1.0
+
+
+def linear_cooldown(progress: float) -> float:
+    """Full rate for the first half, then linearly to 0 (Hinton's schedule; Scodellaro et al. 2025, Methods).
+
+    The paper's `lr(e) = 2 lr / E (1 + E - e)` for epochs e = 1 .. E is this line at `progress = (e - 1) / E`; here the
+    rate changes at every step.
+
+    Example:
+        >>> [linear_cooldown(progress) for progress in (0.0, 0.5, 0.75, 1.0)]
+        [1.0, 1.0, 0.5, 0.0]
+    """
+    return min(1.0, 2.0 * (1.0 - progress))
+
+
+SCHEDULES: dict[str, Callable[[float], float]] = {"constant": constant, "cooldown": linear_cooldown}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How long and how fast to learn.
+
+    Args:
+        epochs: passes over the data.
+        batch_size: images a step (each in P passes).
+        optimizer: a name in `convff.optimizers.OPTIMIZERS`.
+        lr: learning rate.
+        momentum: momentum, or Adam's first beta.
+        decay: how the rate falls, a name in `SCHEDULES`.
+
+    Raises:
+        ValueError: a number out of range, or an unknown name.
+
+    Example:
+        >>> Schedule(epochs=3, decay="constant").epochs
+        3
+    """
+
+    epochs: int = 1
+    batch_size: int = 32
+    optimizer: str = "adam"
+    lr: float = 1e-3
+    momentum: float = 0.9
+    decay: str = "cooldown"
+
+    def __post_init__(self) -> None:
+        if self.epochs < 0 or self.batch_size < 2:
+            raise ValueError(
+                f"epochs must be at least 0 and batch_size at least 2, not {self.epochs} and {self.batch_size}"
+            )
+        if self.lr <= 0 or not 0 <= self.momentum < 1:
+            raise ValueError(f"lr must be positive and momentum in [0, 1), not {self.lr} and {self.momentum}")
+        for name, table in ((self.optimizer, OPTIMIZERS), (self.decay, SCHEDULES)):
+            if name not in table:
+                raise ValueError(f"{name!r} is not one of {', '.join(table)}")
+
+    def make_optimizer(self, parameters: Any) -> torch.optim.Optimizer:
+        """The optimiser of one block."""
+        return OPTIMIZERS[self.optimizer](parameters, lr=self.lr, momentum=self.momentum)
+
+
+DEFAULT_SCHEDULE = Schedule()
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What an epoch did.
+
+    Args:
+        epoch: counted from 0.
+        metrics: means over the epoch's steps by name, each with one entry a block (or one for the whole network).
+        images_per_second: images, not passes.
+        seconds: duration of the epoch.
+    """
+
+    epoch: int
+    metrics: dict[str, list[float]]
+    images_per_second: float
+    seconds: float
+
+
+Progress = Callable[[int], object]
+
+
+def _ignore(images: int) -> None:
+    """No progress bar."""
+
+
+class Step(Protocol):
+    """One step of learning; what a rule makes of a network."""
+
+    optimizers: list[torch.optim.Optimizer]
+
+    def __call__(self, images: Tensor, classes: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """Learn from images `[B, C, H, W]` of right classes `[B]`; metrics `[blocks]` or `[1]`, left on the device."""
+        ...
+
+
+@runtime_checkable
+class NetworkRule(Protocol):
+    """A rule that is not local, e.g. backpropagation: it brings its own step."""
+
+    def start(self, net: LayerLocalNet, labels: Labels, num_classes: int, schedule: Schedule) -> Step:
+        """The step of this rule on a network."""
+        ...
+
+
+class LocalStep:
+    """A step of a local rule in every block, all with the same batch, one optimiser a block."""
+
+    def __init__(
+        self, net: LayerLocalNet, labels: Labels, rule: LocalRule, negatives: Negatives, schedule: Schedule
+    ) -> None:
+        self.net = net
+        self.labels = labels
+        self.rule = rule
+        self.negatives = negatives
+        self.optimizers = [schedule.make_optimizer(block.layer.parameters()) for block in net]
+        self.states = [rule.init(block) for block in net]
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor, classes: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """See `Step`."""
+        wrong = self.negatives(classes, self.labels.num_classes, generator)
+        passes = torch.cat([classes[:, None], wrong], dim=1)  # (B, P)
+        metrics: dict[str, list[Tensor]] = defaultdict(list)
+        h = label_passes(self.labels, images, passes)  # (B*P, C', H, W)
+        for index, block in enumerate(self.net):
+            x = block.norm(h)
+            a = block.activity(x)
+            g = self.rule.goodness(a).view(passes.shape)
+            update = self.rule.direction(block, x, a, g, self.states[index])
+            self.states[index] = update.state
+            # The next block sees the activity from before this block's step: all blocks learn at once.
+            h = block.pool(a)
+            for name, parameter in block.layer.named_parameters():
+                parameter.grad = update.grads[name]
+            self.optimizers[index].step()
+            for name, value in update.metrics.items():
+                metrics[name].append(value)
+        return {name: torch.stack(values) for name, values in metrics.items()}
+
+
+class Trainer:
+    """Trains a network by a rule; without backpropagation, unless the rule is backpropagation.
+
+    Args:
+        net: the network; trained in place.
+        labels: a label generator.
+        rule: a `LocalRule` or a `NetworkRule`.
+        schedule: epochs, batch size, optimiser and rate.
+        negatives: draws the wrong labels; one at random if left out.
+        readout: trained beside the blocks if given (its loss never reaches them).
+        seed: key of every draw.
+        precision: "float32" or "bfloat16" for the activities; weights and goodness stay in float32.
+
+    Example:
+        >>> from convff import ImageData, RULES, cnn3
+        >>> from labels import FourierLabels
+        >>> data = ImageData(torch.randint(256, (8, 1, 8, 8)).byte(), torch.arange(8) % 2, ("a", "b"), "noise")
+        >>> trainer = Trainer(cnn3((1, 8, 8), width=4, kernel=3), FourierLabels(2, (8, 8)), RULES["hebbff"]())
+        >>> [record.epoch for record in trainer.fit(data)]
+        [0]
+    """
+
+    def __init__(
+        self,
+        net: LayerLocalNet,
+        labels: Labels,
+        rule: LocalRule | NetworkRule,
+        *,
+        schedule: Schedule = DEFAULT_SCHEDULE,
+        negatives: Negatives | None = None,
+        readout: LinearReadout | None = None,
+        seed: int = 0,
+        precision: str = "float32",
+    ) -> None:
+        self.net = net.to(memory_format=torch.channels_last)
+        self.schedule = schedule
+        self.seed = seed
+        self.precision = precision
+        self.readout = readout
+        self.step: Step
+        if isinstance(rule, NetworkRule):
+            self.step = rule.start(net, labels, labels.num_classes, schedule)
+        else:
+            self.step = LocalStep(net, labels, rule, negatives or RandomNegatives(), schedule)
+
+    def fit(self, data: ImageData, *, progress: Progress = _ignore) -> Iterator[EpochRecord]:
+        """Train for all epochs of the schedule.
+
+        Args:
+            data: the training images.
+            progress: called after each step with the number of images it took; bars belong to the caller.
+
+        Yields:
+            a record after each epoch.
+        """
+        for epoch in range(self.schedule.epochs):
+            yield self.epoch(data, epoch, progress=progress)
+
+    def epoch(self, data: ImageData, epoch: int, *, progress: Progress = _ignore) -> EpochRecord:
+        """Train for one epoch of the schedule."""
+        start = time.perf_counter()
+        totals: dict[str, Tensor] = {}
+        steps = math.ceil(len(data) / self.schedule.batch_size)
+        taken = 0
+        self.net.train()
+        for batch in epoch_batches(len(data), self.schedule.batch_size, seed=self.seed, epoch=epoch):
+            self._set_rate((epoch + taken / steps) / self.schedule.epochs)
+            for name, values in self._step(data, batch.to(data.images.device), epoch, taken).items():
+                totals[name] = totals[name] + values if name in totals else values
+            taken += 1
+            progress(len(batch))
+        means = {name: (total / taken).tolist() for name, total in totals.items()}
+        seconds = time.perf_counter() - start
+        return EpochRecord(epoch, means, len(data) / seconds, seconds)
+
+    def _step(self, data: ImageData, batch: Tensor, epoch: int, step: int) -> dict[str, Tensor]:
+        images, classes = as_floats(data.images[batch]), data.classes[batch]
+        with autocast(images.device, self.precision):
+            metrics = self.step(images, classes, keyed_generator(self.seed, "negatives", epoch, step))
+            if self.readout is not None:
+                metrics["readout_loss"] = self.readout.step(images, classes)
+        return metrics
+
+    def _set_rate(self, progress: float) -> None:
+        rate = self.schedule.lr * SCHEDULES[self.schedule.decay](progress)
+        for optimizer in self.step.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate

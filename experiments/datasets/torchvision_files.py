@@ -1,0 +1,130 @@
+"""The files of torchvision's data sets, checked before torchvision reads them: its own errors name no file.
+
+The torchvision class is an argument, so that another one of the same form (other checksums, another
+address) can be read by the same code.
+"""
+
+import struct
+import warnings
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from experiments.datasets.base import DataError, Splits
+
+
+def read_idx(torchvision_class: Any, root: Path, class_names: tuple[str, ...] = ()) -> Splits:
+    """The four idx files of `torchvision.datasets.MNIST` or one of its relatives.
+
+    Args:
+        torchvision_class: e.g. `torchvision.datasets.MNIST`.
+        root: the folder that holds `<class name>/raw`.
+        class_names: names of the classes; torchvision's own if none are given.
+
+    Raises:
+        DataError: a file is missing, is not an idx file, has not the length its header says, or holds
+            another number of labels than there are images.
+    """
+    folder = root / torchvision_class.__name__ / "raw"
+    names = [Path(name).stem for name, _ in torchvision_class.resources]
+    _check_all_there(folder, names)
+    for images, labels in zip(names[::2], names[1::2], strict=True):
+        _check_idx_pair(folder / images, folder / labels)
+    train, test = (torchvision_class(root, train=train, download=False) for train in (True, False))
+    return Splits(
+        (train.data.unsqueeze(1), train.targets),
+        (test.data.unsqueeze(1), test.targets),
+        class_names or tuple(torchvision_class.classes),
+        what=f"{torchvision_class.__name__}/raw (idx files)",
+    )
+
+
+def read_batches(torchvision_class: Any, root: Path) -> Splits:
+    """The pickled batches of `torchvision.datasets.CIFAR10` or `CIFAR100`.
+
+    Args:
+        torchvision_class: e.g. `torchvision.datasets.CIFAR10`.
+        root: the folder that holds `torchvision_class.base_folder`.
+
+    Raises:
+        DataError: a file is missing or has not the checksum that torchvision knows.
+    """
+    folder = root / torchvision_class.base_folder
+    checksums = dict([*torchvision_class.train_list, *torchvision_class.test_list])
+    checksums[torchvision_class.meta["filename"]] = torchvision_class.meta["md5"]
+    _check_all_there(folder, list(checksums))
+    try:
+        train, test = _open_batches(torchvision_class, root)
+    except (RuntimeError, OSError) as error:
+        raise DataError(_which_is_broken(folder, checksums, error)) from error
+    return Splits(
+        (_channels_first(train.data), torch.tensor(train.targets)),
+        (_channels_first(test.data), torch.tensor(test.targets)),
+        tuple(train.classes),
+        what=f"{torchvision_class.base_folder} (torchvision's batches)",
+    )
+
+
+def _check_all_there(folder: Path, names: list[str]) -> None:
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        found = sorted(path.name for path in folder.iterdir())
+        raise DataError(
+            f"{folder}: {', '.join(missing)} missing; found: {', '.join(found[:12]) or 'nothing'}; "
+            f"allowed is the whole set, unpacked: {', '.join(names)}"
+        )
+
+
+def _check_idx_pair(images: Path, labels: Path) -> None:
+    counts = [_idx_shape(images, 3)[0], _idx_shape(labels, 1)[0]]
+    if counts[0] != counts[1]:
+        raise DataError(
+            f"{labels}: {counts[1]:,} labels were found for the {counts[0]:,} images of {images.name}; "
+            "there must be one label an image"
+        )
+
+
+def _idx_shape(path: Path, ndim: int) -> tuple[int, ...]:
+    """The sizes in the header of an idx file of bytes, once header and length of the file agree."""
+    with path.open("rb") as file:
+        header = file.read(4 * (ndim + 1))
+    magic = 0x0800 + ndim  # 08: unsigned bytes
+    if len(header) < 4 * (ndim + 1) or int.from_bytes(header[:4], "big") != magic:
+        raise DataError(
+            f"{path}: begins with {header[:4].hex(' ') or 'nothing'}; an idx file of unsigned bytes in "
+            f"{ndim} dimensions begins with {magic.to_bytes(4, 'big').hex(' ')} and {ndim} sizes"
+        )
+    sizes = struct.unpack(f">{ndim}I", header[4:])
+    expected, found = len(header) + prod(sizes), path.stat().st_size
+    if found != expected or not prod(sizes):
+        raise DataError(
+            f"{path}: the file has {found:,} bytes, but its header says {' x '.join(map(str, sizes))}, which is "
+            f"{expected:,} bytes; both must agree and hold at least one item (a download cut short?)"
+        )
+    return sizes
+
+
+def _open_batches(torchvision_class: Any, root: Path) -> tuple[Any, Any]:
+    with warnings.catch_warnings():
+        # The official files were pickled by a numpy so old that today's complains about them.
+        warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
+        return torchvision_class(root, train=True), torchvision_class(root, train=False)
+
+
+def _which_is_broken(folder: Path, checksums: dict[str, str], error: Exception) -> str:
+    from torchvision.datasets.utils import check_integrity  # slow to import, for an error only
+
+    broken = [name for name, md5 in checksums.items() if not check_integrity(folder / name, md5)]
+    sizes = ", ".join(f"{name} ({(folder / name).stat().st_size:,} bytes)" for name in broken)
+    return (
+        f"{folder}: {sizes or 'files'} cannot be used ({error}); allowed are the official files, known by their "
+        "MD5 checksums: unpack the archive again, or give other images as an image folder"
+    )
+
+
+def _channels_first(images: np.ndarray) -> Tensor:
+    return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()

@@ -1,0 +1,14 @@
+"""Train and judge a network on Fashion-MNIST, from one command.
+
+Example: `python experiments/fashion_mnist.py --labels morph --rule hebbff --preset smoke`. The options stand in
+`experiments/settings.py`, the presets in `experiments/presets.py`, and what they reach in the README.
+"""
+
+from experiments.settings import parse
+
+if __name__ == "__main__":
+    settings = parse("fashion_mnist", __doc__)
+
+    from experiments.runner import main  # after the parsing: it imports torch
+
+    main(settings)

@@ -1,0 +1,142 @@
+"""From settings to the parts of a run. All that can be refused is refused here, before anything is trained."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from convff import GATES, MODELS, RULES, ImageData, LayerLocalNet, LinearReadout, RandomNegatives, Trainer
+from convff.gates import GOODNESS
+from convff.precision import fastest_precision
+from experiments.datasets import Dataset, load_dataset
+from experiments.presets import Recipe, recipe_for
+from experiments.settings import Settings, SettingsError
+from labels import LABELS, LabelGenerator
+
+CURVE_IMAGES = 1000
+VALIDATION_IMAGES = 5000
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Everything that a run works with.
+
+    Args:
+        settings: what was asked.
+        recipe: the numbers that the settings lead to.
+        dataset: where the images came from.
+        train: the images to learn from.
+        validation: training images held out: for the learning curve, and for `--evaluate-on validation`.
+        judged: the images that the run is judged by.
+        labels: the label generator.
+        device: where the run computes.
+        precision: of the activities.
+    """
+
+    settings: Settings
+    recipe: Recipe
+    dataset: Dataset
+    train: ImageData
+    validation: ImageData
+    judged: ImageData
+    labels: LabelGenerator
+    device: torch.device
+    precision: str
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Shape of the network's input: an image and the label channels that the labels may add."""
+        channels, height, width = self.train.shape
+        return self.labels.channels(channels), height, width
+
+    @property
+    def goodness(self) -> Callable[[torch.Tensor], torch.Tensor]:
+        """The goodness that the rule trains and inference adds up; HebbFF has the mean, whatever the recipe says."""
+        return GOODNESS["mean" if self.settings.rule == "hebbff" else self.recipe.reduction]
+
+    def new_net(self) -> LayerLocalNet:
+        """A network with the initial weights of this run's seed; the same at every call."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.settings.seed)
+            net = MODELS[self.recipe.model](self.input_shape, **self.recipe.model_options)
+        return net.to(self.device, memory_format=torch.channels_last)
+
+    def new_readout(self, net: LayerLocalNet) -> LinearReadout:
+        """An untrained readout of a network."""
+        grid = self.recipe.readout_grid
+        return LinearReadout(net, self.labels, self.train.shape, first=min(1, len(net) - 1), grid=grid)
+
+    def new_trainer(self, net: LayerLocalNet, readout: LinearReadout | None) -> Trainer:
+        """The trainer of this run's rule; trains the readout beside the blocks if one is given."""
+        gate_options = {"theta": self.recipe.theta, "scale": self.recipe.scale}
+        gate = _build(GATES[self.recipe.gate], gate_options)
+        return Trainer(
+            net,
+            self.labels,
+            _build(RULES[self.settings.rule], {"gate": gate, "reduction": self.recipe.reduction}),
+            schedule=self.recipe.schedule(),
+            negatives=RandomNegatives(self.recipe.negatives),
+            readout=readout,
+            seed=self.settings.seed,
+            precision=self.precision,
+        )
+
+
+def _build(make: Callable[..., Any], options: dict[str, Any]) -> Any:
+    """Call `make` with those of the options that it knows, so that a new rule or label family needs no branch here."""
+    known = inspect.signature(make).parameters
+    return make(**{name: value for name, value in options.items() if name in known})
+
+
+def prepare(settings: Settings) -> Parts:
+    """Load the data and build what can fail on them.
+
+    Raises:
+        SettingsError: settings that do not fit the data, the machine or each other.
+        DataError: data that cannot be had or cannot be read.
+    """
+    device = _device(settings.device)
+    recipe = recipe_for(settings)
+    dataset = load_dataset(settings.dataset, settings.data_dir, require=settings.require_data)
+    train, validation, judged = _split(dataset, settings, recipe)
+    precision = fastest_precision(device) if settings.precision == "auto" else settings.precision
+    try:
+        options = {"num_classes": train.num_classes, "image_size": train.shape[1:], "intensity": recipe.intensity}
+        labels = _build(LABELS[settings.labels], options)
+        data = (part.to(device) for part in (train, validation, judged))
+        parts = Parts(settings, recipe, dataset, *data, labels, device, precision)
+        _try_one_step(parts)
+    except ValueError as error:
+        raise SettingsError(f"{train.name}, {train.num_classes} classes, images {train.shape}: {error}") from error
+    return parts
+
+
+def _split(dataset: Dataset, settings: Settings, recipe: Recipe) -> tuple[ImageData, ImageData, ImageData]:
+    """Training images, validation images held out from them, and the images that the run is judged by."""
+    total = len(dataset.train)
+    on_validation = settings.evaluate_on == "validation"
+    held_out = min(VALIDATION_IMAGES if on_validation else CURVE_IMAGES, total // 5)
+    train, validation = dataset.train.part(0, total - held_out), dataset.train.part(total - held_out, None)
+    judged = validation if on_validation else dataset.test
+    return train.part(0, recipe.train_images), validation, judged.part(0, recipe.test_images)
+
+
+def _try_one_step(parts: Parts) -> None:
+    """Two images through a throw-away network: what does not fit fails now."""
+    net = parts.new_net()
+    parts.new_readout(net)
+    two = parts.train.part(0, 2)
+    parts.new_trainer(net, None).epoch(two, 0)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise SettingsError(f"--device {name} cannot be used here: {str(error).splitlines()[0]}") from error
+    return device

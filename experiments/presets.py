@@ -1,0 +1,166 @@
+"""Presets: from a few names on the command line to every number of a run. Imports no torch.
+
+A preset is a function from the settings to a recipe. Times are for two cores of a server CPU with AVX-512 BF16 (AMD
+EPYC, no AMX), unless said otherwise. All numbers were chosen on validation images.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from experiments.settings import Settings
+
+if TYPE_CHECKING:
+    from convff import Schedule
+
+GRAY = ("mnist", "fashion_mnist", "digits")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Every number of a run.
+
+    Args:
+        model: name of the network in `convff.MODELS`, and its options.
+        model_options: the model's options.
+        intensity: the label's share K of the intensity.
+        gate: name in `convff.GATES`.
+        scale: steepness of the gate.
+        theta: threshold of the threshold gate; None for the number of units.
+        reduction: goodness is the "mean" or the "sum" of squares (HebbFF: always the mean).
+        negatives: wrong labels an image in each step.
+        optimizer, lr, momentum, decay, epochs, batch_size: see `convff.Schedule`.
+        train_images: use only the first so many; None for all.
+        readout: "final" fits the readout once at the end, by L-BFGS; "joint" trains it beside the blocks, by Adam.
+        readout_images: images that the final readout is fitted to; None for all.
+        readout_grid: the readout averages each map to so many regions a side; None for none.
+        test_images: judge by the first so many only; None for all. Only `smoke` does.
+    """
+
+    model: str
+    model_options: dict[str, Any] = field(default_factory=dict)
+    intensity: float = 0.3
+    gate: str = "symmetric"
+    scale: float = 32.0
+    theta: float | None = None
+    reduction: str = "mean"
+    negatives: int = 1
+    optimizer: str = "adam"
+    lr: float = 1e-3
+    momentum: float = 0.9
+    decay: str = "cooldown"
+    epochs: int = 1
+    batch_size: int = 32
+    train_images: int | None = None
+    readout: str = "final"
+    readout_images: int | None = 20_000
+    readout_grid: int | None = 4
+    test_images: int | None = None
+
+    def schedule(self) -> "Schedule":
+        """The part that the trainer needs."""
+        from convff import Schedule  # here, because it imports torch
+
+        names = ("epochs", "batch_size", "optimizer", "lr", "momentum", "decay")
+        return Schedule(**{name: getattr(self, name) for name in names})
+
+
+def recipe_for(settings: Settings) -> Recipe:
+    """The recipe of the settings' preset, with every number that the settings name themselves put in its place.
+
+    Example:
+        >>> recipe_for(Settings(dataset="mnist", preset="paper")).model_options
+        {'width': 128, 'kernel': 7}
+        >>> recipe_for(Settings(dataset="mnist", lr=0.5)).lr
+        0.5
+    """
+    recipe = PRESETS[settings.preset](settings)
+    asked = {name: value for name, value in settings.as_json().items() if value is not None}
+    asked["intensity"] = asked.get("label_intensity", recipe.intensity)
+    named = {name: asked[name] for name in asdict(recipe) if name in asked and name != "model"}
+    return replace(recipe, **named)
+
+
+def quick(settings: Settings) -> Recipe:
+    """5 minutes on two cores. What it reaches on every data set, with every rule, stands in the README's table."""
+    recipe = _QUICK_NETS[_net(settings)](settings)
+    return _RULE_STEPS[settings.rule](recipe)
+
+
+def smoke(settings: Settings) -> Recipe:
+    """30 seconds on two cores: `quick` with 1,000 images, judged by 500. It shows that all parts work, no more."""
+    return replace(quick(settings), epochs=1, train_images=1000, readout_images=1000, test_images=500)
+
+
+def best(settings: Settings) -> Recipe:
+    """Our own longest recipe: `quick`'s, with wider layers and 60 epochs. Meant for a GPU; not measured yet."""
+    recipe = quick(settings)
+    options = dict(recipe.model_options)
+    for name in ("widths", "width"):
+        if name in options:
+            options[name] = tuple(2 * w for w in options[name]) if name == "widths" else 2 * options[name]
+    return replace(recipe, model_options=options, epochs=60, train_images=None, readout_images=None)
+
+
+def paper(settings: Settings) -> Recipe:
+    """The setting of Scodellaro et al. 2025 as far as its main text tells; days on two cores. Not measured yet.
+
+    MNIST: 3 x 128 filters of 7 x 7, 200 epochs of batches of 50, Adam 5e-5 with cooldown, K = 0.35 (99.16 % by
+    goodness).
+    CIFAR: 6 convolutions, 100 epochs of batches of 32, Adam 1e-4 constant, K = 0.30 (60.9 % Fourier, 68.6 % morphology,
+    by the readout). Sum goodness against a threshold of as many as there are units. Widths on CIFAR are ours.
+    """
+    common = Recipe(
+        model=_net(settings), gate="threshold", scale=1.0, reduction="sum", readout="joint", readout_images=None
+    )
+    if settings.dataset in GRAY:
+        recipe = replace(
+            common,
+            model_options={"width": 128, "kernel": 7},
+            intensity=0.35,
+            lr=5e-5,
+            epochs=200,
+            batch_size=50,
+            readout_grid=None,
+        )
+    else:
+        recipe = replace(common, intensity=0.30, lr=1e-4, decay="constant", epochs=100, batch_size=32)
+    if recipe.model == "mlp":
+        recipe = replace(recipe, model_options={"widths": (2000, 2000, 2000, 2000)})
+    return recipe
+
+
+def _net(settings: Settings) -> str:
+    return settings.model or ("cnn3" if settings.dataset in GRAY else "cnn6")
+
+
+def _quick_cnn3(settings: Settings) -> Recipe:
+    return Recipe(
+        model="cnn3", model_options={"width": 32, "kernel": 5, "stride": 2}, intensity=0.35, scale=100.0, epochs=4
+    )
+
+
+def _quick_cnn6(settings: Settings) -> Recipe:
+    options = {"widths": (32, 64, 64, 128, 128, 128), "pool_after": (1, 2, 4)}
+    return Recipe(model="cnn6", model_options=options, scale=100.0, epochs=4)
+
+
+def _quick_mlp(settings: Settings) -> Recipe:
+    return Recipe(model="mlp", model_options={"widths": (1000, 1000, 1000)}, scale=10.0, epochs=10, batch_size=64)
+
+
+_QUICK_NETS: dict[str, Callable[[Settings], Recipe]] = {"cnn3": _quick_cnn3, "cnn6": _quick_cnn6, "mlp": _quick_mlp}
+
+
+def _adam(recipe: Recipe) -> Recipe:
+    return recipe
+
+
+def _relative_steps(recipe: Recipe) -> Recipe:
+    """A Hebbian step as long as a share of the weights: one rate fits all blocks."""
+    return replace(recipe, optimizer="relative", lr=0.01, momentum=0.9)
+
+
+_RULE_STEPS: dict[str, Callable[[Recipe], Recipe]] = {"ff": _adam, "hebbff": _relative_steps, "bp": _adam}
+
+PRESETS: dict[str, Callable[[Settings], Recipe]] = {"smoke": smoke, "quick": quick, "paper": paper, "best": best}

@@ -1,0 +1,168 @@
+"""What a run leaves behind: the folder, the rows of an epoch, results.json and the closing table."""
+
+import csv
+import json
+import platform
+import resource
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from convff import EpochRecord
+
+PACKAGES = ("torch", "torchvision", "kornia", "numpy")
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of Python and of the packages that compute."""
+    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+
+
+def git_commit() -> str | None:
+    """The commit that the code is at, with "+" if it was changed since; None outside a repository."""
+    root = Path(__file__).parent
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=40", "--dirty=+"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return described.stdout.strip()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """The content of `results.json`; accuracies in [0, 1]. See `experiments/judge.py` for what each figure means."""
+
+    dataset: str
+    is_stand_in: bool
+    judged_on: str
+    labels: str
+    rule: str
+    preset: str
+    seed: int
+    accuracy: dict[str, float | None]
+    control: dict[str, float | None]
+    per_layer: dict[str, list[float]]
+    label_only_probe: dict[str, list[float]]
+    images_per_second: float
+    peak_memory_mib: float
+    seconds: dict[str, float]
+    hardware: str
+    versions: dict[str, str] = field(default_factory=package_versions)
+    git_commit: str | None = field(default_factory=git_commit)
+
+
+def new_folder(out: Path, name: str) -> Path:
+    """Make `out/name`, or `out/name-2` and so on where that is taken: a run never writes into another's folder."""
+    for attempt in range(1, 10_000):
+        folder = out / (name if attempt == 1 else f"{name}-{attempt}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise FileExistsError(f"{out} holds too many runs called {name}")
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON that a person can read."""
+    path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+class MetricsFile:
+    """`metrics.csv`: one row an epoch, written as the epochs end.
+
+    A metric with one value a block has a column a block, counted from 1: `loss_1`, `loss_2`, ...
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: list[dict[str, float]] = []
+
+    def add(self, record: EpochRecord, validation: dict[str, float]) -> dict[str, float]:
+        """Add the row of an epoch and rewrite the file; returns the row."""
+        row: dict[str, float] = {"epoch": record.epoch + 1}
+        for name, values in record.metrics.items():
+            single = len(values) == 1
+            row |= {name if single else f"{name}_{block}": value for block, value in enumerate(values, start=1)}
+        row |= validation
+        row |= {"images_per_second": record.images_per_second, "seconds": record.seconds}
+        self.rows.append(row)
+        with self.path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(self.rows[0]))
+            writer.writeheader()
+            writer.writerows(self.rows)
+        return row
+
+
+def peak_memory_mib(device: torch.device) -> float:
+    """The most memory held so far: of the GPU's allocator on a GPU, else of the whole process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # ru_maxrss is in bytes there, in KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def hardware(device: torch.device) -> str:
+    """What computed, in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return f"{torch.get_num_threads()} threads of {capabilities.get('cpu_name') or platform.processor()}"
+
+
+def closing_table(results: Results) -> str:
+    """The short table that ends a run, and in words what stands out."""
+    accuracy, control = results.accuracy, results.control["untrained_linear"]
+    lines = [
+        f"{results.dataset} · labels {results.labels} · rule {results.rule} · preset {results.preset} "
+        f"· seed {results.seed} · judged on {results.judged_on}",
+        *(_line(name, accuracy.get(key)) for key, name in ACCURACIES if accuracy.get(key) is not None),
+        _line("linear readout, untrained network (control)", control),
+    ]
+    for key, name in PER_BLOCK:
+        values = results.per_layer.get(key) or results.label_only_probe.get(key)
+        if values:
+            lines.append(f"  {name:46}" + " ".join(f"{value:6.3f}" for value in values))
+    lines += _remarks(results)
+    return "\n".join(lines)
+
+
+ACCURACIES = (
+    ("goodness", "goodness inference"),
+    ("linear", "linear readout"),
+    ("head", "softmax head, trained by backpropagation"),
+)
+PER_BLOCK = (
+    ("accuracy", "goodness accuracy, block by block"),
+    ("discrimination", "right label over wrong one, block by block"),
+    ("label_bias", "label bias on a blank image (0 is ideal)"),
+)
+
+
+def _line(name: str, value: float | None) -> str:
+    return f"  {name:46}{'-' if value is None else f'{100 * value:6.2f} %'}"
+
+
+def _remarks(results: Results) -> list[str]:
+    remarks = []
+    linear, control = results.accuracy.get("linear"), results.control["untrained_linear"]
+    if linear is not None and control is not None and linear <= control:
+        remarks.append(
+            f"  The readout ({100 * linear:.1f} %) is NOT better than on the untrained network "
+            f"({100 * control:.1f} %): training gave it nothing."
+        )
+    if results.is_stand_in:
+        remarks.append("  These are DRAWN STAND-IN images, not the data set asked for: no number here is comparable.")
+    return remarks

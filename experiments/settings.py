@@ -1,0 +1,145 @@
+"""What a run is asked to do: the command line and `settings.json`. Imports no torch, so that `--help` is quick."""
+
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+
+LabelName = Literal["onehot", "fourier", "morph", "channel"]
+RuleName = Literal["ff", "hebbff", "bp"]
+PresetName = Literal["smoke", "quick", "paper", "best"]
+ModelName = Literal["cnn3", "cnn6", "mlp"]
+DatasetName = Literal["mnist", "fashion_mnist", "cifar10", "cifar100", "folder", "digits", "stand_in"]
+GateName = Literal["threshold", "symmetric", "softmax"]
+OptimizerName = Literal["adam", "sgd", "relative"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Train a network without backpropagation on labelled images, and report what it learnt."""
+
+    labels: LabelName = "fourier"
+    """How the label enters the image."""
+
+    rule: RuleName = "ff"
+    """How a layer learns: Forward-Forward, Hebbian Forward-Forward, or backpropagation as the yardstick."""
+
+    preset: PresetName = "quick"
+    """smoke: 30 s; quick: 5 min on two CPU cores; paper: the paper's setting; best: our own longest recipe."""
+
+    inference: Literal["goodness", "linear", "both"] = "both"
+    """Try every label and compare goodness; read the activity with a linear classifier; or both."""
+
+    dataset: DatasetName = "cifar10"
+    """The images; "folder" is your own: DATA_DIR/train/<class>/* and DATA_DIR/test/<class>/*."""
+
+    data_dir: Path | None = None
+    """Where the data lie. Then $CONVFF_DATA, ./data and a download are tried."""
+
+    require_data: bool = False
+    """Stop with exit code 2 where the data cannot be had, instead of using the drawn stand-in."""
+
+    evaluate_on: Literal["test", "validation"] = "test"
+    """Choose settings on "validation" (the last 5,000 training images, held out then); report on "test"."""
+
+    label_intensity: float | None = None
+    """The label's share K of the intensity, in [0, 1]."""
+
+    model: ModelName | None = None
+    """The network."""
+
+    gate: GateName | None = None
+    """How goodness becomes a signed weight."""
+
+    scale: float | None = None
+    """Steepness of the gate."""
+
+    theta: float | None = None
+    """Threshold of the threshold gate."""
+
+    negatives: int | None = None
+    """Wrong labels an image in each step."""
+
+    optimizer: OptimizerName | None = None
+    """How directions become steps."""
+
+    lr: float | None = None
+    """Learning rate."""
+
+    momentum: float | None = None
+    """Momentum, or Adam's first beta."""
+
+    batch_size: int | None = None
+    """Images a step."""
+
+    epochs: int | None = None
+    """Passes over the training images."""
+
+    train_images: int | None = None
+    """Use only the first so many training images."""
+
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of the activities; auto takes bfloat16 where the hardware is fast at it."""
+
+    device: str = "auto"
+    """cpu, cuda, cuda:1, ...; auto takes a GPU where there is one."""
+
+    seed: int = 0
+    """The key of every random draw."""
+
+    seeds: int = 1
+    """Repeat with this many seeds, counted up from --seed, and report mean and standard deviation."""
+
+    out: Path = Path("runs")
+    """The folder in which each run makes its own."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The settings as JSON can hold them."""
+        return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be run; the message says which, and what is allowed."""
+
+
+def check(settings: Settings) -> Settings:
+    """Refuse settings that no run can follow.
+
+    Raises:
+        SettingsError: a number out of its range.
+
+    Example:
+        >>> check(Settings(label_intensity=2.0))
+        Traceback (most recent call last):
+        ...
+        experiments.settings.SettingsError: --label-intensity must lie in [0, 1], not 2.0
+    """
+    intensity = settings.label_intensity
+    if intensity is not None and not 0 <= intensity <= 1:
+        raise SettingsError(f"--label-intensity must lie in [0, 1], not {intensity}")
+    if settings.momentum is not None and not 0 <= settings.momentum < 1:
+        raise SettingsError(f"--momentum must lie in [0, 1), not {settings.momentum}")
+    for name in ("scale", "lr"):
+        value = getattr(settings, name)
+        if value is not None and not 0 < value < float("inf"):
+            raise SettingsError(f"--{name} must be positive, not {value}")
+    for name, least in (("seeds", 1), ("epochs", 1), ("batch_size", 2), ("negatives", 1), ("train_images", 2)):
+        value = getattr(settings, name)
+        if value is not None and value < least:
+            raise SettingsError(f"--{name.replace('_', '-')} must be at least {least}, not {value}")
+    return settings
+
+
+def parse(dataset: DatasetName, description: str | None, arguments: list[str] | None = None) -> Settings:
+    """Settings from the command line of the script of one data set; exits with 2 and a message where they are wrong.
+
+    Numbers out of range are refused here already, before anything slow is imported.
+    """
+    settings = tyro.cli(Settings, default=Settings(dataset=dataset), args=arguments, description=description)
+    try:
+        return check(settings)
+    except SettingsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

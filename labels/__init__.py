@@ -1,0 +1,44 @@
+"""Label generators: they put a class into an image, everywhere in it. Usable alone, without the rest of the package."""
+
+from typing import Any
+
+from labels.base import LabelGenerator
+from labels.channel import ChannelLabels
+from labels.fourier import FourierLabels, Wave
+from labels.morph import MorphLabels
+from labels.onehot import OneHotLabels
+
+LABELS: dict[str, Any] = {
+    "onehot": OneHotLabels,
+    "fourier": FourierLabels,
+    "morph": MorphLabels,
+    "channel": ChannelLabels,
+}
+
+
+def labels_from_spec(spec: dict[str, Any]) -> LabelGenerator:
+    """Build the generator of any family from what its `spec()` gave.
+
+    Raises:
+        ValueError: the family is unknown.
+
+    Example:
+        >>> labels_from_spec(FourierLabels(3, (8, 8)).spec()).num_classes
+        3
+    """
+    if spec.get("family") not in LABELS:
+        raise ValueError(f"unknown label family {spec.get('family')!r}; known are {', '.join(LABELS)}")
+    generator: LabelGenerator = LABELS[spec["family"]].from_spec(spec)
+    return generator
+
+
+__all__ = [
+    "LABELS",
+    "ChannelLabels",
+    "FourierLabels",
+    "LabelGenerator",
+    "MorphLabels",
+    "OneHotLabels",
+    "Wave",
+    "labels_from_spec",
+]

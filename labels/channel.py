@@ -1,0 +1,87 @@
+"""Channel labels: the label as channels of its own beside the image, the same at every position."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from labels.base import check_labelled, spread
+from labels.fourier import fourier_set_1, wave_image
+
+
+class ChannelLabels:
+    """Stacks label channels on the image, which itself stays as it is.
+
+    Either K one-hot planes (the plane of the class is 1, the others 0), or one plane with the class's wave. The
+    idea of a label plane beside the image is the Trifecta's (Dooms et al. 2023), whose plane is learned.
+
+    Args:
+        num_classes: number of classes.
+        image_size: height and width.
+        planes: "onehot" or "fourier".
+
+    Raises:
+        ValueError: `planes` is neither, or a wave is too fine for the image.
+
+    Example:
+        >>> labels = ChannelLabels(10, (32, 32))
+        >>> labels(torch.rand(2, 3, 32, 32), torch.tensor([4, 9])).shape
+        torch.Size([2, 13, 32, 32])
+    """
+
+    def __init__(self, num_classes: int, image_size: tuple[int, int], *, planes: str = "onehot") -> None:
+        if planes not in ("onehot", "fourier"):
+            raise ValueError(f"planes must be 'onehot' or 'fourier', not {planes!r}")
+        self.num_classes = num_classes
+        self.image_size = (image_size[0], image_size[1])
+        self.planes = planes
+        if planes == "onehot":
+            self._bank = torch.eye(num_classes)[:, :, None, None]  # (K, K, 1, 1)
+        else:
+            waves = [wave_image(wave, *self.image_size) for wave in fourier_set_1(num_classes)]
+            self._bank = torch.stack(waves)[:, None]  # (K, 1, H, W)
+
+    def __call__(self, images: Tensor, classes: Tensor) -> Tensor:
+        """See `labels.base.LabelGenerator`."""
+        check_labelled(images, classes, self.num_classes)
+        return self._stack(spread(images, classes), self._fitting(images)[classes])
+
+    def neutral(self, images: Tensor) -> Tensor:
+        """The image with the mean of all label planes (1/K in each one-hot plane)."""
+        mean = self._fitting(images).mean(dim=0)
+        return self._stack(images, mean.expand(len(images), -1, -1, -1))
+
+    def patterns(self, image: Tensor) -> Tensor:
+        """The label planes beside a copy of the image, `[K, C', H, W]`."""
+        return self._stack(image.expand(self.num_classes, -1, -1, -1), self._fitting(image[None]))
+
+    def channels(self, image_channels: int) -> int:
+        """The image's channels and the label's."""
+        return image_channels + self._bank.shape[1]
+
+    def spec(self) -> dict[str, Any]:
+        """JSON-ready arguments."""
+        return {
+            "family": "channel",
+            "num_classes": self.num_classes,
+            "image_size": list(self.image_size),
+            "planes": self.planes,
+        }
+
+    @classmethod
+    def from_spec(cls, spec: dict[str, Any]) -> "ChannelLabels":
+        """Build the generator that gave `spec`."""
+        height, width = spec["image_size"]
+        return cls(spec["num_classes"], (height, width), planes=spec["planes"])
+
+    def _fitting(self, images: Tensor) -> Tensor:
+        if tuple(images.shape[-2:]) != self.image_size:
+            raise ValueError(f"these labels are for images of {self.image_size}, not {tuple(images.shape[-2:])}")
+        if self._bank.device != images.device or self._bank.dtype != images.dtype:
+            self._bank = self._bank.to(images)
+        return self._bank
+
+    @staticmethod
+    def _stack(images: Tensor, planes: Tensor) -> Tensor:
+        planes = planes.expand(*images.shape[:-3], -1, *images.shape[-2:])
+        return torch.cat([images, planes], dim=-3)

@@ -1,0 +1,116 @@
+"""Morphology labels: each class is a fixed chain of transformations of the image itself (Scodellaro et al. 2025)."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from labels.base import check_intensity, check_labelled
+from labels.operators import OPERATORS
+
+# One step of a chain: an operator's name and its arguments, e.g. ("shift", 2, 0).
+Step = tuple[Any, ...]
+Chain = tuple[Step, ...]
+
+# Nearest displacements that a 5 x 5 filter sees whole, two pixels first: one pixel is hard to tell from blur.
+DISPLACEMENTS = tuple(
+    (dx, dy)
+    for distance in (2, 1, 3)
+    for dx, dy in ((1, 0), (0, 1), (1, 1), (1, -1), (2, 1), (1, 2), (2, -1), (1, -2), (3, 1), (1, 3), (3, -1), (1, -3))
+    if max(abs(dx), abs(dy)) in (1, distance)
+    for dx, dy in [(dx * distance, dy * distance) if max(abs(dx), abs(dy)) == 1 else (dx, dy)]
+)
+
+
+def morph_set_1(num_classes: int) -> tuple[Chain, ...]:
+    """The label set "1"."""
+    displaced = [("shift", dx, dy) for dx, dy in ((2, 0), (0, 2), (2, 2), (2, -2), (1, 0))]
+    return tuple((step,) for step in displaced) + tuple((step, ("invert",)) for step in displaced)
+
+
+class MorphLabels:
+    """Mixes a transformed copy of the image into it: `z = (1 - K) image + K T_k(image)`, T_k the chain of class k.
+
+    Args:
+        num_classes: number of classes.
+        intensity: the paper's K, the label's share of the intensity, in [0, 1].
+        chains: one a class; `morph_set_1` if left out.
+
+    Raises:
+        ValueError: fewer chains than classes, an unknown operator, or K outside [0, 1].
+
+    Example:
+        >>> labels = MorphLabels(10)
+        >>> labels(torch.rand(2, 3, 32, 32), torch.tensor([[3, 7], [1, 0]])).shape
+        torch.Size([2, 2, 3, 32, 32])
+
+    Reference:
+        Scodellaro et al. 2025, "Spatially-extended labeling". Its list of transformations is not public: operators,
+        chains and the mixing are our reconstruction.
+    """
+
+    def __init__(self, num_classes: int, *, intensity: float = 0.3, chains: tuple[Chain, ...] | None = None) -> None:
+        self.chains = morph_set_1(num_classes) if chains is None else tuple(chains[:num_classes])
+        if len(self.chains) < num_classes:
+            raise ValueError(f"{num_classes} classes need as many chains, but only {len(self.chains)} are given")
+        for chain in self.chains:
+            for name, *_ in chain:
+                if name not in OPERATORS:
+                    raise ValueError(f"unknown operator {name!r}; known are {', '.join(OPERATORS)}")
+        self.num_classes = num_classes
+        self.intensity = check_intensity(intensity)
+
+    def transform(self, images: Tensor, label: int) -> Tensor:
+        """`T_label(images)` for images `[B, C, H, W]`, not mixed with anything."""
+        for name, *arguments in self.chains[label]:
+            images = OPERATORS[name](images, *arguments)
+        return images
+
+    def __call__(self, images: Tensor, classes: Tensor) -> Tensor:
+        """See `labels.base.LabelGenerator`."""
+        check_labelled(images, classes, self.num_classes)
+        columns = classes.reshape(len(images), -1)  # (B, P)
+        labelled = torch.empty(
+            (columns.numel(), *images.shape[1:]),
+            dtype=images.dtype,
+            device=images.device,
+        )
+        flat = columns.flatten()
+        # One chain at a time, over all the images of the batch that carry its label.
+        order = flat.argsort(stable=True)
+        ends = torch.bincount(flat, minlength=self.num_classes).cumsum(0).tolist()
+        start = 0
+        for label, end in enumerate(ends):
+            if end > start:
+                places = order[start:end]
+                chosen = images[places // columns.shape[1]]
+                labelled[places] = torch.lerp(chosen, self.transform(chosen, label), self.intensity)
+            start = end
+        return labelled.view(*classes.shape, *images.shape[1:])
+
+    def neutral(self, images: Tensor) -> Tensor:
+        """The unlabelled image. The choice is ours."""
+        return images
+
+    def patterns(self, image: Tensor) -> Tensor:
+        """The transformed copies `[K, C, H, W]` of an image `[C, H, W]`."""
+        return torch.cat([self.transform(image[None], label) for label in range(self.num_classes)])
+
+    def channels(self, image_channels: int) -> int:
+        """As many channels as the image has."""
+        return image_channels
+
+    def spec(self) -> dict[str, Any]:
+        """JSON-ready arguments."""
+        return {
+            "family": "morph",
+            "num_classes": self.num_classes,
+            "intensity": self.intensity,
+            "chains": [[list(step) for step in chain] for chain in self.chains],
+        }
+
+    @classmethod
+    def from_spec(cls, spec: dict[str, Any]) -> "MorphLabels":
+        """Build the generator that gave `spec`."""
+        chains = tuple(tuple(tuple(step) for step in chain) for chain in spec["chains"])
+        return cls(spec["num_classes"], intensity=spec["intensity"], chains=chains)

@@ -1,0 +1,68 @@
+"""One-hot labels: the first K pixels of the image carry the label (Hinton 2022, section 3.3)."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from labels.base import check_labelled, spread
+
+
+class OneHotLabels:
+    """Replaces the first K pixels, row by row, with a one-hot code of the class, in every channel.
+
+    Meant for dense layers. A filter of a convolution sees the code only where it lies on it, in one corner.
+
+    Args:
+        num_classes: number of classes K.
+        value: the value of the hot pixel; the others are 0.
+
+    Raises:
+        ValueError: (when called) the image has fewer pixels than there are classes.
+
+    Example:
+        >>> OneHotLabels(3)(torch.full((1, 1, 2, 2), 0.5), torch.tensor([1]))
+        tensor([[[[0.0000, 1.0000],
+                  [0.0000, 0.5000]]]])
+    """
+
+    def __init__(self, num_classes: int, *, value: float = 1.0) -> None:
+        self.num_classes = num_classes
+        self.value = float(value)
+
+    def __call__(self, images: Tensor, classes: Tensor) -> Tensor:
+        """See `labels.base.LabelGenerator`."""
+        check_labelled(images, classes, self.num_classes)
+        code = torch.nn.functional.one_hot(classes, self.num_classes).to(images.dtype) * self.value  # (B, [P,] K)
+        return self._write(spread(images, classes), code)
+
+    def neutral(self, images: Tensor) -> Tensor:
+        """1/K of the hot value in each of the first K pixels, as the public base code of the field has it."""
+        code = images.new_full((len(images), self.num_classes), self.value / self.num_classes)
+        return self._write(images, code)
+
+    def patterns(self, image: Tensor) -> Tensor:
+        """The codes on a black image, `[K, C, H, W]`."""
+        code = torch.eye(self.num_classes, dtype=image.dtype, device=image.device) * self.value
+        return self._write(torch.zeros_like(image).expand(self.num_classes, -1, -1, -1), code)
+
+    def channels(self, image_channels: int) -> int:
+        """As many channels as the image has."""
+        return image_channels
+
+    def spec(self) -> dict[str, Any]:
+        """JSON-ready arguments."""
+        return {"family": "onehot", "num_classes": self.num_classes, "value": self.value}
+
+    @classmethod
+    def from_spec(cls, spec: dict[str, Any]) -> "OneHotLabels":
+        """Build the generator that gave `spec`."""
+        return cls(spec["num_classes"], value=spec["value"])
+
+    def _write(self, images: Tensor, code: Tensor) -> Tensor:
+        pixels = images.shape[-2] * images.shape[-1]
+        if pixels < self.num_classes:
+            raise ValueError(f"{self.num_classes} classes need as many pixels, but the image has {pixels}")
+        labelled = images.flatten(-2).clone()  # (B, [P,] C, H*W)
+        labelled[..., : self.num_classes] = code.unsqueeze(-2)
+        return labelled.view(images.shape)

@@ -1,0 +1,137 @@
+"""Image operators that the morphology labels are chained from. Images `[B, C, H, W]` in [0, 1] stay in [0, 1].
+
+The morphology itself is kornia's (flat structuring elements, "geodesic" border: pixels outside the image never win).
+A square element is eroded and dilated as a row and then a column, which is exactly equal and cheaper.
+"""
+
+from collections.abc import Callable
+from functools import cache
+
+import kornia.morphology as km
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Directions in which a line-shaped structuring element can lie.
+LINES = ("row", "column", "diagonal", "antidiagonal")
+
+
+@cache
+def structuring_element(shape: str, size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """A flat structuring element `[size, size]` of ones and zeros: "square", "cross" or one of `LINES`.
+
+    Raises:
+        ValueError: the size is even or below 3, or the shape is unknown.
+
+    Example:
+        >>> structuring_element("row", 3, torch.float32, torch.device("cpu"))
+        tensor([[0., 0., 0.],
+                [1., 1., 1.],
+                [0., 0., 0.]])
+    """
+    if size < 3 or size % 2 == 0:
+        raise ValueError(f"a structuring element must be odd and at least 3 pixels wide, not {size}")
+    element = torch.zeros(size, size, dtype=dtype, device=device)
+    middle = size // 2
+    if shape == "square":
+        element.fill_(1)
+    elif shape == "diagonal":
+        element.fill_diagonal_(1)
+    elif shape == "antidiagonal":
+        element.fill_diagonal_(1)
+        return element.flip(1)
+    elif shape in ("row", "column", "cross"):
+        if shape != "column":
+            element[middle] = 1
+        if shape != "row":
+            element[:, middle] = 1
+    else:
+        raise ValueError(f"unknown structuring element {shape!r}; known are square, cross, {', '.join(LINES)}")
+    return element
+
+
+def erode(images: Tensor, size: int = 3, shape: str = "square") -> Tensor:
+    """Minimum over the structuring element (grey erosion)."""
+    return _extreme(km.erosion, images, size, shape)
+
+
+def dilate(images: Tensor, size: int = 3, shape: str = "square") -> Tensor:
+    """Maximum over the structuring element (grey dilation)."""
+    return _extreme(km.dilation, images, size, shape)
+
+
+def opening(images: Tensor, size: int = 3, shape: str = "square") -> Tensor:
+    """Erosion, then dilation: bright details thinner than the element vanish."""
+    return dilate(erode(images, size, shape), size, shape)
+
+
+def closing(images: Tensor, size: int = 3, shape: str = "square") -> Tensor:
+    """Dilation, then erosion: dark details thinner than the element vanish."""
+    return erode(dilate(images, size, shape), size, shape)
+
+
+def gradient(images: Tensor, size: int = 3, shape: str = "square") -> Tensor:
+    """Dilation minus erosion: the edges."""
+    return dilate(images, size, shape) - erode(images, size, shape)
+
+
+def top_hat(images: Tensor, size: int = 3, shape: str = "square") -> Tensor:
+    """Image minus opening: the bright details."""
+    return images - opening(images, size, shape)
+
+
+def black_hat(images: Tensor, size: int = 3, shape: str = "square") -> Tensor:
+    """Closing minus image: the dark details."""
+    return closing(images, size, shape) - images
+
+
+def shift(images: Tensor, dx: int, dy: int) -> Tensor:
+    """The image displaced by (dx, dy) pixels to the right and down; its edge pixels fill the gap.
+
+    Raises:
+        ValueError: the displacement leaves nothing of the image.
+    """
+    height, width = images.shape[-2:]
+    if abs(dx) >= width or abs(dy) >= height:
+        raise ValueError(f"a displacement of ({dx}, {dy}) pixels is too large for images of {height} x {width}")
+    padded = F.pad(images, (max(dx, 0), max(-dx, 0), max(dy, 0), max(-dy, 0)), mode="replicate")
+    top, left = max(-dy, 0), max(-dx, 0)
+    return padded[..., top : top + height, left : left + width]
+
+
+def invert(images: Tensor) -> Tensor:
+    """The negative, `1 - image`."""
+    return 1 - images
+
+
+def contrast(images: Tensor, factor: float) -> Tensor:
+    """Intensities spread about 1/2 by `factor`, clipped to [0, 1]."""
+    return ((images - 0.5) * factor + 0.5).clamp(0, 1)
+
+
+def _extreme(operator: Callable[..., Tensor], images: Tensor, size: int, shape: str) -> Tensor:
+    for element in _passes(shape, size, images):
+        images = operator(images, element)
+    return images
+
+
+def _passes(shape: str, size: int, images: Tensor) -> list[Tensor]:
+    """The structuring elements to run one after the other: a square is a row and a column, without their zeros."""
+    element = structuring_element(shape, size, images.dtype, images.device)
+    middle = size // 2
+    row, column = element[middle : middle + 1], element[:, middle : middle + 1]
+    return {"square": [row, column], "row": [row], "column": [column]}.get(shape, [element])
+
+
+OPERATORS: dict[str, Callable[..., Tensor]] = {
+    "erode": erode,
+    "dilate": dilate,
+    "open": opening,
+    "close": closing,
+    "gradient": gradient,
+    "top_hat": top_hat,
+    "black_hat": black_hat,
+    "shift": shift,
+    "invert": invert,
+    "contrast": contrast,
+}

@@ -1,0 +1,201 @@
+"""A run from the command line to its folder, and every way to refuse one before it starts. On scikit-learn's digits."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from convff import load_checkpoint
+from experiments.runner import main
+from experiments.settings import Settings, parse
+from labels import labels_from_spec
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def tiny(out: Path, **changes: object) -> Settings:
+    defaults: dict[str, object] = {"dataset": "digits", "preset": "smoke", "out": out, "device": "cpu"}
+    return Settings(**(defaults | changes))
+
+
+def only_folder(out: Path) -> Path:
+    (folder,) = out.iterdir()
+    return folder
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_checkpoint(folder / "checkpoint.safetensors").net.state_dict()
+
+
+@pytest.mark.parametrize(
+    ("labels", "rule", "model"),
+    [
+        ("fourier", "ff", "cnn3"),
+        ("fourier", "hebbff", "cnn6"),
+        ("morph", "hebbff", "cnn3"),
+        ("channel", "ff", "cnn6"),
+        ("onehot", "ff", "mlp"),
+        ("onehot", "hebbff", "mlp"),
+        ("fourier", "bp", "cnn3"),
+        ("onehot", "bp", "mlp"),
+    ],
+)
+def test_a_run_leaves_its_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], labels: str, rule: str, model: str
+) -> None:
+    (results,) = main(tiny(tmp_path, labels=labels, rule=rule, model=model))
+    folder = only_folder(tmp_path)
+    assert {path.name for path in folder.iterdir()} == {
+        "settings.json",
+        "metrics.csv",
+        "results.json",
+        "checkpoint.safetensors",
+        "figures",
+    }
+    assert {path.name for path in (folder / "figures").iterdir()} == {"learning_curve.png", "confusion_matrix.png"}
+
+    report = json.loads((folder / "results.json").read_text())
+    contract = "dataset labels rule preset seed accuracy control per_layer label_only_probe images_per_second"
+    assert set(report) >= {*contract.split(), "peak_memory_mib", "seconds", "versions", "git_commit"}
+    assert report["accuracy"]["linear"] == results.accuracy["linear"]
+    assert 0.05 <= report["control"]["untrained_linear"] <= 1
+    if rule == "bp":
+        assert report["accuracy"]["goodness"] is None
+        assert report["accuracy"]["head"] is not None
+    else:
+        blocks = len(load_checkpoint(folder / "checkpoint.safetensors").net)
+        assert len(report["per_layer"]["discrimination"]) == len(report["per_layer"]["accuracy"]) == blocks
+        assert report["label_only_probe"]["discrimination"] == pytest.approx([0.5] * blocks, abs=0.1)
+
+    rows = list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
+    assert [row["epoch"] for row in rows] == ["1"]
+    printed = capsys.readouterr().out
+    assert "untrained network (control)" in printed
+    assert str(folder) in printed
+
+
+def test_the_checkpoint_rebuilds_what_was_judged(tmp_path: Path) -> None:
+    from convff.inference import block_goodness_of, predictions
+    from experiments.datasets import load_dataset
+
+    (results,) = main(tiny(tmp_path, precision="float32"))
+    checkpoint = load_checkpoint(only_folder(tmp_path) / "checkpoint.safetensors")
+    labels = labels_from_spec(checkpoint.notes["labels"])
+    test = load_dataset("digits", None).test.part(0, 500)
+    predicted = predictions(block_goodness_of(checkpoint.net, test, labels), range(1, len(checkpoint.net)))
+    assert (predicted == test.classes).float().mean().item() == pytest.approx(results.accuracy["goodness"])
+
+
+def test_same_seed_same_bits_and_another_seed_another_net(tmp_path: Path) -> None:
+    for out, seed in (("a", 0), ("b", 0), ("c", 1)):
+        main(tiny(tmp_path / out, seed=seed, inference="goodness"))
+    first, again, other = (weights(only_folder(tmp_path / out)) for out in "abc")
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_several_seeds_give_mean_and_deviation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = main(tiny(tmp_path, seeds=2, seed=3, train_images=100))
+    assert [result.seed for result in results] == [3, 4]
+    assert len(list(tmp_path.iterdir())) == 2
+    printed = capsys.readouterr().out
+    assert "2 seeds, 3 to 4" in printed
+    assert "±" in printed
+
+
+def test_validation_images_are_held_out(tmp_path: Path) -> None:
+    from experiments.prepare import prepare
+
+    on_test = prepare(tiny(tmp_path, preset="quick"))
+    on_validation = prepare(tiny(tmp_path, preset="quick", evaluate_on="validation"))
+    for parts in (on_test, on_validation):
+        learnt = {image.numpy().tobytes() for image in parts.train.images}
+        held_out = [image.numpy().tobytes() for image in parts.validation.images]
+        assert sum(image in learnt for image in held_out) <= 0.01 * len(held_out)  # digits may hold the same twice
+        assert len(parts.train) + len(parts.validation) == len(on_test.dataset.train)
+    assert on_validation.judged is on_validation.judged
+    assert torch.equal(on_validation.judged.images, on_validation.validation.images)
+    assert torch.equal(on_test.judged.images, on_test.dataset.test.images)
+
+
+def test_the_stand_in_is_named_wherever_the_data_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (results,) = main(tiny(tmp_path, dataset="stand_in", train_images=200))
+    assert results.is_stand_in
+    assert "stand-in" in json.loads((only_folder(tmp_path) / "results.json").read_text())["dataset"]
+    printed = capsys.readouterr().out
+    assert printed.count("DRAWN STAND-IN") >= 2  # at the start and at the end
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"label_intensity": 1.5}, r"--label-intensity must lie in \[0, 1\], not 1.5"),
+        ({"epochs": 0}, "--epochs must be at least 1, not 0"),
+        ({"batch_size": 1}, "--batch-size must be at least 2, not 1"),
+        ({"lr": -1.0}, "--lr must be positive, not -1.0"),
+        ({"momentum": 1.0}, r"--momentum must lie in \[0, 1\), not 1.0"),
+        ({"seeds": 0}, "--seeds must be at least 1, not 0"),
+        ({"negatives": 10}, "10 wrong labels an image, but there are 9 wrong classes"),
+        ({"device": "abacus"}, "--device abacus cannot be used here"),
+        ({"dataset": "folder"}, "folder"),
+        ({"dataset": "mnist", "data_dir": Path("no/such/place")}, "no/such/place"),
+    ],
+)
+def test_bad_settings_are_refused_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, object], message: str
+) -> None:
+    out = tmp_path / "runs"
+    settings = tiny(out, **changes)
+    with pytest.raises(SystemExit) as stop:
+        main(settings)
+    assert stop.value.code == 2
+    import re
+
+    assert re.search(message, capsys.readouterr().err)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--labels", "morse"], "morse"),
+        (["--rule", "hebb"], "hebbff"),
+        (["--preset", "slow"], "smoke"),
+        (["--seed", "many"], "--seed"),
+        (["--label-intensity", "2"], r"[0, 1]"),
+        (["--colour", "red"], "--colour"),
+    ],
+)
+def test_bad_options_exit_with_2_and_say_what_is_allowed(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        parse("digits", None, arguments)
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_script_itself(tmp_path: Path) -> None:
+    arguments = [
+        "--dataset",
+        "digits",
+        "--preset",
+        "smoke",
+        "--labels",
+        "morph",
+        "--rule",
+        "hebbff",
+        "--out",
+        str(tmp_path),
+    ]
+    command = [sys.executable, str(ROOT / "experiments" / "cifar10.py"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "goodness inference" in done.stdout
+    assert (only_folder(tmp_path) / "results.json").is_file()

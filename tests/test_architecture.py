@@ -1,0 +1,99 @@
+"""The structure of the code: which package knows which, and what no package does."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("convff", "labels", "cam")
+ALLOWED = {"convff": {"convff"}, "labels": {"labels"}, "cam": {"cam"}, "experiments": {*PACKAGES, "experiments"}}
+FILES = [path for package in ALLOWED for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def imported(tree: ast.AST) -> set[str]:
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute here"
+            names.add(str(node.module).split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_imports_point_one_way(path: Path) -> None:
+    package = path.relative_to(ROOT).parts[0]
+    ours = imported(ast.parse(path.read_text())) & {*ALLOWED, "tests"}
+    assert ours <= ALLOWED[package]
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.relative_to(ROOT).parts[0] != "experiments"], ids=name)
+def test_packages_are_silent_and_draw_nothing_from_global_randomness(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    calls = [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    forbidden = {"print", "torch.manual_seed", "torch.seed", "torch.load", "pickle.load", "exit", "sys.exit"}
+    assert not forbidden & set(calls)
+    assert not any(call.endswith(".cuda") or call.startswith(("np.random", "random.")) for call in calls)
+    assert not {"argparse", "tyro", "matplotlib", "tqdm", "pickle"} & imported(tree)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "convff" / "rules").glob("*.py")), ids=name)
+def test_no_rule_knows_a_learning_rate(path: Path) -> None:
+    names = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
+    assert not {"lr", "learning_rate"} & names
+
+
+def test_no_script_hides_a_package() -> None:
+    scripts = {path.stem for path in (ROOT / "experiments").glob("*.py")}
+    assert not scripts & {*PACKAGES, "experiments", "tests"}
+
+
+def test_the_command_line_offers_what_the_tables_hold() -> None:
+    from convff import GATES, MODELS, RULES
+    from convff.optimizers import OPTIMIZERS
+    from experiments import settings
+    from experiments.datasets import DATASETS
+    from experiments.presets import PRESETS
+    from labels import LABELS
+
+    pairs = [
+        (settings.RuleName, RULES),
+        (settings.LabelName, LABELS),
+        (settings.ModelName, MODELS),
+        (settings.GateName, GATES),
+        (settings.OptimizerName, OPTIMIZERS),
+        (settings.DatasetName, DATASETS),
+        (settings.PresetName, PRESETS),
+    ]
+    for names, table in pairs:
+        assert set(get_args(names)) == set(table)
+
+
+@pytest.mark.parametrize("script", ["mnist", "fashion_mnist", "cifar10", "cifar100"])
+def test_help_imports_no_torch(script: str) -> None:
+    """What --help loads, it loads before any import of torch; else it takes seconds instead of a quarter of one."""
+    program = (
+        "import sys, runpy\n"
+        f"sys.argv = ['{script}.py', '--help']\n"
+        f"try:\n    runpy.run_path({str(ROOT / 'experiments' / (script + '.py'))!r}, run_name='__main__')\n"
+        "except SystemExit as end:\n    assert not end.code, end.code\n"
+        "heavy = {'torch', 'torchvision', 'kornia', 'matplotlib', 'sklearn'} & set(sys.modules)\n"
+        "sys.exit(f'loaded: {heavy}' if heavy else 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--labels" in done.stdout
+
+
+def test_labels_work_without_the_rest() -> None:
+    program = "import sys, labels; sys.exit(bool({'convff', 'experiments', 'cam'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
