@@ -92,8 +92,8 @@ def epoch_batches(size: int, batch_size: int, *, seed: int, epoch: int) -> Itera
     The last, smaller batch is kept unless it holds a single image (batch norm needs two).
 
     Example:
-        >>> sorted(torch.cat(list(epoch_batches(5, 2, seed=0, epoch=0))).tolist())
-        [0, 1, 2, 3]
+        >>> [len(batch) for batch in epoch_batches(5, 2, seed=0, epoch=0)]
+        [2, 2]
         >>> sorted(torch.cat(list(epoch_batches(6, 4, seed=0, epoch=0))).tolist())
         [0, 1, 2, 3, 4, 5]
     """

@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from convff.augment import Augmentation, unchanged
 from convff.data import ImageData, as_floats, epoch_batches
 from convff.negatives import Negatives, RandomNegatives
 from convff.network import LayerLocalNet
@@ -176,6 +177,7 @@ class Trainer:
         rule: a `LocalRule` or a `NetworkRule`.
         schedule: epochs, batch size, optimiser and rate.
         negatives: draws the wrong labels; one at random if left out.
+        augment: changes each batch of images before it is labelled; see `convff.augment`.
         readout: trained beside the blocks if given (its loss never reaches them).
         seed: key of every draw.
         precision: "float32" or "bfloat16" for the activities; weights and goodness stay in float32.
@@ -197,6 +199,7 @@ class Trainer:
         *,
         schedule: Schedule = DEFAULT_SCHEDULE,
         negatives: Negatives | None = None,
+        augment: Augmentation = unchanged,
         readout: LinearReadout | None = None,
         seed: int = 0,
         precision: str = "float32",
@@ -205,6 +208,7 @@ class Trainer:
         self.schedule = schedule
         self.seed = seed
         self.precision = precision
+        self.augment = augment
         self.readout = readout
         self.step: Step
         if isinstance(rule, NetworkRule):
@@ -244,6 +248,7 @@ class Trainer:
 
     def _step(self, data: ImageData, batch: Tensor, epoch: int, step: int) -> dict[str, Tensor]:
         images, classes = as_floats(data.images[batch]), data.classes[batch]
+        images = self.augment(images, keyed_generator(self.seed, "augmentation", epoch, step))
         with autocast(images.device, self.precision):
             metrics = self.step(images, classes, keyed_generator(self.seed, "negatives", epoch, step))
             if self.readout is not None:

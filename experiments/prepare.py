@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from convff import GATES, MODELS, RULES, ImageData, LayerLocalNet, LinearReadout, RandomNegatives, Trainer
+from convff.augment import AUGMENTATIONS
 from convff.gates import GOODNESS
 from convff.precision import fastest_precision
 from experiments.datasets import Dataset, load_dataset
@@ -78,6 +79,7 @@ class Parts:
             _build(RULES[self.settings.rule], {"gate": gate, "reduction": self.recipe.reduction}),
             schedule=self.recipe.schedule(),
             negatives=RandomNegatives(self.recipe.negatives),
+            augment=AUGMENTATIONS[self.recipe.augment],
             readout=readout,
             seed=self.settings.seed,
             precision=self.precision,

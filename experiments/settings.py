@@ -14,6 +14,7 @@ ModelName = Literal["cnn3", "cnn6", "mlp"]
 DatasetName = Literal["mnist", "fashion_mnist", "cifar10", "cifar100", "folder", "digits", "stand_in"]
 GateName = Literal["threshold", "symmetric", "softmax"]
 OptimizerName = Literal["adam", "sgd", "relative"]
+AugmentName = Literal["none", "flips"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +62,9 @@ class Settings:
 
     negatives: int | None = None
     """Wrong labels an image in each step."""
+
+    augment: AugmentName | None = None
+    """How training images are varied."""
 
     optimizer: OptimizerName | None = None
     """How directions become steps."""

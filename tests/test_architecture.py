@@ -59,6 +59,7 @@ def test_no_script_hides_a_package() -> None:
 
 def test_the_command_line_offers_what_the_tables_hold() -> None:
     from convff import GATES, MODELS, RULES
+    from convff.augment import AUGMENTATIONS
     from convff.optimizers import OPTIMIZERS
     from experiments import settings
     from experiments.datasets import DATASETS
@@ -71,6 +72,7 @@ def test_the_command_line_offers_what_the_tables_hold() -> None:
         (settings.ModelName, MODELS),
         (settings.GateName, GATES),
         (settings.OptimizerName, OPTIMIZERS),
+        (settings.AugmentName, AUGMENTATIONS),
         (settings.DatasetName, DATASETS),
         (settings.PresetName, PRESETS),
     ]
