@@ -15,6 +15,7 @@ Lee & Song 2023, "SymBa"; Dooms et al. 2023, "The Trifecta".
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.grad import conv2d_weight
 
 
 def _accumulator(a: Tensor) -> torch.dtype:
@@ -35,7 +36,8 @@ def sum_goodness(a: Tensor) -> Tensor:
         >>> sum_goodness(torch.tensor([[3.0, 4.0]]))
         tensor([25.])
     """
-    return torch.linalg.vector_norm(a, dim=tuple(range(1, a.ndim)), dtype=_accumulator(a)).square()
+    length: Tensor = torch.linalg.vector_norm(a, dim=tuple(range(1, a.ndim)), dtype=_accumulator(a))
+    return length.square()
 
 
 def mean_goodness(a: Tensor) -> Tensor:
@@ -198,7 +200,7 @@ def hebbian_outer_conv2d(x: Tensor, a: Tensor, c: Tensor, layer: nn.Conv2d) -> t
     """
     gated = a * c.to(a.dtype).view(-1, 1, 1, 1)
     shape = list(layer.weight.shape)
-    weight = nn.grad.conv2d_weight(
+    weight = conv2d_weight(
         x.to(a.dtype), shape, gated, layer.stride, layer.padding, layer.dilation, layer.groups
     )
     return weight, gated.sum(dim=(0, 2, 3))

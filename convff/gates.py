@@ -15,7 +15,10 @@ from convff import functional as ff
 class Gate(Protocol):
     """From goodness `[B, P]` (pass 0 with the right label) to one signed number a pass."""
 
-    scale: float
+    @property
+    def scale(self) -> float:
+        """Steepness s."""
+        ...
 
     def __call__(self, g: Tensor, units: int) -> Tensor:
         """The gate `[B, P]` of a layer with `units` units an image."""

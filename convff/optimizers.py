@@ -55,7 +55,8 @@ class RelativeStep(torch.optim.Optimizer):
 
 def _length(tensors: list[Tensor]) -> Tensor:
     """The Euclidean length of several tensors taken as one vector."""
-    return torch.stack([torch.linalg.vector_norm(t) for t in tensors]).norm()
+    length: Tensor = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(t) for t in tensors]))
+    return length
 
 
 def _adam(params: Iterable[nn.Parameter], lr: float, momentum: float) -> torch.optim.Optimizer:

@@ -17,6 +17,7 @@ def learning_curve(rows: list[dict[str, float]], path: Path, *, title: str) -> N
         title: what the data are called.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axes = figure.add_subplot()
@@ -32,7 +33,7 @@ def learning_curve(rows: list[dict[str, float]], path: Path, *, title: str) -> N
         if name in rows[0]:
             axes.plot(epochs, [row[name] for row in rows], color="black", linewidth=2, marker="o", label=label)
     axes.set(xlabel="epoch", ylabel="share right", ylim=(0, 1.02), title=title)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small", loc="lower right")
     _save(figure, path)

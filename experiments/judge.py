@@ -10,6 +10,7 @@ from convff.data import as_floats
 from convff.inference import block_goodness, block_goodness_of, predictions
 from convff.passes import label_passes
 from convff.precision import autocast
+from convff.rules.bp import BackpropStep
 from experiments.prepare import Parts
 
 CALIBRATION_BATCHES = 30
@@ -94,6 +95,7 @@ def judge_readout(parts: Parts, readout: LinearReadout, *, fit: bool) -> tuple[f
 
 def judge_head(parts: Parts, trainer: Trainer) -> tuple[float, Tensor]:
     """Accuracy of the softmax head that backpropagation trained, and its predictions `[N]`."""
+    assert isinstance(trainer.step, BackpropStep)
     trainer.net.eval()
     with torch.no_grad(), autocast(parts.device, parts.precision):
         batches = [trainer.step.scores(as_floats(batch)) for batch in parts.judged.images.split(256)]

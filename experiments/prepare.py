@@ -62,7 +62,7 @@ class Parts:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
             net = MODELS[self.recipe.model](self.input_shape, **self.recipe.model_options)
-        return net.to(self.device, memory_format=torch.channels_last)
+        return net.to(self.device).to(memory_format=torch.channels_last)
 
     def new_readout(self, net: LayerLocalNet) -> LinearReadout:
         """An untrained readout of a network."""
@@ -107,8 +107,8 @@ def prepare(settings: Settings) -> Parts:
     try:
         options = {"num_classes": train.num_classes, "image_size": train.shape[1:], "intensity": recipe.intensity}
         labels = _build(LABELS[settings.labels], options)
-        data = (part.to(device) for part in (train, validation, judged))
-        parts = Parts(settings, recipe, dataset, *data, labels, device, precision)
+        train, validation, judged = train.to(device), validation.to(device), judged.to(device)
+        parts = Parts(settings, recipe, dataset, train, validation, judged, labels, device, precision)
         _try_one_step(parts)
     except ValueError as error:
         raise SettingsError(f"{train.name}, {train.num_classes} classes, images {train.shape}: {error}") from error

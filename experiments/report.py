@@ -129,7 +129,7 @@ def closing_table(results: Results) -> str:
         f"{results.dataset} · labels {results.labels} · rule {results.rule} · preset {results.preset} "
         f"· seed {results.seed} · judged on {results.judged_on}",
         *(_line(name, accuracy.get(key)) for key, name in ACCURACIES if accuracy.get(key) is not None),
-        _line("linear readout, untrained network (control)", control),
+        _line(CONTROL, control),
     ]
     for key, name in PER_BLOCK:
         values = results.per_layer.get(key) or results.label_only_probe.get(key)
@@ -139,6 +139,7 @@ def closing_table(results: Results) -> str:
     return "\n".join(lines)
 
 
+CONTROL = "linear readout, untrained network (control)"
 ACCURACIES = (
     ("goodness", "goodness inference"),
     ("linear", "linear readout"),

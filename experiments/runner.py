@@ -169,16 +169,13 @@ def across_seeds(results: list[Results]) -> str:
     """Mean and standard deviation (of the sample) of every accuracy over the seeds."""
     lines = [f"{len(results)} seeds, {results[0].seed} to {results[-1].seed}:"]
     for key, name in report.ACCURACIES:
-        values = [result.accuracy[key] for result in results if result.accuracy.get(key) is not None]
-        lines += _mean_line(name, values)
-    controls = [result.control["untrained_linear"] for result in results]
-    lines += _mean_line(
-        "linear readout, untrained network (control)", [value for value in controls if value is not None]
-    )
+        lines += _mean_line(name, [result.accuracy.get(key) for result in results])
+    lines += _mean_line(report.CONTROL, [result.control["untrained_linear"] for result in results])
     return "\n".join(lines)
 
 
-def _mean_line(name: str, values: list[float]) -> list[str]:
+def _mean_line(name: str, measured: list[float | None]) -> list[str]:
+    values = [value for value in measured if value is not None]
     if not values:
         return []
     return [f"  {name:46}{100 * statistics.mean(values):6.2f} ± {100 * statistics.stdev(values):.2f} %"]

@@ -7,4 +7,6 @@ from convff.models.cnn6 import cnn6
 from convff.models.mlp import mlp
 from convff.network import LayerLocalNet
 
+__all__ = ["MODELS", "cnn3", "cnn6", "mlp"]
+
 MODELS: dict[str, Callable[..., LayerLocalNet]] = {"cnn3": cnn3, "cnn6": cnn6, "mlp": mlp}

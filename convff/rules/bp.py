@@ -33,7 +33,7 @@ class BackpropStep:
     def __init__(self, net: LayerLocalNet, labels: Labels, num_classes: int, schedule: "Schedule") -> None:
         self.net = net
         self.labels = labels
-        last = next(reversed(net.blocks)).layer
+        last = list(net)[-1].layer
         width = last.out_channels if isinstance(last, nn.Conv2d) else last.out_features
         self.head = nn.Linear(width, num_classes, device=last.weight.device)
         nn.init.zeros_(self.head.weight)  # no draw from global randomness
