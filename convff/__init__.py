@@ -9,7 +9,8 @@ from convff.negatives import RandomNegatives
 from convff.network import Block, LayerLocalNet, LengthNorm
 from convff.readout import LinearReadout
 from convff.rules import RULES, Backpropagation, ForwardForward, HebbianForwardForward
-from convff.training import EpochRecord, Schedule, Trainer
+from convff.schedule import Schedule
+from convff.training import EpochRecord, Trainer
 
 __all__ = [
     "GATES",

@@ -200,9 +200,7 @@ def hebbian_outer_conv2d(x: Tensor, a: Tensor, c: Tensor, layer: nn.Conv2d) -> t
     """
     gated = a * c.to(a.dtype).view(-1, 1, 1, 1)
     shape = list(layer.weight.shape)
-    weight = conv2d_weight(
-        x.to(a.dtype), shape, gated, layer.stride, layer.padding, layer.dilation, layer.groups
-    )
+    weight = conv2d_weight(x.to(a.dtype), shape, gated, layer.stride, layer.padding, layer.dilation, layer.groups)
     return weight, gated.sum(dim=(0, 2, 3))
 
 

@@ -95,7 +95,7 @@ class LinearReadout(nn.Module):
         self._optimizer.step()
         return loss.detach()[None]
 
-    def fit(self, data: ImageData, *, precision: str = "float32", l2: float = 1e-3, iterations: int = 100) -> None:
+    def fit(self, data: ImageData, *, precision: str = "float32", l2: float = 1e-3, iterations: int = 40) -> None:
         """Fit to the network as it is now: multinomial logistic regression by L-BFGS, on all images at once.
 
         The features are standardised for the fit, so that one penalty fits all of them, and the scaling is then folded

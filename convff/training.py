@@ -5,7 +5,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -14,79 +13,12 @@ from convff.augment import Augmentation, unchanged
 from convff.data import ImageData, as_floats, epoch_batches
 from convff.negatives import Negatives, RandomNegatives
 from convff.network import LayerLocalNet
-from convff.optimizers import OPTIMIZERS
 from convff.passes import Labels, label_passes
 from convff.precision import autocast
 from convff.randomness import keyed_generator
 from convff.readout import LinearReadout
-from convff.rules.base import LocalRule
-
-
-def constant(progress: float) -> float:
-    """The learning rate stays as it is (Scodellaro et al. 2025 on CIFAR)."""
-    return 1.0
-
-
-def linear_cooldown(progress: float) -> float:
-    """Full rate for the first half, then linearly to 0 (Hinton's schedule; Scodellaro et al. 2025, Methods).
-
-    The paper's `lr(e) = 2 lr / E (1 + E - e)` for epochs e = 1 .. E is this line at `progress = (e - 1) / E`; here the
-    rate changes at every step.
-
-    Example:
-        >>> [linear_cooldown(progress) for progress in (0.0, 0.5, 0.75, 1.0)]
-        [1.0, 1.0, 0.5, 0.0]
-    """
-    return min(1.0, 2.0 * (1.0 - progress))
-
-
-SCHEDULES: dict[str, Callable[[float], float]] = {"constant": constant, "cooldown": linear_cooldown}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Schedule:
-    """How long and how fast to learn.
-
-    Args:
-        epochs: passes over the data.
-        batch_size: images a step (each in P passes).
-        optimizer: a name in `convff.optimizers.OPTIMIZERS`.
-        lr: learning rate.
-        momentum: momentum, or Adam's first beta.
-        decay: how the rate falls, a name in `SCHEDULES`.
-
-    Raises:
-        ValueError: a number out of range, or an unknown name.
-
-    Example:
-        >>> Schedule(epochs=3, decay="constant").epochs
-        3
-    """
-
-    epochs: int = 1
-    batch_size: int = 32
-    optimizer: str = "adam"
-    lr: float = 1e-3
-    momentum: float = 0.9
-    decay: str = "cooldown"
-
-    def __post_init__(self) -> None:
-        if self.epochs < 0 or self.batch_size < 2:
-            raise ValueError(
-                f"epochs must be at least 0 and batch_size at least 2, not {self.epochs} and {self.batch_size}"
-            )
-        if self.lr <= 0 or not 0 <= self.momentum < 1:
-            raise ValueError(f"lr must be positive and momentum in [0, 1), not {self.lr} and {self.momentum}")
-        for name, table in ((self.optimizer, OPTIMIZERS), (self.decay, SCHEDULES)):
-            if name not in table:
-                raise ValueError(f"{name!r} is not one of {', '.join(table)}")
-
-    def make_optimizer(self, parameters: Any) -> torch.optim.Optimizer:
-        """The optimiser of one block."""
-        return OPTIMIZERS[self.optimizer](parameters, lr=self.lr, momentum=self.momentum)
-
-
-DEFAULT_SCHEDULE = Schedule()
+from convff.rules.base import LocalRule, NetworkRule, Step
+from convff.schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -106,30 +38,12 @@ class EpochRecord:
     seconds: float
 
 
+DEFAULT_SCHEDULE = Schedule()
 Progress = Callable[[int], object]
 
 
 def _ignore(images: int) -> None:
     """No progress bar."""
-
-
-class Step(Protocol):
-    """One step of learning; what a rule makes of a network."""
-
-    optimizers: list[torch.optim.Optimizer]
-
-    def __call__(self, images: Tensor, classes: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """Learn from images `[B, C, H, W]` of right classes `[B]`; metrics `[blocks]` or `[1]`, left on the device."""
-        ...
-
-
-@runtime_checkable
-class NetworkRule(Protocol):
-    """A rule that is not local, e.g. backpropagation: it brings its own step."""
-
-    def start(self, net: LayerLocalNet, labels: Labels, num_classes: int, schedule: Schedule) -> Step:
-        """The step of this rule on a network."""
-        ...
 
 
 class LocalStep:
@@ -256,7 +170,7 @@ class Trainer:
         return metrics
 
     def _set_rate(self, progress: float) -> None:
-        rate = self.schedule.lr * SCHEDULES[self.schedule.decay](progress)
+        rate = self.schedule.rate(progress)
         for optimizer in self.step.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate

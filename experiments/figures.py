@@ -19,15 +19,15 @@ def learning_curve(rows: list[dict[str, float]], path: Path, *, title: str) -> N
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+    figure = Figure(figsize=(8.0, 4.0), layout="constrained")
     axes = figure.add_subplot()
     epochs = [row["epoch"] for row in rows]
     for name in rows[0]:
         if name.startswith("discrimination_"):
             block = name.removeprefix("discrimination_")
-            axes.plot(epochs, [row[name] for row in rows], marker=".", label=f"discrimination, block {block}")
+            axes.plot(epochs, [row[name] for row in rows], marker=".", label=f"right over wrong label, block {block}")
     for name, label in (
-        ("validation_goodness_accuracy", "goodness accuracy, held-out images"),
+        ("validation_goodness_accuracy", "goodness accuracy,\nheld-out images"),
         ("train_accuracy", "accuracy, training images"),
     ):
         if name in rows[0]:
@@ -35,7 +35,7 @@ def learning_curve(rows: list[dict[str, float]], path: Path, *, title: str) -> N
     axes.set(xlabel="epoch", ylabel="share right", ylim=(0, 1.02), title=title)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="small", loc="lower right")
+    figure.legend(fontsize="small", loc="outside right upper")
     _save(figure, path)
 
 

@@ -1,6 +1,9 @@
 """Judging a trained network: two kinds of inference, the control beside them, and the probes for shortcuts."""
 
-from dataclasses import dataclass
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -123,3 +126,49 @@ def calibrate(parts: Parts, net: LayerLocalNet) -> None:
         batch = parts.train.part(start, start + size)
         with autocast(parts.device, parts.precision):
             net(label_passes(parts.labels, as_floats(batch.images), batch.classes[:, None]))
+
+
+@dataclass(kw_only=True)
+class Judgement:
+    """All figures of a run, as `results.json` has them; `predicted` is what the confusion matrix shows."""
+
+    accuracy: dict[str, float | None] = field(default_factory=lambda: {"goodness": None, "linear": None})
+    control: dict[str, float | None] = field(default_factory=lambda: {"untrained_linear": None})
+    per_layer: dict[str, list[float]] = field(default_factory=dict)
+    label_only_probe: dict[str, list[float]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    predicted: Tensor = field(default_factory=lambda: torch.empty(0))
+
+
+def everything(parts: Parts, trainer: Trainer, readout: LinearReadout, *, fit: bool) -> Judgement:
+    """Judge a trained network by every kind of inference that the settings ask for and its rule knows.
+
+    Args:
+        parts: the parts of the run.
+        trainer: has the trained network.
+        readout: reads it.
+        fit: fit the readout first; False where it was trained beside the blocks.
+    """
+    judgement = Judgement()
+    inference, backprop = parts.settings.inference, parts.settings.rule == "bp"
+    if inference != "goodness" or backprop:
+        with _timed(judgement.seconds, "readout"):
+            judgement.accuracy["linear"], judgement.predicted = judge_readout(parts, readout, fit=fit)
+        with _timed(judgement.seconds, "control"):
+            judgement.control["untrained_linear"] = untrained_control(parts)
+    if backprop:
+        judgement.accuracy["head"], judgement.predicted = judge_head(parts, trainer)
+    elif inference != "linear":
+        with _timed(judgement.seconds, "goodness"):
+            goodness = judge_goodness(parts, trainer.net, parts.judged)
+        judgement.accuracy["goodness"], judgement.predicted = goodness.accuracy, goodness.predicted
+        judgement.per_layer = {"discrimination": goodness.discrimination, "accuracy": goodness.by_block}
+        judgement.label_only_probe = label_only_probe(parts, trainer.net, goodness)
+    return judgement
+
+
+@contextlib.contextmanager
+def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[name] = time.perf_counter() - start

@@ -118,7 +118,7 @@ def paper(settings: Settings) -> Recipe:
     if settings.dataset in GRAY:
         recipe = replace(
             common,
-            model_options={"width": 128, "kernel": 7},
+            model_options={"width": 128, "kernel": 7} if common.model == "cnn3" else {},
             intensity=0.35,
             lr=5e-5,
             epochs=200,
@@ -129,6 +129,8 @@ def paper(settings: Settings) -> Recipe:
         recipe = replace(common, intensity=0.30, lr=1e-4, decay="constant", epochs=100, batch_size=32)
     if recipe.model == "mlp":
         recipe = replace(recipe, model_options={"widths": (2000, 2000, 2000, 2000)})
+    if settings.rule == "hebbff":  # with mean goodness, the same threshold is 1
+        recipe = replace(_relative_steps(recipe), theta=1.0, reduction="mean")
     return recipe
 
 
@@ -139,7 +141,7 @@ def _net(settings: Settings) -> str:
 def _quick_cnn3(settings: Settings) -> Recipe:
     """A small, strided version of the paper's network for MNIST."""
     options = {"width": 32, "kernel": 5, "stride": 2}
-    return Recipe(model="cnn3", model_options=options, intensity=0.35, scale=100.0, epochs=10)
+    return Recipe(model="cnn3", model_options=options, intensity=0.35, scale=100.0, epochs=8)
 
 
 def _quick_cnn6(settings: Settings) -> Recipe:
@@ -154,7 +156,7 @@ def _quick_cnn6(settings: Settings) -> Recipe:
 
 def _quick_mlp(settings: Settings) -> Recipe:
     """The dense network of the field's public base code."""
-    return Recipe(model="mlp", model_options={"widths": (1000, 1000, 1000)}, scale=30.0, epochs=15, batch_size=64)
+    return Recipe(model="mlp", model_options={"widths": (1000, 1000, 1000)}, scale=30.0, epochs=12, batch_size=64)
 
 
 _QUICK_NETS: dict[str, Callable[[Settings], Recipe]] = {"cnn3": _quick_cnn3, "cnn6": _quick_cnn6, "mlp": _quick_mlp}

@@ -6,12 +6,12 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from torch import Tensor
 from tqdm import tqdm
 
 from convff import Checkpoint, LinearReadout, Trainer, save_checkpoint
 from experiments import figures, judge, report
 from experiments.datasets import DataError
+from experiments.judge import Judgement
 from experiments.prepare import Parts, prepare
 from experiments.report import Results
 from experiments.settings import Settings, SettingsError, check
@@ -58,13 +58,15 @@ def run(parts: Parts) -> Results:
     _train(parts, trainer, metrics)
     trained = time.perf_counter()
 
-    results, predicted = _judge(parts, trainer, readout, joint, metrics, trained - start)
+    judgement = judge.everything(parts, trainer, readout, fit=not joint)
+    results = _results(parts, judgement, metrics, trained - start)
     results = replace(results, seconds=results.seconds | {"total": time.perf_counter() - start})
     report.write_json(folder / "results.json", asdict(results))
     save_checkpoint(folder / "checkpoint.safetensors", _checkpoint(parts, trainer, readout))
-    figures.learning_curve(metrics.rows, folder / "figures" / "learning_curve.png", title=results.dataset)
+    title = f"{results.dataset}\nlabels {results.labels}, rule {results.rule}, preset {results.preset}"
+    figures.learning_curve(metrics.rows, folder / "figures" / "learning_curve.png", title=title)
     figures.confusion_matrix(
-        predicted, parts.judged, folder / "figures" / "confusion_matrix.png", title=results.dataset
+        judgement.predicted, parts.judged, folder / "figures" / "confusion_matrix.png", title=title
     )
     print(report.closing_table(results))
     print(f"  {results.seconds['total']:.0f} s in all; everything is in {folder}")
@@ -105,33 +107,8 @@ def _train(parts: Parts, trainer: Trainer, metrics: report.MetricsFile) -> None:
 SHOWN = ("validation_goodness_accuracy", "train_accuracy", "readout_loss")
 
 
-def _judge(
-    parts: Parts,
-    trainer: Trainer,
-    readout: LinearReadout,
-    joint: bool,
-    metrics: report.MetricsFile,
-    training_seconds: float,
-) -> tuple[Results, Tensor]:
-    """All figures of a run, and the predicted classes that its confusion matrix shows."""
+def _results(parts: Parts, judgement: Judgement, metrics: report.MetricsFile, training_seconds: float) -> Results:
     settings = parts.settings
-    accuracy: dict[str, float | None] = {"goodness": None, "linear": None}
-    control: dict[str, float | None] = {"untrained_linear": None}
-    per_layer: dict[str, list[float]] = {}
-    probe: dict[str, list[float]] = {}
-    predicted = None
-    if settings.inference != "goodness" or settings.rule == "bp":
-        accuracy["linear"], predicted = judge.judge_readout(parts, readout, fit=not joint)
-        control["untrained_linear"] = judge.untrained_control(parts)
-    if settings.rule == "bp":
-        accuracy["head"], predicted = judge.judge_head(parts, trainer)
-    elif settings.inference != "linear":
-        goodness = judge.judge_goodness(parts, trainer.net, parts.judged)
-        accuracy["goodness"], predicted = goodness.accuracy, goodness.predicted
-        per_layer = {"discrimination": goodness.discrimination, "accuracy": goodness.by_block}
-        probe = judge.label_only_probe(parts, trainer.net, goodness)
-    assert predicted is not None
-    rates = [row["images_per_second"] for row in metrics.rows]
     return Results(
         dataset=parts.judged.name,
         is_stand_in=parts.dataset.is_stand_in,
@@ -140,15 +117,15 @@ def _judge(
         rule=settings.rule,
         preset=settings.preset,
         seed=settings.seed,
-        accuracy=accuracy,
-        control=control,
-        per_layer=per_layer,
-        label_only_probe=probe,
-        images_per_second=statistics.mean(rates),
+        accuracy=judgement.accuracy,
+        control=judgement.control,
+        per_layer=judgement.per_layer,
+        label_only_probe=judgement.label_only_probe,
+        images_per_second=statistics.mean(row["images_per_second"] for row in metrics.rows),
         peak_memory_mib=report.peak_memory_mib(parts.device),
-        seconds={"training": training_seconds},
+        seconds={"training": training_seconds} | judgement.seconds,
         hardware=report.hardware(parts.device),
-    ), predicted
+    )
 
 
 def _checkpoint(parts: Parts, trainer: Trainer, readout: LinearReadout) -> Checkpoint:

@@ -76,3 +76,14 @@ def spread(images: Tensor, classes: Tensor) -> Tensor:
     if classes.ndim == 1:
         return images
     return images[:, None].expand(-1, classes.shape[1], -1, -1, -1)
+
+
+def fitting(bank: Tensor, images: Tensor, image_size: tuple[int, int]) -> Tensor:
+    """A bank of label patterns on the images' device and in their dtype; itself if it is there already.
+
+    Raises:
+        ValueError: the images are not of the size that the bank was made for.
+    """
+    if tuple(images.shape[-2:]) != image_size:
+        raise ValueError(f"these labels are for images of {image_size}, not {tuple(images.shape[-2:])}")
+    return bank.to(images)

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from labels.base import check_labelled, spread
+from labels.base import check_labelled, fitting, spread
 from labels.fourier import fourier_set_1, wave_image
 
 
@@ -75,10 +75,7 @@ class ChannelLabels:
         return cls(spec["num_classes"], (height, width), planes=spec["planes"])
 
     def _fitting(self, images: Tensor) -> Tensor:
-        if tuple(images.shape[-2:]) != self.image_size:
-            raise ValueError(f"these labels are for images of {self.image_size}, not {tuple(images.shape[-2:])}")
-        if self._bank.device != images.device or self._bank.dtype != images.dtype:
-            self._bank = self._bank.to(images)
+        self._bank = fitting(self._bank, images, self.image_size)
         return self._bank
 
     @staticmethod

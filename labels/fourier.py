@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from labels.base import check_intensity, check_labelled, spread
+from labels.base import check_intensity, check_labelled, fitting, spread
 
 ORIENTATIONS = (0.0, 45.0, 90.0, 135.0)
 
@@ -148,8 +148,5 @@ class FourierLabels:
 
     def _fitting(self, images: Tensor) -> Tensor:
         """The bank of waves `[K, H, W]` on the images' device and in their dtype."""
-        if tuple(images.shape[-2:]) != self.image_size:
-            raise ValueError(f"these labels are for images of {self.image_size}, not {tuple(images.shape[-2:])}")
-        if self._bank.device != images.device or self._bank.dtype != images.dtype:
-            self._bank = self._bank.to(images)
+        self._bank = fitting(self._bank, images, self.image_size)
         return self._bank

@@ -1,10 +1,13 @@
 """What a learning rule is."""
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
-from convff.network import Block
+from convff.network import Block, LayerLocalNet
+from convff.passes import Labels
+from convff.schedule import Schedule
 
 
 class LocalUpdate(NamedTuple):
@@ -38,4 +41,23 @@ class LocalRule(Protocol):
 
     def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: Any) -> LocalUpdate:
         """The update for normalised input x `[B*P, ...]`, activity a `[B*P, ...]` and goodness g `[B, P]`."""
+        ...
+
+
+class Step(Protocol):
+    """One step of learning; what a rule makes of a network."""
+
+    optimizers: list[torch.optim.Optimizer]
+
+    def __call__(self, images: Tensor, classes: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """Learn from images `[B, C, H, W]` of right classes `[B]`; metrics `[blocks]` or `[1]`, left on the device."""
+        ...
+
+
+@runtime_checkable
+class NetworkRule(Protocol):
+    """A rule that is not local, e.g. backpropagation: it brings its own step."""
+
+    def start(self, net: LayerLocalNet, labels: Labels, num_classes: int, schedule: Schedule) -> Step:
+        """The step of this rule on a network."""
         ...

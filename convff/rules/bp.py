@@ -1,7 +1,6 @@
 """Backpropagation of the same network: not a local rule, but the yardstick beside them."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -9,9 +8,7 @@ from torch import Tensor, nn
 
 from convff.network import LayerLocalNet
 from convff.passes import Labels
-
-if TYPE_CHECKING:
-    from convff.training import Schedule
+from convff.schedule import Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +19,7 @@ class Backpropagation:
     average pooling and a linear head are the baseline of Scodellaro et al. 2025.
     """
 
-    def start(self, net: LayerLocalNet, labels: Labels, num_classes: int, schedule: "Schedule") -> "BackpropStep":
+    def start(self, net: LayerLocalNet, labels: Labels, num_classes: int, schedule: Schedule) -> "BackpropStep":
         """The step of backpropagation on a network."""
         return BackpropStep(net, labels, num_classes, schedule)
 
@@ -30,7 +27,7 @@ class Backpropagation:
 class BackpropStep:
     """One step of backpropagation through all blocks and the head."""
 
-    def __init__(self, net: LayerLocalNet, labels: Labels, num_classes: int, schedule: "Schedule") -> None:
+    def __init__(self, net: LayerLocalNet, labels: Labels, num_classes: int, schedule: Schedule) -> None:
         self.net = net
         self.labels = labels
         last = list(net)[-1].layer
@@ -49,7 +46,7 @@ class BackpropStep:
 
     @torch.enable_grad()
     def __call__(self, images: Tensor, classes: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """See `convff.training.Step`."""
+        """See `convff.rules.base.Step`."""
         scores = self.scores(images)
         loss = F.cross_entropy(scores.float(), classes)
         self.optimizers[0].zero_grad(set_to_none=True)

@@ -28,7 +28,7 @@ from convff.inference import block_goodness_of
 from convff.precision import autocast, fastest_precision
 from convff.randomness import keyed_generator
 from convff.rules import RULES
-from convff.training import SCHEDULES
+from convff.schedule import SCHEDULES
 from labels import FourierLabels, OneHotLabels
 
 SIZE = (8, 8)

@@ -34,7 +34,8 @@ from experiments.datasets.download import fetch
 from experiments.datasets.search import load_known
 from experiments.settings import DatasetName
 
-REAL = os.environ.get("CONVFF_DATA")
+# Absolute, because each test works in a folder of its own.
+REAL = Path(os.environ["CONVFF_DATA"]).resolve() if os.environ.get("CONVFF_DATA") else None
 real_data = pytest.mark.skipif(REAL is None, reason="CONVFF_DATA is not set")
 CIFAR10_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 IDX_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -611,9 +612,14 @@ def test_stand_in_refuses_what_it_cannot_draw(channels: int, num_classes: int) -
 
 
 @real_data
-@pytest.mark.parametrize(("name", "first"), [("mnist", [5, 0, 4, 1, 9]), ("fashion_mnist", None)])
-def test_real_idx_files(name: str, first: list[int] | None) -> None:
-    data = load_dataset(name, Path(str(REAL)))
+@pytest.mark.parametrize(
+    ("name", "folder", "first"), [("mnist", "MNIST", [5, 0, 4, 1, 9]), ("fashion_mnist", "FashionMNIST", None)]
+)
+def test_real_idx_files(name: str, folder: str, first: list[int] | None) -> None:
+    assert REAL is not None
+    if not (REAL / folder / "raw").is_dir():
+        pytest.skip(f"{name} is not there")
+    data = load_dataset(name, REAL)
     assert (len(data.train), len(data.test), data.train.shape) == (60_000, 10_000, (1, 28, 28))
     assert "(" not in data.train.name
     assert first is None or data.train.classes[:5].tolist() == first
@@ -621,9 +627,10 @@ def test_real_idx_files(name: str, first: list[int] | None) -> None:
 
 @real_data
 def test_real_cifar10_copy() -> None:
-    if not (Path(str(REAL)) / "cifar10-jpeg.tar.xz").is_file():
+    assert REAL is not None
+    if not (REAL / "cifar10-jpeg.tar.xz").is_file():
         pytest.skip("the JPEG archive is not there")
-    data = load_dataset("cifar10", Path(str(REAL)))
+    data = load_dataset("cifar10", REAL)
     assert data.train.class_names == CIFAR10_NAMES
     assert data.test.name == f"CIFAR-10 (JPEG copy, {len(data.test):,} test images)"
     assert torch.bincount(data.train.classes).tolist() == [5_000] * 10

@@ -78,6 +78,23 @@ def test_a_run_leaves_its_folder(
     assert str(folder) in printed
 
 
+@pytest.mark.parametrize("preset", ["quick", "paper", "best"])
+@pytest.mark.parametrize("rule", ["ff", "hebbff"])
+def test_every_preset_runs(tmp_path: Path, preset: str, rule: str) -> None:
+    changes = {"epochs": 1, "train_images": 60, "batch_size": 20}
+    (results,) = main(tiny(tmp_path, preset=preset, rule=rule, **changes))
+    assert results.accuracy["goodness"] is not None
+    assert results.accuracy["linear"] is not None
+
+
+@pytest.mark.parametrize("inference", ["goodness", "linear"])
+def test_one_kind_of_inference_alone(tmp_path: Path, inference: str) -> None:
+    (results,) = main(tiny(tmp_path, inference=inference))
+    assert (results.accuracy["goodness"] is None) == (inference == "linear")
+    assert (results.accuracy["linear"] is None) == (inference == "goodness")
+    assert (results.control["untrained_linear"] is None) == (inference == "goodness")
+
+
 def test_the_checkpoint_rebuilds_what_was_judged(tmp_path: Path) -> None:
     from convff.inference import block_goodness_of, predictions
     from experiments.datasets import load_dataset
