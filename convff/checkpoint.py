@@ -65,11 +65,14 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         metadata={"format": FORMAT, "about": json.dumps(about)},
     )
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        file.write(payload)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(payload)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -89,10 +92,13 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise ValueError(f"{path} is not a safetensors file, or is damaged: {error}") from error
     if metadata.get("format") != FORMAT:
         raise ValueError(f"{path} is not a checkpoint of format {FORMAT!r}, but of {metadata.get('format')!r}")
-    about = json.loads(metadata["about"])
-    channels, height, width = about["input_shape"]
-    net = MODELS[about["model"]]((channels, height, width), **about["options"])
-    net.load_state_dict(_with_prefix(tensors, "net."))
+    try:
+        about = json.loads(metadata["about"])
+        channels, height, width = about["input_shape"]
+        net = MODELS[about["model"]]((channels, height, width), **about["options"])
+        net.load_state_dict(_with_prefix(tensors, "net."))
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{path} does not describe a network of this package: {error}") from error
     net.eval()
     extra = _with_prefix(tensors, "extra.")
     return Checkpoint(about["model"], (channels, height, width), about["options"], net, extra, about["notes"])

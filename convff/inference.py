@@ -112,8 +112,9 @@ def block_goodness_of(
     precision: str = "float32",
     passes_per_batch: int = 1000,
 ) -> Tensor:
-    """`block_goodness` of a whole image set, `[blocks, N, K]`, in batches of about `passes_per_batch` passes."""
-    batch_size = max(1, passes_per_batch // labels.num_classes)
+    """`block_goodness` of a whole image set, `[blocks, N, K]`, in batches of `passes_per_batch` passes at most."""
+    passes = min(passes_per_batch, 2**20 // data.images[0, 0].numel())  # fewer of images larger than 32 x 32
+    batch_size = max(1, passes // labels.num_classes)
     with autocast(data.images.device, precision):
         batches = data.images.split(batch_size)
         scores = [block_goodness(net, as_floats(batch), labels, goodness=goodness) for batch in batches]

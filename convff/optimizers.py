@@ -38,7 +38,7 @@ class RelativeStep(torch.optim.Optimizer):
             parameters = [p for p in group["params"] if p.grad is not None]
             moved = [self._momentum(p, group["momentum"]) for p in parameters]
             weights, direction = _length(parameters), _length(moved)
-            share = group["lr"] * weights / direction.clamp_min(torch.finfo(direction.dtype).tiny)
+            share = torch.where(direction > 0, group["lr"] * weights / direction, 0.0)  # a dead layer stays as it is
             for p, m in zip(parameters, moved, strict=True):
                 p.sub_(m * share)
 

@@ -129,13 +129,30 @@ class LinearReadout(nn.Module):
             self.linear.bias.copy_(bias - self.linear.weight @ mean)
 
     @torch.no_grad()
-    def features_of(self, data: ImageData, *, precision: str = "float32", batch_size: int = 256) -> Tensor:
+    def features_of(self, data: ImageData, *, precision: str = "float32") -> Tensor:
         """Features `[N, D]` of a whole image set."""
+        features = torch.empty(len(data), self.linear.in_features, device=data.images.device)
         with autocast(data.images.device, precision):
-            batches = data.images.split(batch_size)
-            return torch.cat([self.features(as_floats(batch)) for batch in batches])
+            for rows, images in zip(
+                features.split(self._batch(data)), data.images.split(self._batch(data)), strict=True
+            ):
+                rows.copy_(self.features(as_floats(images)))
+        return features
+
+    @torch.no_grad()
+    def predict(self, data: ImageData, *, precision: str = "float32") -> Tensor:
+        """Predicted classes `[N]` of a whole image set, batch by batch."""
+        with autocast(data.images.device, precision):
+            features = (self.features(as_floats(images)) for images in data.images.split(self._batch(data)))
+            return torch.cat([self.linear(batch).argmax(dim=1) for batch in features])
+
+    @staticmethod
+    def _batch(data: ImageData) -> int:
+        """Images at a time: 256 of 32 x 32 pixels, fewer of larger ones."""
+        return max(1, min(256, 2**18 // data.images[0, 0].numel()))
 
     def _regions(self, a: Tensor) -> Tensor:
-        if a.ndim == 2 or self.grid is None or self.grid >= a.shape[-1]:
+        if a.ndim == 2 or self.grid is None:
             return a
-        return F.adaptive_avg_pool2d(a, self.grid)
+        height, width = (min(self.grid, side) for side in a.shape[-2:])
+        return F.adaptive_avg_pool2d(a, (height, width))

@@ -46,6 +46,11 @@ def _ignore(images: int) -> None:
     """No progress bar."""
 
 
+def _laid_out_like(parameter: Tensor, grad: Tensor) -> Tensor:
+    """The gradient in the parameter's memory format, which fused optimisers take for granted."""
+    return grad if grad.stride() == parameter.stride() else torch.empty_like(parameter).copy_(grad)
+
+
 class LocalStep:
     """A step of a local rule in every block, all with the same batch, one optimiser a block."""
 
@@ -75,7 +80,7 @@ class LocalStep:
             # The next block sees the activity from before this block's step: all blocks learn at once.
             h = block.pool(a)
             for name, parameter in block.layer.named_parameters():
-                parameter.grad = update.grads[name]
+                parameter.grad = _laid_out_like(parameter, update.grads[name])
             self.optimizers[index].step()
             for name, value in update.metrics.items():
                 metrics[name].append(value)
@@ -123,6 +128,7 @@ class Trainer:
         self.seed = seed
         self.precision = precision
         self.augment = augment
+        self.num_classes = labels.num_classes
         self.readout = readout
         self.step: Step
         if isinstance(rule, NetworkRule):
@@ -139,7 +145,12 @@ class Trainer:
 
         Yields:
             a record after each epoch.
+
+        Raises:
+            ValueError: the data do not have as many classes as the labels.
         """
+        if data.num_classes != self.num_classes:
+            raise ValueError(f"{data.name} has {data.num_classes} classes, but the labels are for {self.num_classes}")
         for epoch in range(self.schedule.epochs):
             yield self.epoch(data, epoch, progress=progress)
 
@@ -165,7 +176,9 @@ class Trainer:
         images = self.augment(images, keyed_generator(self.seed, "augmentation", epoch, step))
         with autocast(images.device, self.precision):
             metrics = self.step(images, classes, keyed_generator(self.seed, "negatives", epoch, step))
-            if self.readout is not None:
+        if self.readout is not None:
+            # A context of its own: autocast keeps the cast weights, which the blocks' step has just changed.
+            with autocast(images.device, self.precision):
                 metrics["readout_loss"] = self.readout.step(images, classes)
         return metrics
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from convff import ImageData, LayerLocalNet, LinearReadout, Trainer
+from convff import ImageData, LayerLocalNet, LinearReadout, RandomNegatives
 from convff.data import as_floats
 from convff.inference import block_goodness, block_goodness_of, predictions
 from convff.passes import label_passes
 from convff.precision import autocast
-from convff.rules.bp import BackpropStep
+from convff.randomness import keyed_generator
+from convff.rules.bp import Head, head_scores
 from experiments.prepare import Parts
 
 CALIBRATION_BATCHES = 30
@@ -71,37 +72,32 @@ def discrimination(by_block: Tensor, classes: Tensor) -> Tensor:
 def label_only_probe(parts: Parts, net: LayerLocalNet, real: Goodness) -> dict[str, list[float]]:
     """Whether a label changes goodness where there is nothing to see.
 
-    On a blank (mid-gray) image no label is right, so a network that judges how label and image fit gives all labels
-    the same goodness. `label_bias` is the spread of goodness over labels on a blank image, over that on real images:
-    0 is ideal, and at 1 the label alone moves goodness as much as label and image together, which is a shortcut.
-    `discrimination` counts blank images that carry the judged images' labels; anything but 0.5 would be a leak.
+    On a blank image no label is right, so a network that judges how label and image fit gives all labels the same
+    goodness. `label_bias` is the spread of goodness over labels on blank images (dark, mid and light gray), over that
+    on real images: 0 is ideal, and at 1 the label alone moves goodness as much as label and image together, which is a
+    shortcut. (How often a right label beats a wrong one on a blank image says nothing: that is one half for any net.)
     """
-    blank = torch.full_like(as_floats(parts.judged.images[:1]), 0.5)
+    grays = torch.tensor([0.25, 0.5, 0.75], device=parts.device).view(-1, 1, 1, 1)
     with autocast(parts.device, parts.precision):
+        blank = grays.expand(-1, *parts.judged.shape).contiguous()
         by_block = block_goodness(net, blank, parts.labels, goodness=parts.goodness)
-    spread = by_block.std(dim=2)[:, 0] / real.label_spread.clamp_min(torch.finfo(torch.float32).tiny)
-    everywhere = by_block.expand(-1, len(parts.judged), -1)
-    return {
-        "label_bias": spread.tolist(),
-        "discrimination": discrimination(everywhere, parts.judged.classes).tolist(),
-    }
+    spread = by_block.std(dim=2).mean(dim=1) / real.label_spread.clamp_min(torch.finfo(torch.float32).tiny)
+    return {"label_bias": spread.tolist()}
 
 
 def judge_readout(parts: Parts, readout: LinearReadout, *, fit: bool) -> tuple[float, Tensor]:
-    """Accuracy of a readout and its predictions `[N]`; fitted first, to the trained network, if asked."""
+    """Accuracy of a readout and its predictions `[N]`; fitted first, to the network as it is, if asked."""
     if fit:
         readout.fit(parts.train.part(0, parts.recipe.readout_images), precision=parts.precision)
-    features = readout.features_of(parts.judged, precision=parts.precision)
-    predicted = readout.linear(features).argmax(dim=1)
+    predicted = readout.predict(parts.judged, precision=parts.precision)
     return share_right(predicted, parts.judged.classes), predicted
 
 
-def judge_head(parts: Parts, trainer: Trainer) -> tuple[float, Tensor]:
+def judge_head(parts: Parts, net: LayerLocalNet, head: Head) -> tuple[float, Tensor]:
     """Accuracy of the softmax head that backpropagation trained, and its predictions `[N]`."""
-    assert isinstance(trainer.step, BackpropStep)
-    trainer.net.eval()
+    net.eval()
     with torch.no_grad(), autocast(parts.device, parts.precision):
-        batches = [trainer.step.scores(as_floats(batch)) for batch in parts.judged.images.split(256)]
+        batches = [head_scores(net, head, parts.labels, as_floats(batch)) for batch in parts.judged.images.split(256)]
     predicted = torch.cat(batches).argmax(dim=1)
     return share_right(predicted, parts.judged.classes), predicted
 
@@ -119,13 +115,17 @@ def untrained_control(parts: Parts) -> float:
 
 @torch.no_grad()
 def calibrate(parts: Parts, net: LayerLocalNet) -> None:
-    """Let batch norm see some labelled training images."""
+    """Let batch norm see labelled training images, right and wrong as in training, and take their plain mean."""
+    norms = [block.norm for block in net if isinstance(block.norm, torch.nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a cumulative mean: nothing is left of the values it starts from
     net.train()
-    size = parts.recipe.batch_size
-    for start in range(0, min(CALIBRATION_BATCHES * size, len(parts.train) - size + 1), size):
-        batch = parts.train.part(start, start + size)
+    for step, images in enumerate(parts.train.images.split(parts.recipe.batch_size)[:CALIBRATION_BATCHES]):
+        classes = parts.train.classes[step * parts.recipe.batch_size :][: len(images)]
+        wrong = RandomNegatives()(classes, parts.labels.num_classes, keyed_generator(0, "calibration", step))
         with autocast(parts.device, parts.precision):
-            net(label_passes(parts.labels, as_floats(batch.images), batch.classes[:, None]))
+            net(label_passes(parts.labels, as_floats(images), torch.stack([classes, wrong[:, 0]], dim=1)))
 
 
 @dataclass(kw_only=True)
@@ -138,32 +138,37 @@ class Judgement:
     label_only_probe: dict[str, list[float]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     predicted: Tensor = field(default_factory=lambda: torch.empty(0))
+    readout: LinearReadout | None = None
 
 
-def everything(parts: Parts, trainer: Trainer, readout: LinearReadout, *, fit: bool) -> Judgement:
+def everything(
+    parts: Parts, net: LayerLocalNet, head: Head | None = None, joint: LinearReadout | None = None
+) -> Judgement:
     """Judge a trained network by every kind of inference that the settings ask for and its rule knows.
 
     Args:
         parts: the parts of the run.
-        trainer: has the trained network.
-        readout: reads it.
-        fit: fit the readout first; False where it was trained beside the blocks.
+        net: the trained network.
+        head: the softmax head, where backpropagation trained one.
+        joint: the readout that was trained beside the blocks, where one was.
     """
     judgement = Judgement()
-    inference, backprop = parts.settings.inference, parts.settings.rule == "bp"
-    if inference != "goodness" or backprop:
+    if parts.settings.inference != "goodness":
         with _timed(judgement.seconds, "readout"):
-            judgement.accuracy["linear"], judgement.predicted = judge_readout(parts, readout, fit=fit)
+            judgement.readout = parts.new_readout(net)
+            judgement.accuracy["linear"], judgement.predicted = judge_readout(parts, judgement.readout, fit=True)
         with _timed(judgement.seconds, "control"):
             judgement.control["untrained_linear"] = untrained_control(parts)
-    if backprop:
-        judgement.accuracy["head"], judgement.predicted = judge_head(parts, trainer)
-    elif inference != "linear":
+        if joint is not None:
+            judgement.accuracy["linear_joint"], judgement.predicted = judge_readout(parts, joint, fit=False)
+    if head is not None:
+        judgement.accuracy["head"], judgement.predicted = judge_head(parts, net, head)
+    elif parts.settings.rule != "bp" and parts.settings.inference != "linear":
         with _timed(judgement.seconds, "goodness"):
-            goodness = judge_goodness(parts, trainer.net, parts.judged)
+            goodness = judge_goodness(parts, net, parts.judged)
         judgement.accuracy["goodness"], judgement.predicted = goodness.accuracy, goodness.predicted
         judgement.per_layer = {"discrimination": goodness.discrimination, "accuracy": goodness.by_block}
-        judgement.label_only_probe = label_only_probe(parts, trainer.net, goodness)
+        judgement.label_only_probe = label_only_probe(parts, net, goodness)
     return judgement
 
 

@@ -11,13 +11,14 @@ from convff import GATES, MODELS, RULES, ImageData, LayerLocalNet, LinearReadout
 from convff.augment import AUGMENTATIONS
 from convff.gates import GOODNESS
 from convff.precision import fastest_precision
-from experiments.datasets import Dataset, load_dataset
+from experiments.datasets import DataError, Dataset, load_dataset
 from experiments.presets import Recipe, recipe_for
 from experiments.settings import Settings, SettingsError
 from labels import LABELS, LabelGenerator
 
 CURVE_IMAGES = 1000
 VALIDATION_IMAGES = 5000
+LEAST_IMAGES = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,9 +65,9 @@ class Parts:
             net = MODELS[self.recipe.model](self.input_shape, **self.recipe.model_options)
         return net.to(self.device).to(memory_format=torch.channels_last)
 
-    def new_readout(self, net: LayerLocalNet) -> LinearReadout:
+    def new_readout(self, net: LayerLocalNet, *, every_position: bool = False) -> LinearReadout:
         """An untrained readout of a network."""
-        grid = self.recipe.readout_grid
+        grid = None if every_position else self.recipe.readout_grid
         return LinearReadout(net, self.labels, self.train.shape, first=min(1, len(net) - 1), grid=grid)
 
     def new_trainer(self, net: LayerLocalNet, readout: LinearReadout | None) -> Trainer:
@@ -101,6 +102,7 @@ def prepare(settings: Settings) -> Parts:
     """
     device = _device(settings.device)
     recipe = recipe_for(settings)
+    _refuse_idle_options(settings, recipe)
     dataset = load_dataset(settings.dataset, settings.data_dir, require=settings.require_data)
     train, validation, judged = _split(dataset, settings, recipe)
     precision = fastest_precision(device) if settings.precision == "auto" else settings.precision
@@ -110,9 +112,24 @@ def prepare(settings: Settings) -> Parts:
         train, validation, judged = train.to(device), validation.to(device), judged.to(device)
         parts = Parts(settings, recipe, dataset, train, validation, judged, labels, device, precision)
         _try_one_step(parts)
-    except ValueError as error:
+    except (ValueError, RuntimeError, OverflowError) as error:
         raise SettingsError(f"{train.name}, {train.num_classes} classes, images {train.shape}: {error}") from error
     return parts
+
+
+def _refuse_idle_options(settings: Settings, recipe: Recipe) -> None:
+    """An option that would change nothing is a misunderstanding: say so instead of recording it."""
+    takes_intensity = "intensity" in inspect.signature(LABELS[settings.labels]).parameters
+    takes_theta = "theta" in inspect.signature(GATES[recipe.gate]).parameters
+    idle = {
+        "label_intensity": not takes_intensity and f"--labels {settings.labels} has no intensity",
+        "theta": not takes_theta and f"the {recipe.gate} gate has no threshold (--gate threshold has)",
+    }
+    if settings.rule == "bp":
+        idle |= dict.fromkeys(("gate", "scale", "theta", "negatives"), "--rule bp has neither gates nor wrong labels")
+    for name, reason in idle.items():
+        if reason and getattr(settings, name) is not None:
+            raise SettingsError(f"--{name.replace('_', '-')} {getattr(settings, name)} would change nothing: {reason}")
 
 
 def _split(dataset: Dataset, settings: Settings, recipe: Recipe) -> tuple[ImageData, ImageData, ImageData]:
@@ -120,6 +137,8 @@ def _split(dataset: Dataset, settings: Settings, recipe: Recipe) -> tuple[ImageD
     total = len(dataset.train)
     on_validation = settings.evaluate_on == "validation"
     held_out = min(VALIDATION_IMAGES if on_validation else CURVE_IMAGES, total // 5)
+    if total < LEAST_IMAGES:
+        raise DataError(f"{dataset.source}: there are {total} training images; at least {LEAST_IMAGES} are needed")
     train, validation = dataset.train.part(0, total - held_out), dataset.train.part(total - held_out, None)
     judged = validation if on_validation else dataset.test
     return train.part(0, recipe.train_images), validation, judged.part(0, recipe.test_images)
@@ -138,6 +157,8 @@ def _device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
+        if device.type not in ("cpu", "cuda"):
+            raise RuntimeError("only cpu and cuda are known")
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise SettingsError(f"--device {name} cannot be used here: {str(error).splitlines()[0]}") from error

@@ -26,15 +26,16 @@ class Recipe:
         intensity: the label's share K of the intensity.
         gate: name in `convff.GATES`.
         scale: steepness of the gate.
-        theta: threshold of the threshold gate; None for the number of units.
+        theta: threshold of the threshold gate; None for the goodness of a layer whose units are all 1.
         reduction: goodness is the "mean" or the "sum" of squares (HebbFF: always the mean).
         negatives: wrong labels an image in each step.
         augment: name in `convff.augment.AUGMENTATIONS`.
         optimizer, lr, momentum, decay, epochs, batch_size: see `convff.Schedule`.
         train_images: use only the first so many; None for all.
-        readout: "final" fits the readout once at the end, by L-BFGS; "joint" trains it beside the blocks, by Adam.
+        joint_readout: train a readout of every position beside the blocks, by Adam, as the paper does. The readout that
+            is compared with the control is fitted at the end, by L-BFGS, in any case.
         readout_images: images that the final readout is fitted to; None for all.
-        readout_grid: the readout averages each map to so many regions a side; None for none.
+        readout_grid: the final readout averages each map to so many regions a side.
         test_images: judge by the first so many only; None for all. Only `smoke` does.
     """
 
@@ -54,9 +55,9 @@ class Recipe:
     epochs: int = 1
     batch_size: int = 32
     train_images: int | None = None
-    readout: str = "final"
+    joint_readout: bool = False
     readout_images: int | None = 20_000
-    readout_grid: int | None = 4
+    readout_grid: int = 4
     test_images: int | None = None
 
     def schedule(self) -> "Schedule":
@@ -101,7 +102,7 @@ def best(settings: Settings) -> Recipe:
     for name in ("widths", "width"):
         if name in options:
             options[name] = tuple(2 * w for w in options[name]) if name == "widths" else 2 * options[name]
-    return replace(recipe, model_options=options, epochs=60, train_images=None, readout_images=None)
+    return replace(recipe, model_options=options, epochs=60)
 
 
 def paper(settings: Settings) -> Recipe:
@@ -112,9 +113,7 @@ def paper(settings: Settings) -> Recipe:
     CIFAR: 6 convolutions, 100 epochs of batches of 32, Adam 1e-4 constant, K = 0.30 (60.9 % Fourier, 68.6 % morphology,
     by the readout). Sum goodness against a threshold of as many as there are units. Widths on CIFAR are ours.
     """
-    common = Recipe(
-        model=_net(settings), gate="threshold", scale=1.0, reduction="sum", readout="joint", readout_images=None
-    )
+    common = Recipe(model=_net(settings), gate="threshold", scale=1.0, reduction="sum", joint_readout=True)
     if settings.dataset in GRAY:
         recipe = replace(
             common,
@@ -123,7 +122,6 @@ def paper(settings: Settings) -> Recipe:
             lr=5e-5,
             epochs=200,
             batch_size=50,
-            readout_grid=None,
         )
     else:
         recipe = replace(common, intensity=0.30, lr=1e-4, decay="constant", epochs=100, batch_size=32)

@@ -134,15 +134,16 @@ def closing_table(results: Results) -> str:
     for key, name in PER_BLOCK:
         values = results.per_layer.get(key) or results.label_only_probe.get(key)
         if values:
-            lines.append(f"  {name:46}" + " ".join(f"{value:6.3f}" for value in values))
+            lines.append(f"  {name:54}" + " ".join(f"{value:6.3f}" for value in values))
     lines += _remarks(results)
     return "\n".join(lines)
 
 
-CONTROL = "linear readout, untrained network (control)"
+CONTROL = "the same fitted readout, untrained network (control)"
 ACCURACIES = (
     ("goodness", "goodness inference"),
-    ("linear", "linear readout"),
+    ("linear", "linear readout, fitted at the end (L-BFGS)"),
+    ("linear_joint", "linear readout, trained beside the blocks (Adam)"),
     ("head", "softmax head, trained by backpropagation"),
 )
 PER_BLOCK = (
@@ -153,7 +154,7 @@ PER_BLOCK = (
 
 
 def _line(name: str, value: float | None) -> str:
-    return f"  {name:46}{'-' if value is None else f'{100 * value:6.2f} %'}"
+    return f"  {name:54}{'-' if value is None else f'{100 * value:6.2f} %'}"
 
 
 def _remarks(results: Results) -> list[str]:

@@ -1,14 +1,18 @@
 """One run after another: prepare, train, judge, report."""
 
+import math
 import statistics
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from torch import nn
 from tqdm import tqdm
 
-from convff import Checkpoint, LinearReadout, Trainer, save_checkpoint
+from convff import Checkpoint, EpochRecord, LayerLocalNet, Trainer, save_checkpoint
+from convff.rules.bp import BackpropStep
 from experiments import figures, judge, report
 from experiments.datasets import DataError
 from experiments.judge import Judgement
@@ -19,8 +23,12 @@ from experiments.settings import Settings, SettingsError, check
 CURVE_CHECK = 500
 
 
+class DivergedError(ArithmeticError):
+    """Training went to infinity; the message names the figure, the block, the epoch and a remedy."""
+
+
 def main(settings: Settings) -> list[Results]:
-    """Run all seeds of the settings; exits with 2 and a message where they or the data cannot be used."""
+    """Run all seeds of the settings; exits with 2 where they or the data cannot be used, 3 where training diverges."""
     results = []
     try:
         for seed in seeds_of(check(settings)):
@@ -28,6 +36,9 @@ def main(settings: Settings) -> list[Results]:
     except (DataError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except DivergedError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(3)
     if len(results) > 1:
         print(across_seeds(results))
     return results
@@ -51,18 +62,23 @@ def run(parts: Parts) -> Results:
     _announce(parts, folder)
 
     net = parts.new_net()
-    joint = parts.recipe.readout == "joint" and settings.inference != "goodness"
-    readout = parts.new_readout(net)
-    trainer = parts.new_trainer(net, readout if joint else None)
+    joint = None
+    if parts.recipe.joint_readout and settings.inference != "goodness":
+        joint = parts.new_readout(net, every_position=True)
+    trainer = parts.new_trainer(net, joint)
     metrics = report.MetricsFile(folder / "metrics.csv")
     _train(parts, trainer, metrics)
+    head = trainer.step.head if isinstance(trainer.step, BackpropStep) else None
+    modules = {"head": head, "joint_readout": joint}
+    checkpoint = folder / "checkpoint.safetensors"
+    save_checkpoint(checkpoint, _checkpoint(parts, net, modules))  # before judging: hours of training are in it
     trained = time.perf_counter()
 
-    judgement = judge.everything(parts, trainer, readout, fit=not joint)
+    judgement = judge.everything(parts, net, head, joint)
+    save_checkpoint(checkpoint, _checkpoint(parts, net, modules | {"readout": judgement.readout}))
     results = _results(parts, judgement, metrics, trained - start)
     results = replace(results, seconds=results.seconds | {"total": time.perf_counter() - start})
     report.write_json(folder / "results.json", asdict(results))
-    save_checkpoint(folder / "checkpoint.safetensors", _checkpoint(parts, trainer, readout))
     title = f"{results.dataset}\nlabels {results.labels}, rule {results.rule}, preset {results.preset}"
     figures.learning_curve(metrics.rows, folder / "figures" / "learning_curve.png", title=title)
     figures.confusion_matrix(
@@ -95,6 +111,7 @@ def _train(parts: Parts, trainer: Trainer, metrics: report.MetricsFile) -> None:
     total = len(parts.train) * parts.recipe.epochs
     with tqdm(total=total, unit="image", disable=None, smoothing=0.05) as bar:
         for record in trainer.fit(parts.train, progress=bar.update):
+            _stop_if_diverged(record)
             validation = {}
             if parts.settings.rule != "bp":
                 validation["validation_goodness_accuracy"] = judge.judge_goodness(parts, trainer.net, watched).accuracy
@@ -102,6 +119,16 @@ def _train(parts: Parts, trainer: Trainer, metrics: report.MetricsFile) -> None:
             shown = [f"{name} {value:.3f}" for name, value in row.items() if name in SHOWN]
             shown += [f"discrimination {' '.join(f'{d:.2f}' for d in record.metrics.get('discrimination', []))}"]
             bar.write(f"epoch {record.epoch + 1}: {', '.join(shown)}, {record.images_per_second:.0f} images/s")
+
+
+def _stop_if_diverged(record: EpochRecord) -> None:
+    for name, values in record.metrics.items():
+        for block, value in enumerate(values, start=1):
+            if not math.isfinite(value):
+                raise DivergedError(
+                    f"{name} of block {block} is {value} in epoch {record.epoch + 1}: training diverged; "
+                    "try a smaller --lr, or another --gate or --scale"
+                )
 
 
 SHOWN = ("validation_goodness_accuracy", "train_accuracy", "readout_loss")
@@ -128,18 +155,23 @@ def _results(parts: Parts, judgement: Judgement, metrics: report.MetricsFile, tr
     )
 
 
-def _checkpoint(parts: Parts, trainer: Trainer, readout: LinearReadout) -> Checkpoint:
-    extra = {f"readout.{name}": tensor for name, tensor in readout.state_dict().items()}
+def _checkpoint(parts: Parts, net: LayerLocalNet, modules: Mapping[str, nn.Module | None]) -> Checkpoint:
+    """The network, and what was trained or fitted beside it."""
+    extra = {
+        f"{name}.{key}": tensor
+        for name, module in modules.items()
+        if module is not None
+        for key, tensor in module.state_dict().items()
+    }
     notes = {
         "labels": parts.labels.spec(),
         "image_shape": list(parts.train.shape),
         "class_names": list(parts.train.class_names),
         "dataset": parts.train.name,
-        "readout": {"first": readout.first, "grid": readout.grid},
+        "readout": {"first": min(1, len(net) - 1), "grid": parts.recipe.readout_grid},
         "settings": parts.settings.as_json(),
     }
-    recipe = parts.recipe
-    return Checkpoint(recipe.model, parts.input_shape, recipe.model_options, trainer.net, extra, notes)
+    return Checkpoint(parts.recipe.model, parts.input_shape, parts.recipe.model_options, net, extra, notes)
 
 
 def across_seeds(results: list[Results]) -> str:

@@ -1,5 +1,6 @@
 """What a run is asked to do: the command line and `settings.json`. Imports no torch, so that `--help` is quick."""
 
+import os
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ class Settings:
     """The images; "folder" is your own: DATA_DIR/train/<class>/* and DATA_DIR/test/<class>/*."""
 
     data_dir: Path | None = None
-    """Where the data lie. Then $CONVFF_DATA, ./data and a download are tried."""
+    """Where the data lie, and nowhere else. Left out: $CONVFF_DATA, then ./data, a download, a drawn stand-in."""
 
     require_data: bool = False
     """Stop with exit code 2 where the data cannot be had, instead of using the drawn stand-in."""
@@ -129,6 +130,9 @@ def check(settings: Settings) -> Settings:
         value = getattr(settings, name)
         if value is not None and not 0 < value < float("inf"):
             raise SettingsError(f"--{name} must be positive, not {value}")
+    existing = next(place for place in (settings.out, *settings.out.absolute().parents) if place.exists())
+    if not (existing.is_dir() and os.access(existing, os.W_OK)):
+        raise SettingsError(f"--out {settings.out} cannot be made: {existing} is not a folder that can be written to")
     for name, least in (("seeds", 1), ("epochs", 1), ("batch_size", 2), ("negatives", 1), ("train_images", 2)):
         value = getattr(settings, name)
         if value is not None and value < least:

@@ -78,12 +78,29 @@ def spread(images: Tensor, classes: Tensor) -> Tensor:
     return images[:, None].expand(-1, classes.shape[1], -1, -1, -1)
 
 
-def fitting(bank: Tensor, images: Tensor, image_size: tuple[int, int]) -> Tensor:
-    """A bank of label patterns on the images' device and in their dtype; itself if it is there already.
+class PatternBank:
+    """Patterns made once, given out on any device and in any dtype; what one caller asks for never changes another's.
 
-    Raises:
-        ValueError: the images are not of the size that the bank was made for.
+    Args:
+        patterns: float32 `[K, ...]`, the last two dimensions broadcastable to the image size.
+        image_size: height and width of the images that the patterns are for.
     """
-    if tuple(images.shape[-2:]) != image_size:
-        raise ValueError(f"these labels are for images of {image_size}, not {tuple(images.shape[-2:])}")
-    return bank.to(images)
+
+    def __init__(self, patterns: Tensor, image_size: tuple[int, int]) -> None:
+        self.patterns = patterns
+        self.image_size = image_size
+        self._copies: dict[tuple[torch.device, torch.dtype], Tensor] = {}
+
+    def fitting(self, images: Tensor) -> Tensor:
+        """The patterns on the images' device and in their dtype.
+
+        Raises:
+            ValueError: the images are not of the size that the patterns were made for.
+        """
+        size = tuple(images.shape[-2:])
+        if size != self.image_size:
+            raise ValueError(f"these labels are for images of {self.image_size}, not {size}")
+        key = (images.device, images.dtype)
+        if key not in self._copies:
+            self._copies[key] = self.patterns.to(images)
+        return self._copies[key]

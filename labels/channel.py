@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from labels.base import check_labelled, fitting, spread
+from labels.base import PatternBank, check_labelled, spread
 from labels.fourier import fourier_set_1, wave_image
 
 
@@ -36,28 +36,29 @@ class ChannelLabels:
         self.image_size = (image_size[0], image_size[1])
         self.planes = planes
         if planes == "onehot":
-            self._bank = torch.eye(num_classes)[:, :, None, None]  # (K, K, 1, 1)
+            drawn = torch.eye(num_classes)[:, :, None, None]  # (K, K, 1, 1)
         else:
-            waves = [wave_image(wave, *self.image_size) for wave in fourier_set_1(num_classes)]
-            self._bank = torch.stack(waves)[:, None]  # (K, 1, H, W)
+            waves = [wave_image(wave, *self.image_size) for wave in fourier_set_1(num_classes, self.image_size)]
+            drawn = torch.stack(waves)[:, None]  # (K, 1, H, W)
+        self._bank = PatternBank(drawn, self.image_size)
 
     def __call__(self, images: Tensor, classes: Tensor) -> Tensor:
         """See `labels.base.LabelGenerator`."""
         check_labelled(images, classes, self.num_classes)
-        return self._stack(spread(images, classes), self._fitting(images)[classes])
+        return self._stack(spread(images, classes), self._bank.fitting(images)[classes])
 
     def neutral(self, images: Tensor) -> Tensor:
         """The image with the mean of all label planes (1/K in each one-hot plane)."""
-        mean = self._fitting(images).mean(dim=0)
+        mean = self._bank.fitting(images).mean(dim=0)
         return self._stack(images, mean.expand(len(images), -1, -1, -1))
 
     def patterns(self, image: Tensor) -> Tensor:
         """The label planes beside a copy of the image, `[K, C', H, W]`."""
-        return self._stack(image.expand(self.num_classes, -1, -1, -1), self._fitting(image[None]))
+        return self._stack(image.expand(self.num_classes, -1, -1, -1), self._bank.fitting(image[None]))
 
     def channels(self, image_channels: int) -> int:
         """The image's channels and the label's."""
-        return image_channels + self._bank.shape[1]
+        return image_channels + self._bank.patterns.shape[1]
 
     def spec(self) -> dict[str, Any]:
         """JSON-ready arguments."""
@@ -73,10 +74,6 @@ class ChannelLabels:
         """Build the generator that gave `spec`."""
         height, width = spec["image_size"]
         return cls(spec["num_classes"], (height, width), planes=spec["planes"])
-
-    def _fitting(self, images: Tensor) -> Tensor:
-        self._bank = fitting(self._bank, images, self.image_size)
-        return self._bank
 
     @staticmethod
     def _stack(images: Tensor, planes: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from labels.base import check_intensity, check_labelled, fitting, spread
+from labels.base import PatternBank, check_intensity, check_labelled, spread
 
 ORIENTATIONS = (0.0, 45.0, 90.0, 135.0)
 
@@ -27,17 +27,29 @@ class Wave:
     phase: float = 0.0
 
 
-def fourier_set_1(num_classes: int) -> tuple[Wave, ...]:
-    """The label set "1": 1, 2, 3, ... cycles, each in four orientations.
+def fourier_set_1(num_classes: int, image_size: tuple[int, int]) -> tuple[Wave, ...]:
+    """The label set "1": sines of 1, 2, 3, ... cycles, each in four orientations; then the same as cosines.
 
     The paper's supplement, which defines its sets, is not public: this is our reconstruction, and agrees with two
-    independent ones. Twelve classes use three frequencies.
+    independent ones. Twelve classes use three frequencies; images of 32 x 32 have room for 120 classes.
+
+    Raises:
+        ValueError: the image is too small for so many waves.
 
     Example:
-        >>> fourier_set_1(5)[-1]
+        >>> fourier_set_1(5, (32, 32))[-1]
         Wave(cycles=2, orientation=0.0, phase=0.0)
     """
-    return tuple(Wave(k // len(ORIENTATIONS) + 1, ORIENTATIONS[k % len(ORIENTATIONS)]) for k in range(num_classes))
+    finest = (min(image_size) - 1) // 2
+    waves = tuple(
+        Wave(cycles, orientation, phase)
+        for phase in (0.0, 90.0)
+        for cycles in range(1, finest + 1)
+        for orientation in ORIENTATIONS
+    )
+    if num_classes > len(waves):
+        raise ValueError(f"images of {image_size} have room for {len(waves)} waves of set 1, not for {num_classes}")
+    return waves[:num_classes]
 
 
 def wave_image(wave: Wave, height: int, width: int) -> Tensor:
@@ -48,7 +60,7 @@ def wave_image(wave: Wave, height: int, width: int) -> Tensor:
     of a fractional number of cycles would be neither periodic nor orthogonal to the others.
 
     Raises:
-        ValueError: the wave is finer than two pixels a cycle.
+        ValueError: the wave has two pixels a cycle or fewer; at two, a sine is 0 at every pixel.
 
     Example:
         >>> wave_image(Wave(1, 0.0), 4, 4)[0]
@@ -56,8 +68,10 @@ def wave_image(wave: Wave, height: int, width: int) -> Tensor:
     """
     along_x, along_y = _whole_cycles(wave)
     for cycles, size, side in ((along_x, width, "wide"), (along_y, height, "high")):
-        if 2 * abs(cycles) > size:
-            raise ValueError(f"{abs(cycles)} cycles need an image at least {2 * abs(cycles)} pixels {side}, not {size}")
+        if 2 * abs(cycles) >= size:
+            raise ValueError(
+                f"{abs(cycles)} cycles need an image more than {2 * abs(cycles)} pixels {side}, not {size}"
+            )
     x = torch.arange(width, dtype=torch.float64) / width
     y = torch.arange(height, dtype=torch.float64) / height
     phase = 2 * math.pi * (along_x * x[None, :] + along_y * y[:, None]) + math.radians(wave.phase)
@@ -102,28 +116,29 @@ class FourierLabels:
         intensity: float = 0.3,
         waves: tuple[Wave, ...] | None = None,
     ) -> None:
-        self.waves = fourier_set_1(num_classes) if waves is None else tuple(waves[:num_classes])
+        self.waves = fourier_set_1(num_classes, image_size) if waves is None else tuple(waves[:num_classes])
         if len(self.waves) < num_classes:
             raise ValueError(f"{num_classes} classes need as many waves, but only {len(self.waves)} are given")
         self.num_classes = num_classes
         self.image_size = (image_size[0], image_size[1])
         self.intensity = check_intensity(intensity)
-        self._bank = torch.stack([wave_image(wave, *self.image_size) for wave in self.waves])  # (K, H, W)
+        waves_drawn = torch.stack([wave_image(wave, *self.image_size) for wave in self.waves])  # (K, H, W)
+        self._bank = PatternBank(waves_drawn, self.image_size)
 
     def __call__(self, images: Tensor, classes: Tensor) -> Tensor:
         """See `labels.base.LabelGenerator`."""
         check_labelled(images, classes, self.num_classes)
-        waves = self._fitting(images)[classes].unsqueeze(-3)  # (B, [P,] 1, H, W)
+        waves = self._bank.fitting(images)[classes].unsqueeze(-3)  # (B, [P,] 1, H, W)
         return torch.lerp(spread(images, classes), waves.expand(*classes.shape, *images.shape[1:]), self.intensity)
 
     def neutral(self, images: Tensor) -> Tensor:
         """The image with the mean of all waves: `(1 - K) image + K mean(waves)`. The choice is ours."""
-        mean = self._fitting(images).mean(dim=0)
+        mean = self._bank.fitting(images).mean(dim=0)
         return torch.lerp(images, mean.expand_as(images), self.intensity)
 
     def patterns(self, image: Tensor) -> Tensor:
         """The waves themselves, `[K, C, H, W]`."""
-        return self._fitting(image[None])[:, None].expand(-1, image.shape[0], -1, -1)
+        return self._bank.fitting(image[None])[:, None].expand(-1, image.shape[0], -1, -1)
 
     def channels(self, image_channels: int) -> int:
         """As many channels as the image has."""
@@ -145,8 +160,3 @@ class FourierLabels:
         height, width = spec["image_size"]
         waves = tuple(Wave(*wave) for wave in spec["waves"])
         return cls(spec["num_classes"], (height, width), intensity=spec["intensity"], waves=waves)
-
-    def _fitting(self, images: Tensor) -> Tensor:
-        """The bank of waves `[K, H, W]` on the images' device and in their dtype."""
-        self._bank = fitting(self._bank, images, self.image_size)
-        return self._bank

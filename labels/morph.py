@@ -1,5 +1,6 @@
 """Morphology labels: each class is a fixed chain of transformations of the image itself (Scodellaro et al. 2025)."""
 
+import inspect
 from typing import Any
 
 import torch
@@ -52,6 +53,17 @@ def morph_set_1(num_classes: int) -> tuple[Chain, ...]:
     return chains[:num_classes]
 
 
+def _check_step(step: Step) -> None:
+    """Refuse an unknown operator, or arguments that it does not take."""
+    name, *arguments = step
+    if name not in OPERATORS:
+        raise ValueError(f"unknown operator {name!r}; known are {', '.join(OPERATORS)}")
+    try:
+        inspect.signature(OPERATORS[name]).bind(None, *arguments)
+    except TypeError as error:
+        raise ValueError(f"operator {name!r} does not take the arguments {tuple(arguments)}: {error}") from error
+
+
 class MorphLabels:
     """Mixes a transformed copy of the image into it: `z = (1 - K) image + K T_k(image)`, T_k the chain of class k.
 
@@ -78,9 +90,8 @@ class MorphLabels:
         if len(self.chains) < num_classes:
             raise ValueError(f"{num_classes} classes need as many chains, but only {len(self.chains)} are given")
         for chain in self.chains:
-            for name, *_ in chain:
-                if name not in OPERATORS:
-                    raise ValueError(f"unknown operator {name!r}; known are {', '.join(OPERATORS)}")
+            for step in chain:
+                _check_step(step)
         self.num_classes = num_classes
         self.intensity = check_intensity(intensity)
 

@@ -48,8 +48,11 @@ def test_packages_are_silent_and_draw_nothing_from_global_randomness(path: Path)
 
 @pytest.mark.parametrize("path", sorted((ROOT / "convff" / "rules").glob("*.py")), ids=name)
 def test_no_rule_knows_a_learning_rate(path: Path) -> None:
-    names = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
-    assert not {"lr", "learning_rate"} & names
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    names |= {str(node.arg) for node in nodes if isinstance(node, ast.keyword | ast.arg)}
+    assert not {"lr", "learning_rate", "rate"} & names
 
 
 def test_no_script_hides_a_package() -> None:

@@ -24,6 +24,17 @@ class Backpropagation:
         return BackpropStep(net, labels, num_classes, schedule)
 
 
+Head = nn.Linear
+
+
+def head_scores(net: LayerLocalNet, head: Head, labels: Labels, images: Tensor) -> Tensor:
+    """Class scores `[B, K]` of the head on the last block's average activity, for images `[B, C, H, W]`."""
+    inputs = labels.neutral(images).contiguous(memory_format=torch.channels_last)
+    activity = net(inputs, detach=False)[-1]
+    scores: Tensor = head(activity.flatten(2).mean(dim=2) if activity.ndim == 4 else activity)
+    return scores
+
+
 class BackpropStep:
     """One step of backpropagation through all blocks and the head."""
 
@@ -37,17 +48,10 @@ class BackpropStep:
         nn.init.zeros_(self.head.bias)
         self.optimizers = [schedule.make_optimizer([*net.parameters(), *self.head.parameters()])]
 
-    def scores(self, images: Tensor) -> Tensor:
-        """Class scores `[B, K]` of images `[B, C, H, W]`."""
-        inputs = self.labels.neutral(images).contiguous(memory_format=torch.channels_last)
-        activity = self.net(inputs, detach=False)[-1]
-        scores: Tensor = self.head(activity.flatten(2).mean(dim=2) if activity.ndim == 4 else activity)
-        return scores
-
     @torch.enable_grad()
     def __call__(self, images: Tensor, classes: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         """See `convff.rules.base.Step`."""
-        scores = self.scores(images)
+        scores = head_scores(self.net, self.head, self.labels, images)
         loss = F.cross_entropy(scores.float(), classes)
         self.optimizers[0].zero_grad(set_to_none=True)
         loss.backward()

@@ -36,7 +36,7 @@ class ForwardForward:
     def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: None) -> LocalUpdate:
         """The gradient of the mean FF loss of the batch."""
         units = a[0].numel()
-        c = self.gate(g, units)
-        derivative = 2 / units if self.reduction == "mean" else 2
+        unit_goodness, derivative = (1.0, 2 / units) if self.reduction == "mean" else (float(units), 2.0)
+        c = self.gate(g, unit_goodness)
         grads = gated_grads(block, x, a, c * (self.gate.scale * derivative / len(g)))
-        return LocalUpdate(grads, state, gate_metrics(self.gate, g, c, units))
+        return LocalUpdate(grads, state, gate_metrics(self.gate, g, c, unit_goodness))

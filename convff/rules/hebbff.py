@@ -33,6 +33,5 @@ class HebbianForwardForward:
 
     def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: None) -> LocalUpdate:
         """Equations 3 and 4, without the learning rate and with the sign that an optimiser subtracts."""
-        units = a[0].numel()
-        c = self.gate(g, units)
-        return LocalUpdate(gated_grads(block, x, a, c), state, gate_metrics(self.gate, g, c, units))
+        c = self.gate(g, unit_goodness=1.0)
+        return LocalUpdate(gated_grads(block, x, a, c), state, gate_metrics(self.gate, g, c, unit_goodness=1.0))

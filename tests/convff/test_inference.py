@@ -1,5 +1,6 @@
 """Goodness inference, the readout and its fit, goodness under bfloat16, and checkpoints."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from convff import (
 from convff.data import as_floats
 from convff.functional import length_normalise, mean_goodness, sum_goodness
 from convff.inference import block_goodness_of
+from convff.optimizers import OPTIMIZERS
 from convff.precision import autocast, fastest_precision
 from convff.randomness import keyed_generator
 from convff.rules import RULES
@@ -144,6 +146,29 @@ def test_schedules_follow_the_papers() -> None:
         Schedule(batch_size=1)
 
 
+def test_labels_and_data_must_have_the_same_classes() -> None:
+    with pytest.raises(ValueError, match="bars has 5 classes, but the labels are for 4"):
+        next(Trainer(network(), FourierLabels(4, SIZE), RULES["ff"]()).fit(data()))
+
+
+def test_optimisers_take_a_gradient_of_any_layout() -> None:
+    """A convolution's direction lands on the right weights, whatever memory format the backend gave it in."""
+    from convff.training import _laid_out_like
+
+    weight = torch.rand(4, 3, 3, 3).to(memory_format=torch.channels_last)
+    grad = torch.rand(4, 3, 3, 3)
+    placed = _laid_out_like(weight, grad)
+    assert placed.stride() == weight.stride()
+    assert torch.equal(placed, grad)
+
+
+def test_a_dead_layer_survives_a_relative_step() -> None:
+    weight = torch.nn.Parameter(torch.full((18,), 18.0))
+    weight.grad = torch.zeros(18)
+    OPTIMIZERS["relative"]([weight], lr=1.0, momentum=0.9).step()
+    assert torch.equal(weight.data, torch.full((18,), 18.0))
+
+
 class TestReadout:
     """The linear readout."""
 
@@ -230,10 +255,15 @@ class TestCheckpoint:
         with pytest.raises(OSError, match="no space"):
             self.saved(path)
         assert path.read_bytes() == before
+        assert [path.name for path in tmp_path.iterdir()] == ["net.safetensors"]
 
     def test_refuses_what_is_no_checkpoint(self, tmp_path: Path) -> None:
         path = tmp_path / "net.safetensors"
         with pytest.raises(FileNotFoundError, match="there is no checkpoint"):
+            load_checkpoint(path)
+        checkpoint = self.saved(path)
+        save_checkpoint(path, replace(checkpoint, model="cnn99"))
+        with pytest.raises(ValueError, match="does not describe a network"):
             load_checkpoint(path)
         self.saved(path)
         path.write_bytes(path.read_bytes()[:-10])

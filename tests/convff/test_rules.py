@@ -5,6 +5,8 @@ import math
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from convff import RULES, Block, ForwardForward, HebbianForwardForward, LengthNorm, Softmax, Symmetric, Threshold
@@ -70,7 +72,8 @@ def test_ff_direction_is_the_gradient_of_its_loss(kind: str, gate: Gate, reducti
     a = block(h)
     squares = a.square().flatten(1)
     g = squares.mean(dim=1) if reduction == "mean" else squares.sum(dim=1)
-    gate.loss(g.view(IMAGES, PASSES), a[0].numel()).mean().backward()
+    unit_goodness = 1.0 if reduction == "mean" else float(a[0].numel())
+    gate.loss(g.view(IMAGES, PASSES), unit_goodness).mean().backward()
 
     for name, parameter in block.layer.named_parameters():
         assert parameter.grad.norm() > 0
@@ -136,7 +139,7 @@ def test_hebbff_is_ff_up_to_a_factor(kind: str) -> None:
 @pytest.mark.parametrize("gate", GATES, ids=repr)
 def test_gate_strengthens_right_and_weakens_wrong_labels(gate: Gate) -> None:
     g = torch.rand(50, PASSES, generator=generator()) * 2
-    c = gate(g, units=1)
+    c = gate(g, unit_goodness=1.0)
     assert (c[:, 0] > 0).all()
     assert (c[:, 1:] < 0).all()
 
@@ -146,6 +149,22 @@ def test_gate_is_the_derivative_of_its_loss(gate: Gate) -> None:
     g = torch.rand(6, PASSES, generator=generator(), dtype=torch.float64).requires_grad_()
     (derivative,) = torch.autograd.grad(gate.loss(g, 2).sum(), g)
     torch.testing.assert_close(gate(g.detach(), 2) * gate.scale, -derivative, rtol=1e-12, atol=1e-15)
+
+
+@given(
+    st.sampled_from(GATES),
+    st.lists(st.lists(st.floats(0, 1e4), min_size=3, max_size=3), min_size=1, max_size=5),
+)
+@settings(deadline=None, derandomize=True)
+def test_gates_stay_bounded_for_any_goodness(gate: Gate, goodness: list[list[float]]) -> None:
+    c = gate(torch.tensor(goodness), 1.0)
+    assert c.isfinite().all()
+    assert (c[:, 0] >= 0).all()
+    assert (c[:, 0] <= 1).all()
+    assert (c[:, 1:] <= 0).all()
+    assert (c[:, 1:].sum(dim=1) >= -1 - 1e-6).all()
+    if not isinstance(gate, Threshold):
+        assert c.sum(dim=1).abs().max() < 1e-5
 
 
 def test_symmetric_is_softmax_of_two_passes() -> None:

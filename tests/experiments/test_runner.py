@@ -69,12 +69,15 @@ def test_a_run_leaves_its_folder(
     else:
         blocks = len(load_checkpoint(folder / "checkpoint.safetensors").net)
         assert len(report["per_layer"]["discrimination"]) == len(report["per_layer"]["accuracy"]) == blocks
-        assert report["label_only_probe"]["discrimination"] == pytest.approx([0.5] * blocks, abs=0.1)
+        assert len(report["label_only_probe"]["label_bias"]) == blocks
 
     rows = list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
     assert [row["epoch"] for row in rows] == ["1"]
     printed = capsys.readouterr().out
     assert "untrained network (control)" in printed
+    saved = load_checkpoint(folder / "checkpoint.safetensors").extra
+    assert ("head.weight" in saved) == (rule == "bp")
+    assert saved["readout.linear.weight"].abs().sum() > 0
     assert str(folder) in printed
 
 
@@ -85,6 +88,52 @@ def test_every_preset_runs(tmp_path: Path, preset: str, rule: str) -> None:
     (results,) = main(tiny(tmp_path, preset=preset, rule=rule, **changes))
     assert results.accuracy["goodness"] is not None
     assert results.accuracy["linear"] is not None
+    assert ("linear_joint" in results.accuracy) == (preset == "paper")
+
+
+def test_the_threshold_gate_is_open_at_the_start(tmp_path: Path) -> None:
+    """Its threshold fits the goodness that the rule has, mean or sum; else every gate is shut from the first step."""
+    main(tiny(tmp_path, gate="threshold", scale=1.0))
+    (row,) = csv.DictReader((only_folder(tmp_path) / "metrics.csv").read_text().splitlines())
+    assert all(float(row[f"saturation_{block}"]) < 0.1 for block in (1, 2, 3))
+
+
+def test_the_blank_image_probe_sees_a_planted_shortcut(tmp_path: Path) -> None:
+    """A network that goes by the brightness of the image alone has a label bias where labels change brightness."""
+    from experiments.judge import judge_goodness, label_only_probe
+    from experiments.prepare import prepare
+
+    parts = prepare(tiny(tmp_path, labels="morph", model="cnn6", precision="float32"))
+    net = parts.new_net()
+    first = net.blocks[0].layer
+    torch.nn.init.constant_(first.weight, 1 / first.weight[0].numel())
+    torch.nn.init.zeros_(first.bias)
+    assert label_only_probe(parts, net, judge_goodness(parts, net, parts.judged))["label_bias"][0] > 0.3
+
+
+def test_a_run_judged_again_gives_the_same(tmp_path: Path) -> None:
+    from experiments.rejudge import rejudge
+
+    (results,) = main(tiny(tmp_path))
+    again = rejudge(only_folder(tmp_path))
+    assert again["accuracy"] == results.accuracy
+    assert again["control"] == results.control
+    for name, values in results.label_only_probe.items():
+        assert again["label_only_probe"][name] == pytest.approx(values, rel=1e-4)
+
+
+def test_too_few_images_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from PIL import Image
+
+    for split in ("train", "test"):
+        for shade, name in ((40, "dark"), (200, "light")):
+            (tmp_path / "data" / split / name).mkdir(parents=True)
+            Image.new("RGB", (16, 16), (shade,) * 3).save(tmp_path / "data" / split / name / "one.png")
+    with pytest.raises(SystemExit) as stop:
+        main(tiny(tmp_path / "runs", dataset="folder", data_dir=tmp_path / "data"))
+    assert stop.value.code == 2
+    assert "there are 2 training images; at least 10 are needed" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize("inference", ["goodness", "linear"])
@@ -134,7 +183,6 @@ def test_validation_images_are_held_out(tmp_path: Path) -> None:
         held_out = [image.numpy().tobytes() for image in parts.validation.images]
         assert sum(image in learnt for image in held_out) <= 0.01 * len(held_out)  # digits may hold the same twice
         assert len(parts.train) + len(parts.validation) == len(on_test.dataset.train)
-    assert on_validation.judged is on_validation.judged
     assert torch.equal(on_validation.judged.images, on_validation.validation.images)
     assert torch.equal(on_test.judged.images, on_test.dataset.test.images)
 
@@ -160,6 +208,11 @@ def test_the_stand_in_is_named_wherever_the_data_are(
         ({"seeds": 0}, "--seeds must be at least 1, not 0"),
         ({"negatives": 10}, "10 wrong labels an image, but there are 9 wrong classes"),
         ({"device": "abacus"}, "--device abacus cannot be used here"),
+        ({"device": "meta"}, "--device meta cannot be used here"),
+        ({"seed": 2**70}, "digits"),
+        ({"labels": "onehot", "label_intensity": 0.5}, "--label-intensity 0.5 would change nothing"),
+        ({"theta": 1.0}, "--theta 1.0 would change nothing"),
+        ({"rule": "bp", "negatives": 2}, "--negatives 2 would change nothing"),
         ({"dataset": "folder"}, "folder"),
         ({"dataset": "mnist", "data_dir": Path("no/such/place")}, "no/such/place"),
     ],
@@ -176,6 +229,24 @@ def test_bad_settings_are_refused_before_anything_is_written(
 
     assert re.search(message, capsys.readouterr().err)
     assert not out.exists()
+
+
+def test_an_out_that_is_a_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(SystemExit) as stop:
+        main(tiny(tmp_path / "taken" / "runs"))
+    assert stop.value.code == 2
+    assert "taken is not a folder" in capsys.readouterr().err
+
+
+def test_divergence_stops_the_run_and_says_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(tiny(tmp_path, optimizer="sgd", lr=1e30))
+    assert stop.value.code == 3
+    message = capsys.readouterr().err
+    assert "of block " in message
+    assert "epoch 1" in message
+    assert "--lr" in message
 
 
 @pytest.mark.parametrize(
@@ -216,3 +287,25 @@ def test_the_script_itself(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "goodness inference" in done.stdout
     assert (only_folder(tmp_path) / "results.json").is_file()
+
+
+def test_the_table_of_runs(tmp_path: Path) -> None:
+    from experiments.table import table
+
+    (results,) = main(tiny(tmp_path))
+    printed = table([only_folder(tmp_path)]).splitlines()
+    assert len({line.count("|") for line in printed}) == 1
+    assert f"{100 * results.accuracy['goodness']:.1f} %" in printed[-1]
+    with pytest.raises(FileNotFoundError):
+        table([tmp_path / "nothing"])
+
+
+def test_committed_results_are_the_readmes() -> None:
+    """Every row of the README's table is a run whose results are in the repository."""
+    from experiments.table import row
+
+    readme = (ROOT / "README.md").read_text()
+    files = sorted((ROOT / "experiments" / "results" / "quick").glob("*.json"))
+    assert len(files) >= 8
+    for file in files:
+        assert row(json.loads(file.read_text())) in readme, file.name

@@ -89,6 +89,11 @@ class TestContract:
         assert torch.equal(labels(batch, torch.arange(6)), again(batch, torch.arange(6)))
         assert torch.equal(labels.neutral(batch), again.neutral(batch))
 
+    def test_what_was_asked_before_does_not_matter(self, family: str) -> None:
+        used, fresh, batch = FAMILIES[family](10), FAMILIES[family](10), images()
+        used(batch.bfloat16(), torch.arange(6))
+        assert torch.equal(used(batch, torch.arange(6)), fresh(batch, torch.arange(6)))
+
     def test_any_two_labels_differ(self, family: str) -> None:
         labels = FAMILIES[family](10)
         labelled = labels(images(1).expand(10, -1, -1, -1), torch.arange(10))
@@ -145,6 +150,10 @@ def test_refuses_fewer_candidates_than_classes() -> None:
         MorphLabels(3, chains=((("invert",),),))
     with pytest.raises(ValueError, match="unknown operator 'melt'"):
         MorphLabels(1, chains=((("melt",),),))
+    with pytest.raises(ValueError, match=r"'shift' does not take the arguments \(1,\)"):
+        MorphLabels(1, chains=((("shift", 1),),))
+    with pytest.raises(ValueError, match="chains for 120 classes, not for 121"):
+        MorphLabels(121)
     with pytest.raises(ValueError, match="'onehot' or 'fourier', not 'stripes'"):
         ChannelLabels(3, SIZE, planes="stripes")
     with pytest.raises(ValueError, match="10 classes need as many pixels, but the image has 4"):
@@ -196,8 +205,17 @@ def test_intensity_is_the_share_of_the_label(family: str) -> None:
 
 
 def test_a_wave_finer_than_the_pixels_is_refused() -> None:
-    with pytest.raises(ValueError, match="5 cycles need an image at least 10 pixels wide, not 8"):
-        FourierLabels(1, (8, 8), waves=(Wave(5, 0.0),))
+    with pytest.raises(ValueError, match="4 cycles need an image more than 8 pixels wide, not 8"):
+        FourierLabels(1, (8, 8), waves=(Wave(4, 0.0),))
+
+
+def test_a_hundred_classes_have_labels_of_their_own() -> None:
+    image = textured_image().expand(100, -1, -1, -1)
+    for labels in (FourierLabels(100, (32, 32)), MorphLabels(100), ChannelLabels(100, (32, 32), planes="fourier")):
+        labelled = labels(image, torch.arange(100)).flatten(1)
+        assert torch.cdist(labelled, labelled).add_(torch.eye(100) * 9).min() > 0.1
+    with pytest.raises(ValueError, match="room for 24 waves of set 1, not for 25"):
+        FourierLabels(25, (8, 8))
 
 
 def test_channel_labels_leave_the_image_alone() -> None:

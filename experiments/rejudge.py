@@ -1,0 +1,65 @@
+"""Judge finished runs again, from their checkpoints, and rewrite their `results.json`; nothing is trained.
+
+Example: `python experiments/rejudge.py runs/*`. For when the judging has changed, or with the data of another place.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from convff import load_checkpoint
+from experiments import judge, report
+from experiments.datasets import DataError
+from experiments.prepare import prepare
+from experiments.settings import Settings, SettingsError
+
+
+def rejudge(folder: Path) -> dict[str, Any]:
+    """Judge one run again.
+
+    Args:
+        folder: a run folder with `settings.json`, `results.json` and `checkpoint.safetensors`.
+
+    Returns:
+        the new content of `results.json`. `git_commit` stays that of the training; `judged_commit` is today's.
+
+    Raises:
+        FileNotFoundError: a file of the run is missing.
+        SettingsError: the run cannot be judged again: it is of backpropagation, or its data are no longer there.
+    """
+    settings = _settings(json.loads((folder / "settings.json").read_text())["settings"])
+    results: dict[str, Any] = json.loads((folder / "results.json").read_text())
+    if settings.rule == "bp":
+        raise SettingsError(f"{folder} is a run of backpropagation; only local rules can be judged again")
+    parts = prepare(settings)
+    if parts.judged.name != results["dataset"]:
+        raise SettingsError(f"{folder} was judged on {results['dataset']}, but found is {parts.judged.name}")
+    net = load_checkpoint(folder / "checkpoint.safetensors").net.to(parts.device)
+    judgement = judge.everything(parts, net)
+    results |= {
+        "accuracy": results["accuracy"] | judgement.accuracy,
+        "control": judgement.control,
+        "per_layer": judgement.per_layer,
+        "label_only_probe": judgement.label_only_probe,
+        "judged_commit": report.git_commit(),
+    }
+    report.write_json(folder / "results.json", results)
+    return results
+
+
+def _settings(saved: dict[str, Any]) -> Settings:
+    paths = {name: Path(saved[name]) for name in ("out", "data_dir") if saved[name] is not None}
+    return Settings(**(saved | paths))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit("usage: python experiments/rejudge.py RUN [RUN ...]")
+    for argument in sys.argv[1:]:
+        try:
+            judged = rejudge(Path(argument))
+        except (FileNotFoundError, DataError, SettingsError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
+        print(argument, judged["accuracy"], judged["control"])

@@ -1,0 +1,58 @@
+"""A Markdown table of finished runs, as in the README.
+
+Example: `python experiments/table.py runs/*`. Each argument is a run folder or a `results.json`.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+COLUMNS = "data | labels | rule | goodness | readout | untrained control | minutes"
+
+
+def row(results: dict[str, Any]) -> str:
+    """The table's row of one `results.json`.
+
+    Example:
+        >>> accuracy, control = {"goodness": 0.5, "linear": None}, {"untrained_linear": None}
+        >>> base = {"dataset": "MNIST", "labels": "fourier", "rule": "ff", "seconds": {"total": 90}}
+        >>> row(base | {"accuracy": accuracy, "control": control})
+        '| MNIST | fourier | ff | 50.0 % | - | - | 1.5 |'
+    """
+    accuracy = results["accuracy"]
+    cells = [
+        results["dataset"],
+        results["labels"],
+        results["rule"],
+        _percent(accuracy["goodness"]) if accuracy.get("head") is None else f"{_percent(accuracy['head'])} (head)",
+        _percent(accuracy["linear"]),
+        _percent(results["control"]["untrained_linear"]),
+        f"{results['seconds']['total'] / 60:.1f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def table(paths: list[Path]) -> str:
+    """The whole table.
+
+    Raises:
+        FileNotFoundError: a path holds no results.
+    """
+    files = [path / "results.json" if path.is_dir() else path for path in paths]
+    header = [f"| {COLUMNS} |", "|" + "---|" * (COLUMNS.count("|") + 1)]
+    return "\n".join(header + [row(json.loads(file.read_text())) for file in files])
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit("usage: python experiments/table.py RUN [RUN ...]")
+    try:
+        print(table([Path(argument) for argument in sys.argv[1:]]))
+    except FileNotFoundError as error:
+        print(f"error: {error.filename} does not exist: not a finished run", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,32 @@
+"""What the `quick` preset must reach on real data. Minutes each: `pytest -m slow`, with CONVFF_DATA set."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from experiments.runner import main
+from experiments.settings import Settings
+
+FLOORS = [
+    ({"dataset": "mnist", "labels": "fourier", "rule": "ff"}, 0.95),
+    ({"dataset": "mnist", "labels": "fourier", "rule": "hebbff"}, 0.92),
+    ({"dataset": "mnist", "labels": "onehot", "rule": "ff", "model": "mlp"}, 0.96),
+    ({"dataset": "cifar10", "labels": "channel", "rule": "ff"}, 0.52),
+    ({"dataset": "cifar10", "labels": "fourier", "rule": "ff"}, 0.46),
+    ({"dataset": "cifar10", "labels": "fourier", "rule": "hebbff"}, 0.42),
+    ({"dataset": "cifar10", "labels": "morph", "rule": "ff"}, 0.35),
+    ({"dataset": "cifar10", "labels": "morph", "rule": "hebbff"}, 0.33),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("CONVFF_DATA" not in os.environ, reason="CONVFF_DATA is not set")
+@pytest.mark.parametrize(
+    ("names", "floor"), FLOORS, ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else ""
+)
+def test_quick_reaches_its_floor(tmp_path: Path, names: dict[str, str], floor: float) -> None:
+    settings = Settings(**names, out=tmp_path, inference="goodness", require_data=True)  # type: ignore[arg-type]
+    (results,) = main(settings)
+    assert results.accuracy["goodness"] is not None
+    assert results.accuracy["goodness"] >= floor
