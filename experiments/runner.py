@@ -117,7 +117,8 @@ def _train(parts: Parts, trainer: Trainer, metrics: report.MetricsFile) -> None:
                 validation["validation_goodness_accuracy"] = judge.judge_goodness(parts, trainer.net, watched).accuracy
             row = metrics.add(record, validation)
             shown = [f"{name} {value:.3f}" for name, value in row.items() if name in SHOWN]
-            shown += [f"discrimination {' '.join(f'{d:.2f}' for d in record.metrics.get('discrimination', []))}"]
+            if "discrimination" in record.metrics:
+                shown += [f"discrimination {' '.join(f'{share:.2f}' for share in record.metrics['discrimination'])}"]
             bar.write(f"epoch {record.epoch + 1}: {', '.join(shown)}, {record.images_per_second:.0f} images/s")
 
 

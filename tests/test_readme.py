@@ -10,14 +10,15 @@ from experiments.settings import Settings, parse
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+DATASET_SCRIPTS = {f"experiments/{name}.py" for name in ("mnist", "fashion_mnist", "cifar10", "cifar100")}
 COMMANDS = sorted(set(re.findall(r"python (experiments/\S+\.py[^\n#`|]*)", README)))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_names_a_script_and_known_options(command: str) -> None:
-    script, *arguments = shlex.split(command)
+    script, *arguments = shlex.split(command.replace("LABELS", "fourier").replace("RULE", "ff"))
     assert (ROOT / script).is_file()
-    if "--help" not in arguments:
+    if script in DATASET_SCRIPTS and "--help" not in arguments:
         assert isinstance(parse("digits", None, arguments), Settings)
 
 
