@@ -15,7 +15,7 @@ from convff.passes import label_passes
 from convff.precision import autocast
 from convff.randomness import keyed_generator
 from convff.rules.bp import Head, head_scores
-from experiments.prepare import Parts
+from experiments.prepare import Parts, first_block
 
 CALIBRATION_BATCHES = 30
 
@@ -42,7 +42,7 @@ class Goodness:
 def judge_goodness(parts: Parts, net: LayerLocalNet, data: ImageData) -> Goodness:
     """Goodness inference on images; their classes are used only to count what came out right."""
     by_block = block_goodness_of(net, data, parts.labels, goodness=parts.goodness, precision=parts.precision)
-    predicted = predictions(by_block, range(min(1, len(net) - 1), len(net)))
+    predicted = predictions(by_block, range(first_block(net), len(net)))
     return Goodness(
         accuracy=share_right(predicted, data.classes),
         by_block=[share_right(scores.argmax(dim=1), data.classes) for scores in by_block],
@@ -163,7 +163,7 @@ def everything(
             judgement.accuracy["linear_joint"], judgement.predicted = judge_readout(parts, joint, fit=False)
     if head is not None:
         judgement.accuracy["head"], judgement.predicted = judge_head(parts, net, head)
-    elif parts.settings.rule != "bp" and parts.settings.inference != "linear":
+    elif parts.settings.inference != "linear":
         with _timed(judgement.seconds, "goodness"):
             goodness = judge_goodness(parts, net, parts.judged)
         judgement.accuracy["goodness"], judgement.predicted = goodness.accuracy, goodness.predicted

@@ -68,7 +68,7 @@ class Parts:
     def new_readout(self, net: LayerLocalNet, *, every_position: bool = False) -> LinearReadout:
         """An untrained readout of a network."""
         grid = None if every_position else self.recipe.readout_grid
-        return LinearReadout(net, self.labels, self.train.shape, first=min(1, len(net) - 1), grid=grid)
+        return LinearReadout(net, self.labels, self.train.shape, first=first_block(net), grid=grid)
 
     def new_trainer(self, net: LayerLocalNet, readout: LinearReadout | None) -> Trainer:
         """The trainer of this run's rule; trains the readout beside the blocks if one is given."""
@@ -87,14 +87,23 @@ class Parts:
         )
 
 
+def first_block(net: LayerLocalNet) -> int:
+    """Index of the first block that inference looks at: the second, as in the papers, where there is one."""
+    return min(1, len(net) - 1)
+
+
 def _build(make: Callable[..., Any], options: dict[str, Any]) -> Any:
     """Call `make` with those of the options that it knows, so that a new rule or label family needs no branch here."""
     known = inspect.signature(make).parameters
     return make(**{name: value for name, value in options.items() if name in known})
 
 
-def prepare(settings: Settings) -> Parts:
+def prepare(settings: Settings, dataset: Dataset | None = None) -> Parts:
     """Load the data and build what can fail on them.
+
+    Args:
+        settings: what was asked.
+        dataset: the settings' data, where they are loaded already.
 
     Raises:
         SettingsError: settings that do not fit the data, the machine or each other.
@@ -103,7 +112,8 @@ def prepare(settings: Settings) -> Parts:
     device = _device(settings.device)
     recipe = recipe_for(settings)
     _refuse_idle_options(settings, recipe)
-    dataset = load_dataset(settings.dataset, settings.data_dir, require=settings.require_data)
+    if dataset is None:
+        dataset = load_dataset(settings.dataset, settings.data_dir, require=settings.require_data)
     train, validation, judged = _split(dataset, settings, recipe)
     precision = fastest_precision(device) if settings.precision == "auto" else settings.precision
     try:

@@ -134,12 +134,13 @@ def closing_table(results: Results) -> str:
     for key, name in PER_BLOCK:
         values = results.per_layer.get(key) or results.label_only_probe.get(key)
         if values:
-            lines.append(f"  {name:54}" + " ".join(f"{value:6.3f}" for value in values))
+            lines.append(f"  {name:{NAME_WIDTH}}" + " ".join(f"{value:6.3f}" for value in values))
     lines += _remarks(results)
     return "\n".join(lines)
 
 
 CONTROL = "the same fitted readout, untrained network (control)"
+NAME_WIDTH = 54
 ACCURACIES = (
     ("goodness", "goodness inference"),
     ("linear", "linear readout, fitted at the end (L-BFGS)"),
@@ -154,7 +155,7 @@ PER_BLOCK = (
 
 
 def _line(name: str, value: float | None) -> str:
-    return f"  {name:54}{'-' if value is None else f'{100 * value:6.2f} %'}"
+    return f"  {name:{NAME_WIDTH}}{'-' if value is None else f'{100 * value:6.2f} %'}"
 
 
 def _remarks(results: Results) -> list[str]:

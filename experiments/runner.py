@@ -16,7 +16,7 @@ from convff.rules.bp import BackpropStep
 from experiments import figures, judge, report
 from experiments.datasets import DataError
 from experiments.judge import Judgement
-from experiments.prepare import Parts, prepare
+from experiments.prepare import Parts, first_block, prepare
 from experiments.report import Results
 from experiments.settings import Settings, SettingsError, check
 
@@ -29,10 +29,14 @@ class DivergedError(ArithmeticError):
 
 def main(settings: Settings) -> list[Results]:
     """Run all seeds of the settings; exits with 2 where they or the data cannot be used, 3 where training diverges."""
-    results = []
+    results: list[Results] = []
+    dataset = None  # loaded for the first seed, and kept for the others
     try:
-        for seed in seeds_of(check(settings)):
-            results.append(run(prepare(replace(settings, seed=seed, seeds=1))))
+        check(settings)
+        for seed in range(settings.seed, settings.seed + settings.seeds):
+            parts = prepare(replace(settings, seed=seed, seeds=1), dataset)
+            dataset = parts.dataset
+            results.append(run(parts))
     except (DataError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -42,11 +46,6 @@ def main(settings: Settings) -> list[Results]:
     if len(results) > 1:
         print(across_seeds(results))
     return results
-
-
-def seeds_of(settings: Settings) -> range:
-    """The seeds that the settings ask for."""
-    return range(settings.seed, settings.seed + settings.seeds)
 
 
 def run(parts: Parts) -> Results:
@@ -169,7 +168,7 @@ def _checkpoint(parts: Parts, net: LayerLocalNet, modules: Mapping[str, nn.Modul
         "image_shape": list(parts.train.shape),
         "class_names": list(parts.train.class_names),
         "dataset": parts.train.name,
-        "readout": {"first": min(1, len(net) - 1), "grid": parts.recipe.readout_grid},
+        "readout": {"first": first_block(net), "grid": parts.recipe.readout_grid},
         "settings": parts.settings.as_json(),
     }
     return Checkpoint(parts.recipe.model, parts.input_shape, parts.recipe.model_options, net, extra, notes)
@@ -188,4 +187,6 @@ def _mean_line(name: str, measured: list[float | None]) -> list[str]:
     values = [value for value in measured if value is not None]
     if not values:
         return []
-    return [f"  {name:46}{100 * statistics.mean(values):6.2f} ± {100 * statistics.stdev(values):.2f} %"]
+    return [
+        f"  {name:{report.NAME_WIDTH}}{100 * statistics.mean(values):6.2f} ± {100 * statistics.stdev(values):.2f} %"
+    ]
