@@ -1,14 +1,17 @@
 """Inference by goodness: try every label on an image, and take the one that the network finds best.
 
-True labels never enter here: these functions take images alone.
+True labels never enter here: these functions take images alone. A pass for every label is dear where there are many.
+Two things make it cheaper: where labels add, the first block's convolution, which is linear, runs once for the image
+and once for each label (`convff.first_block`); and a readout can name the candidates worth trying.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from convff.data import ImageData, as_floats
+from convff.first_block import SharedFirstBlock
 from convff.functional import mean_goodness
 from convff.network import LayerLocalNet
 from convff.passes import Labels, label_passes
@@ -23,6 +26,7 @@ def block_goodness(
     *,
     candidates: Tensor | None = None,
     goodness: Callable[[Tensor], Tensor] = mean_goodness,
+    share_first: bool | None = None,
 ) -> Tensor:
     """Goodness of every block for every label.
 
@@ -35,6 +39,8 @@ def block_goodness(
         labels: the label generator that the network was trained with.
         candidates: int64 `[B, M]`, the labels to try for each image; all if left out.
         goodness: of an activity `[N, ...]`, as the rule had it.
+        share_first: compute the first block's convolution once an image and once a label where labels add, instead
+            of once a pass: equal but for rounding. Left out: where that pays, which is with many input channels.
 
     Returns:
         float32 `[blocks, B, K]`, or `[blocks, B, M]` for candidates.
@@ -51,10 +57,27 @@ def block_goodness(
     was_training = net.training
     net.eval()
     try:
-        passes = label_passes(labels, images, candidates)
-        return torch.stack([goodness(a).view(candidates.shape) for _, a in net.walk(passes)])
+        shared = SharedFirstBlock.of(net, labels, images, share_first)
+        return _walk_goodness(net, images, labels, candidates, goodness, shared)
     finally:
         net.train(was_training)
+
+
+def _walk_goodness(
+    net: LayerLocalNet,
+    images: Tensor,
+    labels: Labels,
+    candidates: Tensor,
+    goodness: Callable[[Tensor], Tensor],
+    shared: SharedFirstBlock | None,
+) -> Tensor:
+    """Goodness `[blocks, B, M]` of a network in evaluation mode."""
+    activities: Iterator[Tensor]
+    if shared is None:
+        activities = (a for _, a in net.walk(label_passes(labels, images, candidates)))
+    else:
+        activities = shared.walk(images, candidates)
+    return torch.stack([goodness(a).view(candidates.shape) for a in activities])
 
 
 def goodness_scores(
@@ -103,21 +126,48 @@ def goodness_scores(
     return everything.scatter(1, candidates, scores)
 
 
+@torch.no_grad()
 def block_goodness_of(
     net: LayerLocalNet,
     data: ImageData,
     labels: Labels,
     *,
+    candidates: Tensor | None = None,
     goodness: Callable[[Tensor], Tensor] = mean_goodness,
     precision: str = "float32",
-    passes_per_batch: int = 1000,
+    passes_per_batch: int = 400,
+    share_first: bool | None = None,
 ) -> Tensor:
-    """`block_goodness` of a whole image set, `[blocks, N, K]`, in batches of `passes_per_batch` passes at most."""
-    passes = min(passes_per_batch, 2**20 // data.images[0, 0].numel())  # fewer of images larger than 32 x 32
-    batch_size = max(1, passes // labels.num_classes)
-    with autocast(data.images.device, precision):
-        batches = data.images.split(batch_size)
-        scores = [block_goodness(net, as_floats(batch), labels, goodness=goodness) for batch in batches]
+    """`block_goodness` of a whole image set, in batches of `passes_per_batch` passes at most.
+
+    Args:
+        net: the network.
+        data: the images; their classes are not looked at.
+        labels: the label generator that the network was trained with.
+        candidates: int64 `[N, M]`, the labels to try for each image; all if left out.
+        goodness: of an activity `[N, ...]`, as the rule had it.
+        precision: of the activities.
+        passes_per_batch: of images up to 32 x 32; fewer of larger ones.
+        share_first: see `block_goodness`.
+
+    Returns:
+        float32 `[blocks, N, K]`, or `[blocks, N, M]` for candidates.
+    """
+    passes = min(passes_per_batch, 2**20 // data.images[0, 0].numel())
+    if candidates is None:
+        candidates = torch.arange(labels.num_classes, device=data.images.device).expand(len(data), -1)
+    batch_size = max(1, passes // candidates.shape[1])
+    was_training = net.training
+    net.eval()
+    try:
+        with autocast(data.images.device, precision):
+            shared = SharedFirstBlock.of(net, labels, as_floats(data.images[:1]), share_first)
+            scores = [
+                _walk_goodness(net, as_floats(images), labels, tried, goodness, shared)
+                for images, tried in zip(data.images.split(batch_size), candidates.split(batch_size), strict=True)
+            ]
+    finally:
+        net.train(was_training)
     return torch.cat(scores, dim=1)
 
 

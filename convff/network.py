@@ -49,13 +49,18 @@ class Block(nn.Module):
         self.layer = layer
         self.pool = pool if pool is not None else nn.Identity()
 
+    def normalised(self, x: Tensor) -> Tensor:
+        """The layer's input for the raw input `[N, ...]`; images channels last in memory, which convolutions want."""
+        x = self.norm(x)
+        return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+
     def activity(self, x: Tensor) -> Tensor:
         """`relu(layer(x))` for an input `[N, ...]` that is normalised already."""
         return torch.relu_(self.layer(x)) if not torch.is_grad_enabled() else torch.relu(self.layer(x))
 
     def forward(self, x: Tensor) -> Tensor:
         """The block's activity for the raw input `[N, ...]`."""
-        return self.activity(self.norm(x))
+        return self.activity(self.normalised(x))
 
 
 class LayerLocalNet(nn.Module):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from convff.data import ImageData, as_floats
 from convff.network import LayerLocalNet
+from convff.parallel import OneProcess, Processes
 from convff.passes import Labels
 from convff.precision import autocast
 
@@ -85,15 +86,28 @@ class LinearReadout(nn.Module):
         scores: Tensor = self.linear(self.features(images).to(self.linear.weight.dtype))
         return scores
 
-    def step(self, images: Tensor, classes: Tensor) -> Tensor:
-        """One step of Adam on the cross-entropy, beside the blocks' own; returns the loss as a tensor `[1]`."""
-        features = self.features(images)
+    def step(self, images: Tensor, classes: Tensor, processes: Processes | None = None) -> Tensor:
+        """One step of Adam on the cross-entropy, beside the blocks' own.
+
+        Args:
+            images: float `[B, C, H, W]` in [0, 1], unlabelled: the whole batch.
+            classes: int64 `[B]`.
+            processes: who shares the batch; this process alone if left out.
+
+        Returns:
+            this process's part of the mean loss, `[1]`.
+        """
+        processes = processes or OneProcess()
+        share = processes.share(len(images))
+        features = self.features(images[share.rows])
         with torch.enable_grad(), torch.autocast(images.device.type, enabled=False):
-            loss = F.cross_entropy(self.linear(features), classes)
+            loss = F.cross_entropy(self.linear(features), classes[share.rows])
             self._optimizer.zero_grad()
             loss.backward()
+        grads = [parameter.grad for parameter in self.linear.parameters() if parameter.grad is not None]
+        processes.start_sum(grads, share.of_mean)()
         self._optimizer.step()
-        return loss.detach()[None]
+        return loss.detach()[None] * share.of_mean
 
     def fit(self, data: ImageData, *, precision: str = "float32", l2: float = 1e-3, iterations: int = 40) -> None:
         """Fit to the network as it is now: multinomial logistic regression by L-BFGS, on all images at once.
@@ -139,12 +153,24 @@ class LinearReadout(nn.Module):
                 rows.copy_(self.features(as_floats(images)))
         return features
 
-    @torch.no_grad()
     def predict(self, data: ImageData, *, precision: str = "float32") -> Tensor:
         """Predicted classes `[N]` of a whole image set, batch by batch."""
+        return self.candidates(data, 1, precision=precision).squeeze(1)
+
+    @torch.no_grad()
+    def candidates(self, data: ImageData, count: int, *, precision: str = "float32") -> Tensor:
+        """The `count` classes with the largest scores for each image of a set, best first: int64 `[N, count]`.
+
+        For goodness inference that need not try every label; see `convff.inference`.
+
+        Raises:
+            ValueError: `count` is not in [1, K].
+        """
+        if not 1 <= count <= self.labels.num_classes:
+            raise ValueError(f"there are {self.labels.num_classes} classes to choose 1 or more from, not {count}")
         with autocast(data.images.device, precision):
             features = (self.features(as_floats(images)) for images in data.images.split(self._batch(data)))
-            return torch.cat([self.linear(batch).argmax(dim=1) for batch in features])
+            return torch.cat([self.linear(batch).topk(count, dim=1).indices for batch in features])
 
     @staticmethod
     def _batch(data: ImageData) -> int:

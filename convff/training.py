@@ -5,14 +5,17 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from convff.augment import Augmentation, unchanged
+from convff.compilation import BlockPass, CompiledBlockPass, block_pass
 from convff.data import ImageData, as_floats, epoch_batches
 from convff.negatives import Negatives, RandomNegatives
 from convff.network import LayerLocalNet
+from convff.parallel import OneProcess, Processes
 from convff.passes import Labels, label_passes
 from convff.precision import autocast
 from convff.randomness import keyed_generator
@@ -52,15 +55,34 @@ def _laid_out_like(parameter: Tensor, grad: Tensor) -> Tensor:
 
 
 class LocalStep:
-    """A step of a local rule in every block, all with the same batch, one optimiser a block."""
+    """A step of a local rule in every block, all with the same batch, one optimiser a block.
+
+    Args:
+        net: the network.
+        labels: a label generator.
+        rule: the rule of every block.
+        negatives: draws the wrong labels.
+        schedule: makes the optimisers.
+        processes: who shares the batch.
+        compiled: fuse the arithmetic of each block by `torch.compile`.
+    """
 
     def __init__(
-        self, net: LayerLocalNet, labels: Labels, rule: LocalRule, negatives: Negatives, schedule: Schedule
+        self,
+        net: LayerLocalNet,
+        labels: Labels,
+        rule: LocalRule,
+        negatives: Negatives,
+        schedule: Schedule,
+        processes: Processes | None = None,
+        compiled: bool = False,
     ) -> None:
         self.net = net
         self.labels = labels
         self.rule = rule
         self.negatives = negatives
+        self.processes = processes or OneProcess()
+        self.block_pass: BlockPass = CompiledBlockPass() if compiled else block_pass
         self.optimizers = [schedule.make_optimizer(block.layer.parameters()) for block in net]
         self.states = [rule.init(block) for block in net]
 
@@ -68,23 +90,33 @@ class LocalStep:
     def __call__(self, images: Tensor, classes: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         """See `Step`."""
         wrong = self.negatives(classes, self.labels.num_classes, generator)
-        passes = torch.cat([classes[:, None], wrong], dim=1)  # (B, P)
+        share = self.processes.share(len(images))
+        passes = torch.cat([classes[:, None], wrong], dim=1)[share.rows]  # (B, P)
         metrics: dict[str, list[Tensor]] = defaultdict(list)
-        h = label_passes(self.labels, images, passes)  # (B*P, C', H, W)
+        finish_block_below: Callable[[], None] | None = None
+        h = label_passes(self.labels, images[share.rows], passes)  # (B*P, C', H, W)
         for index, block in enumerate(self.net):
-            x = block.norm(h)
-            a = block.activity(x)
-            g = self.rule.goodness(a).view(passes.shape)
-            update = self.rule.direction(block, x, a, g, self.states[index])
-            self.states[index] = update.state
             # The next block sees the activity from before this block's step: all blocks learn at once.
-            h = block.pool(a)
-            for name, parameter in block.layer.named_parameters():
-                parameter.grad = _laid_out_like(parameter, update.grads[name])
-            self.optimizers[index].step()
+            h, update = self.block_pass(block, self.rule, h, passes.shape[1], self.states[index])
+            self.states[index] = update.state
+            weight = share.weight(self.rule.batch_reduction)
+            wait = self.processes.start_sum(update.grads.values(), weight)
+            # Directions travel while the next block computes; no block waits for one above it.
+            if finish_block_below is not None:
+                finish_block_below()
+            finish_block_below = partial(self._finish, index, update.grads, wait)
             for name, value in update.metrics.items():
                 metrics[name].append(value)
-        return {name: torch.stack(values) for name, values in metrics.items()}
+        if finish_block_below is not None:
+            finish_block_below()
+        return {name: torch.stack(values) * share.of_mean for name, values in metrics.items()}
+
+    def _finish(self, index: int, grads: dict[str, Tensor], wait: Callable[[], None]) -> None:
+        """Step a block once its directions are summed."""
+        wait()
+        for name, parameter in self.net.blocks[index].layer.named_parameters():  # type: ignore[union-attr]
+            parameter.grad = _laid_out_like(parameter, grads[name])
+        self.optimizers[index].step()
 
 
 class Trainer:
@@ -100,6 +132,11 @@ class Trainer:
         readout: trained beside the blocks if given (its loss never reaches them).
         seed: key of every draw.
         precision: "float32" or "bfloat16" for the activities; weights and goodness stay in float32.
+        processes: who shares each batch; this process alone if left out. See `convff.parallel`.
+        compiled: fuse the arithmetic of each block by `torch.compile`; pays where training takes minutes.
+
+    Raises:
+        ValueError: a rule that is not local, with several processes.
 
     Example:
         >>> from convff import ImageData, RULES, cnn3
@@ -122,7 +159,11 @@ class Trainer:
         readout: LinearReadout | None = None,
         seed: int = 0,
         precision: str = "float32",
+        processes: Processes | None = None,
+        compiled: bool = False,
     ) -> None:
+        self.processes = processes or OneProcess()
+        self.processes.prepare(net)
         self.net = net.to(memory_format=torch.channels_last)
         self.schedule = schedule
         self.seed = seed
@@ -132,9 +173,12 @@ class Trainer:
         self.readout = readout
         self.step: Step
         if isinstance(rule, NetworkRule):
+            if self.processes.size > 1:
+                raise ValueError(f"{type(rule).__name__} is not a local rule: it runs in one process")
             self.step = rule.start(net, labels, labels.num_classes, schedule)
         else:
-            self.step = LocalStep(net, labels, rule, negatives or RandomNegatives(), schedule)
+            negatives = negatives or RandomNegatives()
+            self.step = LocalStep(net, labels, rule, negatives, schedule, self.processes, compiled)
 
     def fit(self, data: ImageData, *, progress: Progress = _ignore) -> Iterator[EpochRecord]:
         """Train for all epochs of the schedule.
@@ -167,6 +211,7 @@ class Trainer:
                 totals[name] = totals[name] + values if name in totals else values
             taken += 1
             progress(len(batch))
+        self.processes.start_sum(totals.values(), 1.0)()
         means = {name: (total / taken).tolist() for name, total in totals.items()}
         seconds = time.perf_counter() - start
         return EpochRecord(epoch, means, len(data) / seconds, seconds)
@@ -179,7 +224,7 @@ class Trainer:
         if self.readout is not None:
             # A context of its own: autocast keeps the cast weights, which the blocks' step has just changed.
             with autocast(images.device, self.precision):
-                metrics["readout_loss"] = self.readout.step(images, classes)
+                metrics["readout_loss"] = self.readout.step(images, classes, self.processes)
         return metrics
 
     def _set_rate(self, progress: float) -> None:

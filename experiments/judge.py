@@ -18,6 +18,7 @@ from convff.rules.bp import Head, head_scores
 from experiments.prepare import Parts, first_block
 
 CALIBRATION_BATCHES = 30
+PROBED = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,16 +40,35 @@ class Goodness:
     label_spread: Tensor
 
 
-def judge_goodness(parts: Parts, net: LayerLocalNet, data: ImageData) -> Goodness:
-    """Goodness inference on images; their classes are used only to count what came out right."""
-    by_block = block_goodness_of(net, data, parts.labels, goodness=parts.goodness, precision=parts.precision)
-    predicted = predictions(by_block, range(first_block(net), len(net)))
+def judge_goodness(parts: Parts, net: LayerLocalNet, data: ImageData, candidates: Tensor | None = None) -> Goodness:
+    """Goodness inference on images; their classes are used only to count what came out right.
+
+    Args:
+        parts: the parts of the run.
+        net: the network.
+        data: the images.
+        candidates: int64 `[N, M]`, the labels to try for each image; all if left out. Discrimination and spread are
+            about all labels: they are then measured on the first `PROBED` images.
+    """
+    by_block = _block_goodness(parts, net, data, candidates)
+    tried = torch.arange(parts.labels.num_classes, device=parts.device) if candidates is None else candidates
+    tried = tried.expand(len(data), -1)
+    of_all = by_block if candidates is None else _block_goodness(parts, net, data.part(0, PROBED))
+    best = predictions(by_block, range(first_block(net), len(net)))
+    predicted = tried.gather(1, best[:, None]).squeeze(1)
+    alone = [tried.gather(1, scores.argmax(dim=1, keepdim=True)).squeeze(1) for scores in by_block]
     return Goodness(
         accuracy=share_right(predicted, data.classes),
-        by_block=[share_right(scores.argmax(dim=1), data.classes) for scores in by_block],
-        discrimination=discrimination(by_block, data.classes).tolist(),
+        by_block=[share_right(prediction, data.classes) for prediction in alone],
+        discrimination=discrimination(of_all, data.classes[: of_all.shape[1]]).tolist(),
         predicted=predicted,
-        label_spread=by_block.std(dim=2).mean(dim=1),
+        label_spread=of_all.std(dim=2).mean(dim=1),
+    )
+
+
+def _block_goodness(parts: Parts, net: LayerLocalNet, data: ImageData, candidates: Tensor | None = None) -> Tensor:
+    return block_goodness_of(
+        net, data, parts.labels, candidates=candidates, goodness=parts.goodness, precision=parts.precision
     )
 
 
@@ -139,6 +159,7 @@ class Judgement:
     seconds: dict[str, float] = field(default_factory=dict)
     predicted: Tensor = field(default_factory=lambda: torch.empty(0))
     readout: LinearReadout | None = None
+    candidates: int | None = None
 
 
 def everything(
@@ -164,12 +185,27 @@ def everything(
     if head is not None:
         judgement.accuracy["head"], judgement.predicted = judge_head(parts, net, head)
     elif parts.settings.inference != "linear":
+        candidates = _candidates(parts, net, judgement)
         with _timed(judgement.seconds, "goodness"):
-            goodness = judge_goodness(parts, net, parts.judged)
+            goodness = judge_goodness(parts, net, parts.judged, candidates)
         judgement.accuracy["goodness"], judgement.predicted = goodness.accuracy, goodness.predicted
         judgement.per_layer = {"discrimination": goodness.discrimination, "accuracy": goodness.by_block}
         judgement.label_only_probe = label_only_probe(parts, net, goodness)
     return judgement
+
+
+def _candidates(parts: Parts, net: LayerLocalNet, judgement: Judgement) -> Tensor | None:
+    """The labels worth trying for each judged image, by the fitted readout; None to try all."""
+    count = min(parts.recipe.candidates, parts.labels.num_classes)
+    if count == 0:
+        return None
+    judgement.candidates = count
+    if judgement.readout is None:
+        with _timed(judgement.seconds, "readout"):
+            judgement.readout = parts.new_readout(net)
+            judgement.readout.fit(parts.train.part(0, parts.recipe.readout_images), precision=parts.precision)
+    with _timed(judgement.seconds, "candidates"):
+        return judgement.readout.candidates(parts.judged, count, precision=parts.precision)
 
 
 @contextlib.contextmanager

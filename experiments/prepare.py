@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -10,9 +10,12 @@ import torch
 from convff import GATES, MODELS, RULES, ImageData, LayerLocalNet, LinearReadout, RandomNegatives, Trainer
 from convff.augment import AUGMENTATIONS
 from convff.gates import GOODNESS
+from convff.parallel import OneProcess, Processes
 from convff.precision import fastest_precision
+from convff.rules import Autograd
 from experiments.datasets import DataError, Dataset, load_dataset
 from experiments.presets import Recipe, recipe_for
+from experiments.processes import local_rank
 from experiments.settings import Settings, SettingsError
 from labels import LABELS, LabelGenerator
 
@@ -35,6 +38,7 @@ class Parts:
         labels: the label generator.
         device: where the run computes.
         precision: of the activities.
+        processes: who shares each batch.
     """
 
     settings: Settings
@@ -46,6 +50,7 @@ class Parts:
     labels: LabelGenerator
     device: torch.device
     precision: str
+    processes: Processes = field(default_factory=OneProcess)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -74,16 +79,19 @@ class Parts:
         """The trainer of this run's rule; trains the readout beside the blocks if one is given."""
         gate_options = {"theta": self.recipe.theta, "scale": self.recipe.scale}
         gate = _build(GATES[self.recipe.gate], gate_options)
+        rule = _build(RULES[self.settings.rule], {"gate": gate, "reduction": self.recipe.reduction})
         return Trainer(
             net,
             self.labels,
-            _build(RULES[self.settings.rule], {"gate": gate, "reduction": self.recipe.reduction}),
+            Autograd(rule=rule) if self.settings.engine == "autograd" else rule,
             schedule=self.recipe.schedule(),
             negatives=RandomNegatives(self.recipe.negatives),
             augment=AUGMENTATIONS[self.recipe.augment],
             readout=readout,
             seed=self.settings.seed,
             precision=self.precision,
+            processes=self.processes,
+            compiled=self.settings.compile,
         )
 
 
@@ -98,18 +106,20 @@ def _build(make: Callable[..., Any], options: dict[str, Any]) -> Any:
     return make(**{name: value for name, value in options.items() if name in known})
 
 
-def prepare(settings: Settings, dataset: Dataset | None = None) -> Parts:
+def prepare(settings: Settings, dataset: Dataset | None = None, processes: Processes | None = None) -> Parts:
     """Load the data and build what can fail on them.
 
     Args:
         settings: what was asked.
         dataset: the settings' data, where they are loaded already.
+        processes: who shares each batch; this process alone if left out.
 
     Raises:
         SettingsError: settings that do not fit the data, the machine or each other.
         DataError: data that cannot be had or cannot be read.
     """
-    device = _device(settings.device)
+    device = device_named(settings.device)
+    processes = processes or OneProcess()
     recipe = recipe_for(settings)
     _refuse_idle_options(settings, recipe)
     if dataset is None:
@@ -120,7 +130,7 @@ def prepare(settings: Settings, dataset: Dataset | None = None) -> Parts:
         options = {"num_classes": train.num_classes, "image_size": train.shape[1:], "intensity": recipe.intensity}
         labels = _build(LABELS[settings.labels], options)
         train, validation, judged = train.to(device), validation.to(device), judged.to(device)
-        parts = Parts(settings, recipe, dataset, train, validation, judged, labels, device, precision)
+        parts = Parts(settings, recipe, dataset, train, validation, judged, labels, device, precision, processes)
         _try_one_step(parts)
     except (ValueError, RuntimeError, OverflowError) as error:
         raise SettingsError(f"{train.name}, {train.num_classes} classes, images {train.shape}: {error}") from error
@@ -137,8 +147,11 @@ def _refuse_idle_options(settings: Settings, recipe: Recipe) -> None:
     }
     if settings.rule == "bp":
         idle |= dict.fromkeys(("gate", "scale", "theta", "negatives"), "--rule bp has neither gates nor wrong labels")
+        idle |= dict.fromkeys(("candidates", "compile", "engine"), "--rule bp has neither local steps nor goodness")
+    if settings.inference == "linear":
+        idle["candidates"] = "--inference linear tries no labels"
     for name, reason in idle.items():
-        if reason and getattr(settings, name) is not None:
+        if reason and getattr(settings, name) != getattr(Settings, name):
             raise SettingsError(f"--{name.replace('_', '-')} {getattr(settings, name)} would change nothing: {reason}")
 
 
@@ -162,9 +175,14 @@ def _try_one_step(parts: Parts) -> None:
     parts.new_trainer(net, None).epoch(two, 0)
 
 
-def _device(name: str) -> torch.device:
+def device_named(name: str) -> torch.device:
+    """The device that `--device` names, for this process.
+
+    Raises:
+        SettingsError: it is not there.
+    """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device("cuda", local_rank() or 0) if torch.cuda.is_available() else torch.device("cpu")
     try:
         device = torch.device(name)
         if device.type not in ("cpu", "cuda"):

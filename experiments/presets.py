@@ -36,6 +36,7 @@ class Recipe:
             is compared with the control is fitted at the end, by L-BFGS, in any case.
         readout_images: images that the final readout is fitted to; None for all.
         readout_grid: the final readout averages each map to so many regions a side.
+        candidates: goodness inference tries the readout's best so many labels; 0 for every label.
         test_images: judge by the first so many only; None for all. Only `smoke` does.
     """
 
@@ -58,6 +59,7 @@ class Recipe:
     joint_readout: bool = False
     readout_images: int | None = 20_000
     readout_grid: int = 4
+    candidates: int = 0
     test_images: int | None = None
 
     def schedule(self) -> "Schedule":

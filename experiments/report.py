@@ -59,6 +59,8 @@ class Results:
     peak_memory_mib: float
     seconds: dict[str, float]
     hardware: str
+    processes: int = 1
+    candidates: int | None = None
     versions: dict[str, str] = field(default_factory=package_versions)
     git_commit: str | None = field(default_factory=git_commit)
 
@@ -125,10 +127,13 @@ def hardware(device: torch.device) -> str:
 def closing_table(results: Results) -> str:
     """The short table that ends a run, and in words what stands out."""
     accuracy, control = results.accuracy, results.control["untrained_linear"]
+    names = dict(ACCURACIES)
+    if results.candidates is not None:
+        names["goodness"] += f" of the readout's {results.candidates} best labels"
     lines = [
         f"{results.dataset} · labels {results.labels} · rule {results.rule} · preset {results.preset} "
         f"· seed {results.seed} · judged on {results.judged_on}",
-        *(_line(name, accuracy.get(key)) for key, name in ACCURACIES if accuracy.get(key) is not None),
+        *(_line(name, accuracy.get(key)) for key, name in names.items() if accuracy.get(key) is not None),
         _line(CONTROL, control),
     ]
     for key, name in PER_BLOCK:

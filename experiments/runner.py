@@ -11,12 +11,15 @@ from pathlib import Path
 from torch import nn
 from tqdm import tqdm
 
-from convff import Checkpoint, EpochRecord, LayerLocalNet, Trainer, save_checkpoint
+from convff import Checkpoint, EpochRecord, LayerLocalNet, LinearReadout, Trainer, save_checkpoint
+from convff.allocator import keep_freed_memory
+from convff.parallel import LostProcessError, Processes
 from convff.rules.bp import BackpropStep
 from experiments import figures, judge, report
 from experiments.datasets import DataError
 from experiments.judge import Judgement
-from experiments.prepare import Parts, first_block, prepare
+from experiments.prepare import Parts, device_named, first_block, prepare
+from experiments.processes import processes
 from experiments.report import Results
 from experiments.settings import Settings, SettingsError, check
 
@@ -27,25 +30,49 @@ class DivergedError(ArithmeticError):
     """Training went to infinity; the message names the figure, the block, the epoch and a remedy."""
 
 
+EXIT_CODES: dict[type[Exception], int] = {DataError: 2, SettingsError: 2, DivergedError: 3, LostProcessError: 4}
+
+
 def main(settings: Settings) -> list[Results]:
-    """Run all seeds of the settings; exits with 2 where they or the data cannot be used, 3 where training diverges."""
-    results: list[Results] = []
-    dataset = None  # loaded for the first seed, and kept for the others
+    """Run all seeds of the settings; exits as `EXIT_CODES` says where something is wrong."""
+    keep_freed_memory()
     try:
         check(settings)
-        for seed in range(settings.seed, settings.seed + settings.seeds):
-            parts = prepare(replace(settings, seed=seed, seeds=1), dataset)
-            dataset = parts.dataset
-            results.append(run(parts))
-    except (DataError, SettingsError) as error:
+        with processes(device_named(settings.device)) as group:
+            results = _all_seeds(settings, group)
+    except tuple(EXIT_CODES) as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except DivergedError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(3)
+        sys.exit(next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind)))
     if len(results) > 1:
         print(across_seeds(results))
     return results
+
+
+def _all_seeds(settings: Settings, group: Processes) -> list[Results]:
+    """The results of every seed, in the process of rank 0; the other processes train with it and have none."""
+    results: list[Results] = []
+    dataset = None  # loaded for the first seed, and kept for the others
+    for seed in range(settings.seed, settings.seed + settings.seeds):
+        parts = prepare(replace(settings, seed=seed, seeds=1), dataset, group)
+        dataset = parts.dataset
+        if group.rank == 0:
+            results.append(run(parts))
+        else:
+            train_along(parts)
+    return results
+
+
+def train_along(parts: Parts) -> None:
+    """Do this process's share of a run that rank 0 writes and judges."""
+    net = parts.new_net()
+    for record in parts.new_trainer(net, _joint_readout(parts, net)).fit(parts.train):
+        _stop_if_diverged(record)
+
+
+def _joint_readout(parts: Parts, net: LayerLocalNet) -> LinearReadout | None:
+    """The readout that is trained beside the blocks, where the recipe wants one."""
+    wanted = parts.recipe.joint_readout and parts.settings.inference != "goodness"
+    return parts.new_readout(net, every_position=True) if wanted else None
 
 
 def run(parts: Parts) -> Results:
@@ -61,9 +88,7 @@ def run(parts: Parts) -> Results:
     _announce(parts, folder)
 
     net = parts.new_net()
-    joint = None
-    if parts.recipe.joint_readout and settings.inference != "goodness":
-        joint = parts.new_readout(net, every_position=True)
+    joint = _joint_readout(parts, net)
     trainer = parts.new_trainer(net, joint)
     metrics = report.MetricsFile(folder / "metrics.csv")
     _train(parts, trainer, metrics)
@@ -100,7 +125,8 @@ def _announce(parts: Parts, folder: Path) -> None:
     )
     print(
         f"{recipe.model} {recipe.model_options}, labels {settings.labels}, rule {settings.rule}, "
-        f"{recipe.epochs} epochs of batches of {recipe.batch_size}, {parts.precision} on {parts.device}; run {folder}"
+        f"{recipe.epochs} epochs of batches of {recipe.batch_size}, {parts.precision} on {parts.device}"
+        f"{f' in {parts.processes.size} processes' if parts.processes.size > 1 else ''}; run {folder}"
     )
 
 
@@ -152,6 +178,8 @@ def _results(parts: Parts, judgement: Judgement, metrics: report.MetricsFile, tr
         peak_memory_mib=report.peak_memory_mib(parts.device),
         seconds={"training": training_seconds} | judgement.seconds,
         hardware=report.hardware(parts.device),
+        processes=parts.processes.size,
+        candidates=judgement.candidates,
     )
 
 

@@ -16,6 +16,7 @@ DatasetName = Literal["mnist", "fashion_mnist", "cifar10", "cifar100", "folder",
 GateName = Literal["threshold", "symmetric", "softmax"]
 OptimizerName = Literal["adam", "sgd", "relative"]
 AugmentName = Literal["none", "flips"]
+EngineName = Literal["closed", "autograd"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,9 @@ class Settings:
 
     evaluate_on: Literal["test", "validation"] = "test"
     """Choose settings on "validation" (the last 5,000 training images, held out then); report on "test"."""
+
+    candidates: int | None = None
+    """Goodness inference tries only so many labels an image, the readout's best ones. 0: every label."""
 
     label_intensity: float | None = None
     """The label's share K of the intensity, in [0, 1]."""
@@ -87,6 +91,12 @@ class Settings:
 
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of the activities; auto takes bfloat16 where the hardware is fast at it."""
+
+    engine: EngineName = "closed"
+    """How a rule finds its direction: in closed form, or by automatic differentiation (slower, the same result)."""
+
+    compile: bool = False
+    """Fuse the arithmetic between convolutions by torch.compile: seconds to compile, then faster steps."""
 
     device: str = "auto"
     """cpu, cuda, cuda:1, ...; auto takes a GPU where there is one."""
@@ -133,7 +143,14 @@ def check(settings: Settings) -> Settings:
     existing = next(place for place in (settings.out, *settings.out.absolute().parents) if place.exists())
     if not (existing.is_dir() and os.access(existing, os.W_OK)):
         raise SettingsError(f"--out {settings.out} cannot be made: {existing} is not a folder that can be written to")
-    for name, least in (("seeds", 1), ("epochs", 1), ("batch_size", 2), ("negatives", 1), ("train_images", 2)):
+    for name, least in (
+        ("seeds", 1),
+        ("epochs", 1),
+        ("batch_size", 2),
+        ("negatives", 1),
+        ("train_images", 2),
+        ("candidates", 0),
+    ):
         value = getattr(settings, name)
         if value is not None and value < least:
             raise SettingsError(f"--{name.replace('_', '-')} must be at least {least}, not {value}")

@@ -47,6 +47,13 @@ class ChannelLabels:
         check_labelled(images, classes, self.num_classes)
         return self._stack(spread(images, classes), self._bank.fitting(images)[classes])
 
+    def parts(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Bases `[B, C', H, W]` with empty label planes and patterns `[K, C', H, W]` of planes alone: their sums are the labelled images."""  # noqa: E501
+        planes = self._bank.fitting(images)
+        empty = torch.zeros_like(planes[:1]).expand(len(images), -1, -1, -1)
+        black = images.new_zeros(1, *images.shape[1:]).expand(self.num_classes, -1, -1, -1)
+        return self._stack(images, empty), self._stack(black, planes)
+
     def neutral(self, images: Tensor) -> Tensor:
         """The image with the mean of all label planes (1/K in each one-hot plane)."""
         mean = self._bank.fitting(images).mean(dim=0)

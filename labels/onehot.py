@@ -36,6 +36,10 @@ class OneHotLabels:
         code = torch.nn.functional.one_hot(classes, self.num_classes).to(images.dtype) * self.value  # (B, [P,] K)
         return self._write(spread(images, classes), code)
 
+    def parts(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Bases `[B, C, H, W]` without the first K pixels and patterns `[K, C, H, W]`: their sums are the labelled images."""  # noqa: E501
+        return self._write(images, images.new_zeros(len(images), self.num_classes)), self.patterns(images[0])
+
     def neutral(self, images: Tensor) -> Tensor:
         """1/K of the hot value in each of the first K pixels, as the public base code of the field has it."""
         code = images.new_full((len(images), self.num_classes), self.value / self.num_classes)

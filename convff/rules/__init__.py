@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from convff.rules.autograd import Autograd
 from convff.rules.base import LocalRule, LocalUpdate
 from convff.rules.bp import Backpropagation
 from convff.rules.ff import ForwardForward
@@ -9,4 +10,12 @@ from convff.rules.hebbff import HebbianForwardForward
 
 RULES: dict[str, Any] = {"ff": ForwardForward, "hebbff": HebbianForwardForward, "bp": Backpropagation}
 
-__all__ = ["RULES", "Backpropagation", "ForwardForward", "HebbianForwardForward", "LocalRule", "LocalUpdate"]
+__all__ = [
+    "RULES",
+    "Autograd",
+    "Backpropagation",
+    "ForwardForward",
+    "HebbianForwardForward",
+    "LocalRule",
+    "LocalUpdate",
+]

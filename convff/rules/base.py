@@ -31,6 +31,11 @@ class LocalRule(Protocol):
     It never writes to a parameter and knows no learning rate: directions are for an optimiser.
     """
 
+    @property
+    def batch_reduction(self) -> str:
+        """Whether a direction is the "mean" or the "sum" over the images of the batch."""
+        ...
+
     def init(self, block: Block) -> Any:
         """The state before the first step."""
         ...
@@ -41,6 +46,10 @@ class LocalRule(Protocol):
 
     def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: Any) -> LocalUpdate:
         """The update for normalised input x `[B*P, ...]`, activity a `[B*P, ...]` and goodness g `[B, P]`."""
+        ...
+
+    def metrics(self, g: Tensor, units: int) -> dict[str, Tensor]:
+        """The metrics of an update, for goodness `[B, P]` of a layer of so many units."""
         ...
 
 

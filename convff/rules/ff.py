@@ -1,6 +1,7 @@
 """Forward-Forward (Hinton 2022; Scodellaro et al. 2025 for convolutions)."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -23,6 +24,8 @@ class ForwardForward:
         reduction: goodness is the "mean" or the "sum" of squares.
     """
 
+    batch_reduction: ClassVar[str] = "mean"
+
     gate: Gate = field(default_factory=Symmetric)
     reduction: str = "mean"
 
@@ -33,10 +36,22 @@ class ForwardForward:
         """Goodness `[N]` of activity `[N, ...]`."""
         return GOODNESS[self.reduction](a)
 
+    def loss(self, g: Tensor, units: int) -> Tensor:
+        """The mean FF loss of the batch, whose gradient the direction is."""
+        return self.gate.loss(g, self._unit_goodness(units)).mean()
+
     def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: None) -> LocalUpdate:
         """The gradient of the mean FF loss of the batch."""
         units = a[0].numel()
-        unit_goodness, derivative = (1.0, 2 / units) if self.reduction == "mean" else (float(units), 2.0)
-        c = self.gate(g, unit_goodness)
+        derivative = 2 / units if self.reduction == "mean" else 2.0
+        c = self.gate(g, self._unit_goodness(units))
         grads = gated_grads(block, x, a, c * (self.gate.scale * derivative / len(g)))
-        return LocalUpdate(grads, state, gate_metrics(self.gate, g, c, unit_goodness))
+        return LocalUpdate(grads, state, self.metrics(g, units))
+
+    def metrics(self, g: Tensor, units: int) -> dict[str, Tensor]:
+        """Loss, discrimination accuracy and gate saturation."""
+        return gate_metrics(self.gate, g, self._unit_goodness(units))
+
+    def _unit_goodness(self, units: int) -> float:
+        """Goodness of a layer whose units are all 1."""
+        return 1.0 if self.reduction == "mean" else float(units)

@@ -19,8 +19,9 @@ def gated_grads(block: Block, x: Tensor, a: Tensor, c: Tensor) -> dict[str, Tens
     return grads
 
 
-def gate_metrics(gate: Gate, g: Tensor, c: Tensor, unit_goodness: float) -> dict[str, Tensor]:
+def gate_metrics(gate: Gate, g: Tensor, unit_goodness: float) -> dict[str, Tensor]:
     """Loss, discrimination accuracy and gate saturation of one step, as 0-d tensors on the device."""
+    c = gate(g, unit_goodness)
     openness = torch.cat([c[:, :1], -c[:, 1:] * (c.shape[1] - 1)], dim=1).clamp(0, 1)
     closed_or_open = (openness < SATURATED) | (openness > 1 - SATURATED)
     return {

@@ -1,6 +1,7 @@
 """Hebbian Forward-Forward (Krutsylo), for dense layers as published and for convolutions."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -22,6 +23,8 @@ class HebbianForwardForward:
         gate: how goodness becomes the weight of a pass; `Threshold(scale=1)` is equation 2.
     """
 
+    batch_reduction: ClassVar[str] = "sum"
+
     gate: Gate = field(default_factory=lambda: Threshold(theta=1.0))
 
     def init(self, block: Block) -> None:
@@ -31,7 +34,15 @@ class HebbianForwardForward:
         """Mean goodness `[N]` of activity `[N, ...]` (equation 1)."""
         return mean_goodness(a)
 
+    def loss(self, g: Tensor, units: int) -> Tensor:
+        """The loss whose gradient the direction is: with ReLU, `n / 2s` times the sum of the FF losses (ours)."""
+        return self.gate.loss(g, 1.0).sum() * (units / (2 * self.gate.scale))
+
     def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: None) -> LocalUpdate:
         """Equations 3 and 4, without the learning rate and with the sign that an optimiser subtracts."""
         c = self.gate(g, unit_goodness=1.0)
-        return LocalUpdate(gated_grads(block, x, a, c), state, gate_metrics(self.gate, g, c, unit_goodness=1.0))
+        return LocalUpdate(gated_grads(block, x, a, c), state, self.metrics(g, a[0].numel()))
+
+    def metrics(self, g: Tensor, units: int) -> dict[str, Tensor]:
+        """Loss, discrimination accuracy and gate saturation."""
+        return gate_metrics(self.gate, g, unit_goodness=1.0)

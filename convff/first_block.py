@@ -1,0 +1,110 @@
+"""The first block for all labels of an image at once, where labels add to the image.
+
+A convolution is linear: `W * (base + pattern) = W * base + W * pattern`. So it runs once for each image and once for
+each label, and not once for each pair of them. What is left for a pair is one addition.
+"""
+
+from collections.abc import Callable, Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from convff.network import Block, LayerLocalNet, LengthNorm
+from convff.passes import FEW_CHANNELS, AdditiveLabels, Labels, fast_layout
+
+# From images and patterns to the images and patterns of the normalised sum, and the scale `[B, K]` of each pair.
+NormOfSum = Callable[[nn.Module, Tensor, Tensor], tuple[Tensor, Tensor, Tensor | None]]
+
+
+def _batch_norm_of_sum(norm: nn.Module, bases: Tensor, patterns: Tensor) -> tuple[Tensor, Tensor, None]:
+    """`(base + pattern - mean) / deviation`, with the running statistics: the mean is taken from the base alone."""
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_var is not None
+    scale = torch.rsqrt(norm.running_var + norm.eps)[:, None, None]
+    return F.batch_norm(bases, norm.running_mean, norm.running_var, eps=norm.eps), patterns * scale, None
+
+
+def _length_norm_of_sum(norm: nn.Module, bases: Tensor, patterns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """`(base + pattern) / rms`; with `|base + pattern|^2 = |base|^2 + 2 base . pattern + |pattern|^2` for the scale."""
+    b, p = bases.flatten(1).float(), patterns.flatten(1).float()
+    with torch.autocast(b.device.type, enabled=False):
+        squares = b.square().sum(1)[:, None] + 2 * b @ p.T + p.square().sum(1)
+    return bases, patterns, torch.rsqrt(squares / b.shape[1] + 1e-8)
+
+
+# Norms that can be taken of a sum. One that is not here runs pass by pass.
+NORMS_OF_SUMS: dict[type[nn.Module], NormOfSum] = {
+    nn.BatchNorm2d: _batch_norm_of_sum,
+    LengthNorm: _length_norm_of_sum,
+}
+
+
+class SharedFirstBlock:
+    """A network in evaluation mode whose first block is shared by the passes of an image.
+
+    Args:
+        net: the network; its weights must stay as they are while this object is used.
+        labels: labels that add.
+        norm_of_sum: how the first block's norm treats a sum.
+        images: float `[B, C, H, W]`; only their shape, device and dtype matter.
+    """
+
+    def __init__(self, net: LayerLocalNet, labels: AdditiveLabels, norm_of_sum: NormOfSum, images: Tensor) -> None:
+        self.net = net
+        self.labels = labels
+        self.norm_of_sum = norm_of_sum
+        self.first: Block = next(iter(net))
+        bases, patterns = labels.parts(images[:1])
+        _, patterns, _ = norm_of_sum(self.first.norm, bases, patterns)
+        self.pattern_response = _pixels_first(_linear_part(self.first.layer, fast_layout(patterns)))  # (K, H, W, O)
+
+    @classmethod
+    def of(cls, net: LayerLocalNet, labels: Labels, images: Tensor, wanted: bool | None) -> "SharedFirstBlock | None":
+        """The shared form; None where it is not wanted, labels do not add, or nothing is known of the norm of a sum.
+
+        Where `wanted` is None it is taken for more than a few input channels: a convolution of 3 channels costs no more
+        than the addition in its place, one of 103 (a color image and 100 label planes) costs several times as much.
+        """
+        first: Block = next(iter(net))
+        if not (first.layer.weight.shape[1] > FEW_CHANNELS if wanted is None else wanted):
+            return None
+        norm_of_sum = NORMS_OF_SUMS.get(type(first.norm))
+        if norm_of_sum is None or not isinstance(labels, AdditiveLabels) or not isinstance(first.layer, nn.Conv2d):
+            return None
+        return cls(net, labels, norm_of_sum, images)
+
+    def walk(self, images: Tensor, candidates: Tensor) -> Iterator[Tensor]:
+        """The activity of every block, `[B*M, ...]`, for images `[B, C, H, W]` and the labels `[B, M]` to try."""
+        bases, patterns = self.labels.parts(images)
+        bases, _, scale = self.norm_of_sum(self.first.norm, bases, patterns)
+        z = self._responses(bases, candidates)  # (B, M, H, W, O)
+        if scale is not None:
+            z *= scale.gather(1, candidates).to(z.dtype)[:, :, None, None, None]
+        if self.first.layer.bias is not None:
+            z += self.first.layer.bias.to(z.dtype)
+        a = torch.relu_(z).flatten(0, 1).permute(0, 3, 1, 2)  # (B*M, O, H, W), channels last in memory
+        yield a
+        x = self.first.pool(a)
+        for block in list(self.net)[1:]:
+            a = block(x)
+            yield a
+            x = block.pool(a)
+
+    def _responses(self, bases: Tensor, candidates: Tensor) -> Tensor:
+        """`W * (base + pattern)`, `[B, M, H, W, O]`."""
+        of_bases = _pixels_first(_linear_part(self.first.layer, fast_layout(bases)))[:, None]  # (B, 1, H, W, O)
+        if candidates.stride(0) == 0:  # one row for all images: nothing needs to be copied for each of them
+            return of_bases + self.pattern_response[candidates[0]]
+        return self.pattern_response[candidates].add_(of_bases)
+
+
+def _linear_part(layer: nn.Module, x: Tensor) -> Tensor:
+    """`W * x` without the bias."""
+    assert isinstance(layer, nn.Conv2d)
+    return F.conv2d(x, layer.weight, None, layer.stride, layer.padding, layer.dilation, layer.groups)
+
+
+def _pixels_first(x: Tensor) -> Tensor:
+    """`[N, C, H, W]` as `[N, H, W, C]`, laid out so."""
+    return x.permute(0, 2, 3, 1).contiguous()

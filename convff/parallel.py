@@ -1,0 +1,199 @@
+"""Several processes, one run: each takes its share of every batch, and blocks sum their directions.
+
+A block's direction needs nothing of the blocks above it, so its sum can travel while the next block computes; the
+backward pass of backpropagation would have to finish first. Every process draws the same batches, labels and
+augmentations from the keyed generators, so the same global batch gives the same run, whatever the number of processes.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from convff.network import LayerLocalNet
+
+
+class LostProcessError(RuntimeError):
+    """Another process of the run ended or no longer answers."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """The part of a global batch that one process takes.
+
+    Args:
+        rows: of the batch.
+        of_mean: weight of this share's mean over images in the global mean.
+        of_sum: weight of this share's sum over images in the global sum.
+    """
+
+    rows: slice
+    of_mean: float
+    of_sum: float
+
+    def weight(self, reduction: str) -> float:
+        """The weight of a "mean" or a "sum" over the images of this share."""
+        return self.of_mean if reduction == "mean" else self.of_sum
+
+
+class Processes(Protocol):
+    """The processes that take part in a run, as one of them sees it."""
+
+    size: int
+    rank: int
+
+    def share(self, images: int) -> Share:
+        """The part of a batch that this process takes."""
+        ...
+
+    def start_sum(self, tensors: Iterable[Tensor], weight: float) -> Callable[[], None]:
+        """Begin to add up `weight * tensor` over all processes, in place; what is returned waits for the end."""
+        ...
+
+    def prepare(self, net: LayerLocalNet) -> None:
+        """Make a network ready: equal weights everywhere, statistics of the whole batch in batch norm."""
+        ...
+
+
+class OneProcess:
+    """No other process: nothing to add up."""
+
+    size = 1
+    rank = 0
+
+    def share(self, images: int) -> Share:
+        """The whole batch."""
+        return Share(slice(None), 1.0, 1.0)
+
+    def start_sum(self, tensors: Iterable[Tensor], weight: float) -> Callable[[], None]:
+        """Nothing."""
+        return _nothing
+
+    def prepare(self, net: LayerLocalNet) -> None:
+        """Nothing."""
+
+
+def _nothing() -> None:
+    """Nothing to wait for."""
+
+
+class DataParallel:
+    """The processes of an initialised `torch.distributed` group; `torchrun` starts them.
+
+    Raises:
+        RuntimeError: there is no process group.
+    """
+
+    def __init__(self) -> None:
+        self.size = dist.get_world_size()
+        self.rank = dist.get_rank()
+
+    def share(self, images: int) -> Share:
+        """An even part; the whole batch where it is too small to give everyone two images (batch norm needs them)."""
+        if images < 2 * self.size:
+            return Share(slice(None), 1 / self.size, 1 / self.size)
+        bounds = [images * rank // self.size for rank in range(self.size + 1)]
+        start, stop = bounds[self.rank], bounds[self.rank + 1]
+        return Share(slice(start, stop), (stop - start) / images, 1.0)
+
+    def start_sum(self, tensors: Iterable[Tensor], weight: float) -> Callable[[], None]:
+        """One flat all-reduce of all the tensors.
+
+        Raises:
+            LostProcessError: (here or on waiting) another process is gone.
+        """
+        parts = list(tensors)
+        flat = torch.cat([part.flatten() for part in parts]).mul_(weight)
+        work = _all_reduce(flat)
+
+        def finish() -> None:
+            _wait(work)
+            pieces = flat.split([part.numel() for part in parts])
+            for part, piece in zip(parts, pieces, strict=True):
+                part.copy_(piece.view(part.shape))
+
+        return finish
+
+    def prepare(self, net: LayerLocalNet) -> None:
+        """Rank 0's weights and statistics for all; batch norm over the whole batch."""
+        for block in net:
+            if type(block.norm) is nn.BatchNorm2d:
+                block.norm = SyncedBatchNorm2d.like(block.norm)
+        for tensor in (*net.parameters(), *net.buffers()):
+            flat = tensor.detach().contiguous()
+            dist.broadcast(flat, 0)
+            tensor.detach().copy_(flat)
+
+
+def _all_reduce(flat: Tensor) -> dist.Work:
+    try:
+        work = dist.all_reduce(flat, async_op=True)
+    except RuntimeError as error:
+        raise _lost(error) from error
+    assert work is not None
+    return work
+
+
+def _wait(work: dist.Work) -> None:
+    try:
+        work.wait()
+    except RuntimeError as error:
+        raise _lost(error) from error
+
+
+def _lost(error: RuntimeError) -> LostProcessError:
+    reason = str(error).splitlines()[0]
+    return LostProcessError(f"another process of this run ended or no longer answers ({reason})")
+
+
+class SyncedBatchNorm2d(nn.BatchNorm2d):
+    """Batch norm without learned parameters over the images of all processes, on any device.
+
+    `torch.nn.SyncBatchNorm` needs a GPU. No gradient passes through: local rules ask for none.
+    """
+
+    @classmethod
+    def like(cls, norm: nn.BatchNorm2d) -> "SyncedBatchNorm2d":
+        """The same settings and the same running statistics."""
+        synced = cls(norm.num_features, eps=norm.eps, momentum=norm.momentum, affine=False)
+        synced.running_mean, synced.running_var = norm.running_mean, norm.running_var
+        synced.num_batches_tracked = norm.num_batches_tracked
+        return synced.train(norm.training)
+
+    @torch.no_grad()
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise `[N, C, H, W]`: by the statistics of all processes' images in training, else by running ones."""
+        if not self.training:
+            return super().forward(x)
+        mean, variance, count = _global_statistics(x)
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked.add_(1)
+        share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean, share)
+        self.running_var.lerp_(variance * (count / (count - 1)), share)
+        return F.batch_norm(x, mean, variance, eps=self.eps)
+
+
+def _global_statistics(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean and biased variance `[C]` over the images of all processes, and how many values each is of.
+
+    From each process's mean, variance and count (Chan, Golub & LeVeque 1979): no difference of large squares.
+    """
+    local_mean, local_variance = torch.batch_norm_update_stats(x.float(), None, None, 0.0)
+    local = torch.cat([local_mean, local_variance, local_mean.new_full((1,), x.numel() / x.shape[1])])
+    everyones = local.new_empty(dist.get_world_size(), len(local))
+    try:
+        dist.all_gather_into_tensor(everyones.view(-1), local)
+    except RuntimeError as error:
+        raise _lost(error) from error
+    means, variances, counts = everyones.double().split([x.shape[1], x.shape[1], 1], dim=1)
+    shares = counts / counts.sum()
+    mean = (shares * means).sum(dim=0)
+    variance = (shares * (variances + (means - mean).square())).sum(dim=0)
+    return mean.float(), variance.float(), counts.sum().float()
