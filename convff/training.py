@@ -117,6 +117,7 @@ class LocalStep:
         for name, parameter in self.net.blocks[index].layer.named_parameters():  # type: ignore[union-attr]
             parameter.grad = _laid_out_like(parameter, grads[name])
         self.optimizers[index].step()
+        self.optimizers[index].zero_grad()  # nothing of a step is kept, so memory does not grow with depth
 
 
 class Trainer:
