@@ -15,12 +15,20 @@ Lee & Song 2023, "SymBa"; Dooms et al. 2023, "The Trifecta".
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.grad import conv2d_weight
 
 
 def _accumulator(a: Tensor) -> torch.dtype:
     """Sums of squares are kept in float32 at least: a layer has 10^5 units, and bfloat16 has 8 bits."""
     return torch.float64 if a.dtype == torch.float64 else torch.float32
+
+
+CACHED = 2**18  # values that a processor's cache holds in float32
+
+
+def _length(a: Tensor) -> Tensor:
+    """Length of each sample `[N]` of `[N, ...]`."""
+    length: Tensor = torch.linalg.vector_norm(a, dim=tuple(range(1, a.ndim)), dtype=_accumulator(a))
+    return length
 
 
 def sum_goodness(a: Tensor) -> Tensor:
@@ -36,8 +44,11 @@ def sum_goodness(a: Tensor) -> Tensor:
         >>> sum_goodness(torch.tensor([[3.0, 4.0]]))
         tensor([25.])
     """
-    length: Tensor = torch.linalg.vector_norm(a, dim=tuple(range(1, a.ndim)), dtype=_accumulator(a))
-    return length.square()
+    if a.device.type == "cpu" and a.dtype != _accumulator(a) and not torch.compiler.is_compiling():
+        # A CPU would first make a float32 copy of the whole activity: of a few samples at a time it is a small one.
+        parts = a.split(max(1, CACHED // a[0].numel()))
+        return torch.cat([_length(part) for part in parts]).square()
+    return _length(a).square()
 
 
 def mean_goodness(a: Tensor) -> Tensor:
@@ -199,9 +210,21 @@ def hebbian_outer_conv2d(x: Tensor, a: Tensor, c: Tensor, layer: nn.Conv2d) -> t
         (12.0, 6.0)
     """
     gated = a * c.to(a.dtype).view(-1, 1, 1, 1)
-    shape = list(layer.weight.shape)
-    weight = conv2d_weight(x.to(a.dtype), shape, gated, layer.stride, layer.padding, layer.dilation, layer.groups)
-    return weight, gated.sum(dim=(0, 2, 3))
+    # The weight is only asked for its shape; of input, weight and bias the last two are wanted.
+    _, weight, bias = torch.ops.aten.convolution_backward(
+        gated,
+        x.to(a.dtype),
+        layer.weight.to(a.dtype),
+        bias_sizes=[a.shape[1]],
+        stride=layer.stride,
+        padding=layer.padding,
+        dilation=layer.dilation,
+        transposed=False,
+        output_padding=[0, 0],
+        groups=layer.groups,
+        output_mask=[False, True, True],
+    )
+    return weight, bias
 
 
 def hebbian_outer(x: Tensor, a: Tensor, c: Tensor, layer: nn.Linear | nn.Conv2d) -> tuple[Tensor, Tensor]:

@@ -171,6 +171,17 @@ def block_goodness_of(
     return torch.cat(scores, dim=1)
 
 
-def predictions(by_block: Tensor, blocks: Sequence[int]) -> Tensor:
-    """Classes `[N]` with the largest sum of goodness over some blocks, of goodness `[blocks, N, K]`."""
-    return by_block[list(blocks)].sum(dim=0).argmax(dim=1)
+def predictions(by_block: Tensor, blocks: Sequence[int], candidates: Tensor | None = None) -> Tensor:
+    """Classes `[N]` with the largest sum of goodness over some blocks.
+
+    Args:
+        by_block: goodness `[blocks, N, K]`, or `[blocks, N, M]` of candidates.
+        blocks: indices of the blocks that count.
+        candidates: int64 `[N, M]`, the labels that were tried; all if left out.
+
+    Example:
+        >>> predictions(torch.tensor([[[1.0, 3.0]]]), [0], candidates=torch.tensor([[7, 5]]))
+        tensor([5])
+    """
+    best = by_block[list(blocks)].sum(dim=0).argmax(dim=1)
+    return best if candidates is None else candidates.gather(1, best[:, None]).squeeze(1)

@@ -50,13 +50,10 @@ def judge_goodness(parts: Parts, net: LayerLocalNet, data: ImageData, candidates
         candidates: int64 `[N, M]`, the labels to try for each image; all if left out. Discrimination and spread are
             about all labels: they are then measured on the first `PROBED` images.
     """
-    by_block = _block_goodness(parts, net, data, candidates)
-    tried = torch.arange(parts.labels.num_classes, device=parts.device) if candidates is None else candidates
-    tried = tried.expand(len(data), -1)
-    of_all = by_block if candidates is None else _block_goodness(parts, net, data.part(0, PROBED))
-    best = predictions(by_block, range(first_block(net), len(net)))
-    predicted = tried.gather(1, best[:, None]).squeeze(1)
-    alone = [tried.gather(1, scores.argmax(dim=1, keepdim=True)).squeeze(1) for scores in by_block]
+    by_block = block_goodness_by(parts, net, data, candidates)
+    of_all = by_block if candidates is None else block_goodness_by(parts, net, data.part(0, PROBED))
+    predicted = predictions(by_block, range(first_block(net), len(net)), candidates)
+    alone = [predictions(by_block, [block], candidates) for block in range(len(net))]
     return Goodness(
         accuracy=share_right(predicted, data.classes),
         by_block=[share_right(prediction, data.classes) for prediction in alone],
@@ -66,7 +63,8 @@ def judge_goodness(parts: Parts, net: LayerLocalNet, data: ImageData, candidates
     )
 
 
-def _block_goodness(parts: Parts, net: LayerLocalNet, data: ImageData, candidates: Tensor | None = None) -> Tensor:
+def block_goodness_by(parts: Parts, net: LayerLocalNet, data: ImageData, candidates: Tensor | None = None) -> Tensor:
+    """Goodness `[blocks, N, K]` as the run's rule and precision have it; `[blocks, N, M]` of candidates `[N, M]`."""
     return block_goodness_of(
         net, data, parts.labels, candidates=candidates, goodness=parts.goodness, precision=parts.precision
     )

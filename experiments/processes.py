@@ -34,5 +34,6 @@ def processes(device: torch.device) -> Iterator[Processes]:
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield DataParallel()
+        dist.barrier()  # none may take its sockets away while another still waits for the last sum
     finally:
         dist.destroy_process_group()

@@ -1,0 +1,79 @@
+"""Speed and memory: of a training step against its floor, by rule and depth, of inference, labels and processes.
+
+Example: `python experiments/benchmark.py --json benchmark.json`. Every figure is a median of interleaved repeats, and
+what is compared was measured in the same run: quote the ratios. The floor is the time of the convolutions (or matrix
+products) and weight-gradients alone, of the same shapes, dtype and memory format.
+"""
+
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+SectionName = Literal["step", "shares", "memory", "inference", "labelling", "pruning", "processes"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkSettings:
+    """Measure speed and memory, and print every figure with what it is compared with."""
+
+    sections: tuple[SectionName, ...] = ("step", "shares", "memory", "inference", "labelling", "processes")
+    """What to measure; "pruning" trains for a minute on a task of 100 classes, and is measured only when named."""
+
+    repeats: int = 15
+    """Rounds that count for each median."""
+
+    batch_size: int = 128
+    """Images a step in the sections about a step."""
+
+    device: str = "auto"
+    """cpu, cuda, cuda:1, ...; auto takes a GPU where there is one."""
+
+    json: Path | None = None
+    """Also write all figures to this file."""
+
+
+def main(settings: BenchmarkSettings) -> dict[str, object]:
+    """Measure the sections that the settings name; prints as it goes."""
+    import json
+    import os
+
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler that counts memory is talkative
+    from convff.allocator import keep_freed_memory
+    from experiments import report
+    from experiments.benchmark_sections import SECTIONS, Bench
+    from experiments.prepare import device_named
+    from experiments.settings import SettingsError
+
+    keep_freed_memory()
+    try:
+        if settings.repeats < 1 or settings.batch_size < 2:
+            raise SettingsError("--repeats must be at least 1 and --batch-size at least 2")
+        device = device_named(settings.device)
+    except SettingsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    bench = Bench(device, settings.repeats, settings.batch_size)
+    figures: dict[str, object] = {
+        "hardware": report.hardware(device),
+        "precision": bench.precision,
+        "versions": report.package_versions(),
+        "git_commit": report.git_commit(),
+        "settings": {name: str(value) for name, value in asdict(settings).items()},
+    }
+    print(f"{figures['hardware']}, {bench.precision}, medians of {settings.repeats} interleaved repeats")
+    for name in settings.sections:
+        rows = SECTIONS[name](bench)
+        figures[name] = rows
+        print(f"\n{name}: {str(SECTIONS[name].__doc__).splitlines()[0]}")
+        print(report.plain_table(rows))
+    if settings.json is not None:
+        settings.json.parent.mkdir(parents=True, exist_ok=True)
+        settings.json.write_text(json.dumps(figures, indent=2) + "\n")
+    return figures
+
+
+if __name__ == "__main__":
+    main(tyro.cli(BenchmarkSettings, description=__doc__))

@@ -1,0 +1,76 @@
+"""How things are measured: in turn, several times, with the median; and the peak of what was allocated."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+Action = Callable[[], object]
+WARM_UP = 3
+
+
+def interleaved_medians(actions: Mapping[str, Action], device: torch.device, *, repeats: int) -> dict[str, float]:
+    """Median seconds of each action, all of them measured in turn in every round.
+
+    What slows the machine down for a while then slows all of them, so their ratios hold.
+
+    Args:
+        actions: what to measure, by name.
+        device: where they compute; a GPU is waited for.
+        repeats: rounds that count, after three that do not.
+
+    Example:
+        >>> medians = interleaved_medians({"nothing": lambda: None}, torch.device("cpu"), repeats=3)
+        >>> medians["nothing"] < 1e-3
+        True
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in actions}
+    for turn in range(WARM_UP + repeats):
+        for name, action in actions.items():
+            taken = _seconds(action, device)
+            if turn >= WARM_UP:
+                seconds[name].append(taken)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def _seconds(action: Action, device: torch.device) -> float:
+    _wait_for(device)
+    start = time.perf_counter()
+    action()
+    _wait_for(device)
+    return time.perf_counter() - start
+
+
+def _wait_for(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def peak_mib(action: Action, device: torch.device) -> float:
+    """The most that PyTorch's allocator held during an action beyond what it held before, in MiB.
+
+    On a CPU that is the running sum of the profiler's allocation events; on a GPU the allocator keeps count itself.
+
+    Example:
+        >>> round(peak_mib(lambda: torch.zeros(2**18), torch.device("cpu")), 1)
+        1.0
+    """
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        action()
+        torch.cuda.synchronize(device)
+        return (torch.cuda.max_memory_allocated(device) - before) / 2**20
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        result = action()
+    del result
+    kineto = profiler.profiler.kineto_results
+    events = sorted((event for event in kineto.events() if event.name() == "[memory]"), key=lambda e: e.start_ns())
+    held = peak = 0
+    for event in events:
+        held += event.nbytes()
+        peak = max(peak, held)
+    return peak / 2**20

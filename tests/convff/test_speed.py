@@ -1,0 +1,182 @@
+"""What makes things faster must not change what comes out."""
+
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+from convff import (
+    RULES,
+    Block,
+    ImageData,
+    LayerLocalNet,
+    LengthNorm,
+    LinearReadout,
+    Schedule,
+    Softmax,
+    Symmetric,
+    Threshold,
+    Trainer,
+    block_goodness,
+    cnn3,
+    cnn6,
+    goodness_scores,
+    mlp,
+)
+from convff.inference import block_goodness_of, predictions
+from convff.randomness import keyed_generator
+from convff.rules import Autograd
+from labels import ChannelLabels, FourierLabels, LabelGenerator, MorphLabels, OneHotLabels
+
+SIZE = (8, 8)
+ADDITIVE: dict[str, LabelGenerator] = {
+    "onehot": OneHotLabels(5),
+    "fourier": FourierLabels(5, SIZE),
+    "channel": ChannelLabels(5, SIZE),
+    "channel-fourier": ChannelLabels(5, SIZE, planes="fourier"),
+}
+
+
+def noise(count: int = 12) -> ImageData:
+    images = torch.randint(256, (count, 3, *SIZE), generator=keyed_generator(0, "images")).byte()
+    return ImageData(images, torch.arange(count) % 5, tuple("abcde"), "noise")
+
+
+def network(model: str, labels: LabelGenerator) -> LayerLocalNet:
+    torch.manual_seed(0)
+    shape = (labels.channels(3), *SIZE)
+    if model == "cnn3":
+        return cnn3(shape, width=6, kernel=3, stride=2)
+    net = cnn6(shape, widths=(6, 6, 6), pool_after=(1,))
+    for block in net:  # statistics as after a training, far from 0 and 1
+        nn.init.uniform_(block.norm.running_mean, -0.5, 0.5)
+        nn.init.uniform_(block.norm.running_var, 0.2, 2.0)
+    return net
+
+
+@pytest.mark.parametrize("family", ADDITIVE)
+def test_parts_add_up_to_the_labelled_image(family: str) -> None:
+    labels = ADDITIVE[family]
+    images, classes = noise().images / 255.0, torch.arange(5).expand(12, -1)
+    bases, patterns = labels.parts(images)
+    torch.testing.assert_close(bases[:, None] + patterns[None], labels(images, classes), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("model", ["cnn3", "cnn6"])
+@pytest.mark.parametrize("family", ADDITIVE)
+def test_sharing_the_first_block_changes_nothing(model: str, family: str) -> None:
+    labels, data = ADDITIVE[family], noise()
+    net = network(model, labels)
+    exact = block_goodness_of(net, data, labels, share_first=False)
+    torch.testing.assert_close(block_goodness_of(net, data, labels, share_first=True), exact, rtol=2e-6, atol=0)
+    tried = torch.tensor([[4, 0, 2], [1, 3, 0], [2, 1, 4]]).repeat(4, 1)
+    some = block_goodness_of(net, data, labels, share_first=True, candidates=tried)
+    torch.testing.assert_close(some, exact.gather(2, tried.expand(len(net), -1, -1)), rtol=2e-6, atol=0)
+
+
+def test_sharing_is_left_alone_where_it_is_not_known_to_hold() -> None:
+    morph = MorphLabels(5)
+    torch.manual_seed(0)
+    odd = LayerLocalNet([Block(nn.GroupNorm(1, 3, affine=False), nn.Conv2d(3, 4, 3))])
+    dense = mlp((3, *SIZE), widths=(6, 6))
+    for net, labels in ((network("cnn6", morph), morph), (odd, ADDITIVE["fourier"]), (dense, ADDITIVE["onehot"])):
+        images = noise().images / 255.0
+        every = block_goodness(net, images, labels, share_first=True)
+        assert torch.equal(every, block_goodness(net, images, labels, share_first=False))
+
+
+@pytest.mark.parametrize("model", ["cnn3", "cnn6"])
+def test_goodness_of_a_set_does_not_depend_on_how_it_is_cut(model: str) -> None:
+    labels, data = ADDITIVE["channel"], noise()
+    net = network(model, labels)
+    whole = block_goodness(net, data.images / 255.0, labels)
+    for passes in (1, 7, 1000):
+        pieces = block_goodness_of(net, data, labels, passes_per_batch=passes)
+        torch.testing.assert_close(pieces, whole, rtol=1e-5, atol=0)
+
+
+def test_candidates_are_the_readouts_best_and_alone_are_tried() -> None:
+    labels, data = ADDITIVE["fourier"], noise()
+    net = network("cnn6", labels)
+    readout = LinearReadout(net, labels, (3, *SIZE))
+    readout.fit(data)
+    scores = readout(data.images / 255.0)
+    best = readout.candidates(data, 2)
+    assert torch.equal(best, scores.topk(2, dim=1).indices)
+    assert torch.equal(readout.predict(data), scores.argmax(dim=1))
+
+    some = block_goodness_of(net, data, labels, candidates=best)
+    predicted = predictions(some, [1, 2], best)
+    assert all(image_class in tried for image_class, tried in zip(predicted, best, strict=True))
+    by_hand = goodness_scores(net, data.images / 255.0, labels, candidates=best).argmax(dim=1)
+    assert torch.equal(predicted, by_hand)
+
+
+@pytest.mark.parametrize("count", [0, 6])
+def test_there_are_as_many_candidates_as_classes_at_most(count: int) -> None:
+    net = network("cnn6", ADDITIVE["fourier"])
+    with pytest.raises(ValueError, match=f"5 classes to choose 1 or more from, not {count}"):
+        LinearReadout(net, ADDITIVE["fourier"], (3, *SIZE)).candidates(noise(), count)
+
+
+@pytest.mark.parametrize("gate", [Threshold(theta=0.7), Symmetric(scale=8.0), Softmax(scale=8.0)], ids=repr)
+@pytest.mark.parametrize("rule", ["ff", "hebbff"])
+def test_automatic_differentiation_trains_as_the_closed_form_does(rule: str, gate: object) -> None:
+    nets = []
+    for engine in (RULES[rule](gate=gate), Autograd(rule=RULES[rule](gate=gate))):
+        net = network("cnn6", ADDITIVE["fourier"]).double()
+        schedule = Schedule(epochs=2, batch_size=4, optimizer="sgd", lr=1e-4)
+        for _ in Trainer(net, ADDITIVE["fourier"], engine, schedule=schedule).fit(noise()):
+            pass
+        nets.append(net)
+    for closed, by_graph in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
+        torch.testing.assert_close(closed, by_graph, rtol=1e-6, atol=1e-9)
+
+
+def test_a_compiler_that_fails_costs_a_warning_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: object, **options: object) -> object:
+        def raises(*arguments: object) -> object:
+            raise RuntimeError("no compiler here\nand more")
+
+        return raises
+
+    monkeypatch.setattr(torch, "compile", broken)
+    nets = []
+    for compiled in (False, True):
+        net = network("cnn6", ADDITIVE["fourier"])
+        trainer = Trainer(net, ADDITIVE["fourier"], RULES["ff"](), compiled=compiled)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            list(trainer.fit(noise()))
+        assert [str(w.message) for w in caught] == [
+            "torch.compile failed, going on without it: no compiler here"
+        ] * compiled
+        nets.append(net)
+    for eager, fallen_back in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
+        assert torch.equal(eager, fallen_back)
+
+
+@pytest.mark.slow
+def test_compiled_training_ends_where_the_other_does() -> None:
+    nets = []
+    for compiled in (False, True):
+        net = network("cnn6", ADDITIVE["fourier"])
+        schedule = Schedule(epochs=2, batch_size=5)  # the last batch of 2 is not compiled
+        list(Trainer(net, ADDITIVE["fourier"], RULES["ff"](), schedule=schedule, compiled=compiled).fit(noise()))
+        nets.append(net)
+    for eager, fused in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
+        torch.testing.assert_close(eager, fused, rtol=0, atol=1e-5)
+
+
+def test_length_norm_of_a_sum_of_images() -> None:
+    """The scale from inner products is the root mean square of the sum itself."""
+    from convff.first_block import NORMS_OF_SUMS
+
+    bases, patterns = torch.rand(3, 2, 4, 4), torch.rand(5, 2, 4, 4)
+    _, _, scale = NORMS_OF_SUMS[LengthNorm](LengthNorm(), bases, patterns)
+    assert scale is not None
+    for image in range(3):
+        for label in range(5):
+            rms = (bases[image] + patterns[label]).square().mean().sqrt()
+            assert scale[image, label].item() == pytest.approx(1 / rms.item(), rel=1e-5)

@@ -1,0 +1,77 @@
+"""The benchmark runs in every section, on tiny networks, and its own instruments measure what they say."""
+
+import json
+import math
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from experiments.benchmark import BenchmarkSettings, main
+from experiments.benchmark_sections import SECTIONS, Bench
+from experiments.measuring import interleaved_medians, peak_mib
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench(CPU, repeats=1, batch_size=4, small=True)
+
+
+@pytest.mark.parametrize("section", [name for name in SECTIONS if name != "pruning"])
+@pytest.mark.filterwarnings("ignore:torch.compile failed")  # a machine without a C++ compiler has the other figures
+def test_every_section_measures(section: str, bench: Bench) -> None:
+    rows = SECTIONS[section](bench)
+    assert rows
+    for row in rows:
+        assert row.keys() == rows[0].keys()
+        assert all(math.isfinite(value) for value in row.values() if isinstance(value, float)), row
+
+
+@pytest.mark.slow
+def test_pruning_measures(bench: Bench) -> None:
+    assert [row["labels tried"] for row in SECTIONS["pruning"](bench)] == [100, 20, 10, 5]
+
+
+def test_memory_of_a_local_rule_does_not_grow_with_depth(bench: Bench) -> None:
+    """Bytes that were asked for, not seconds: this cannot depend on the machine."""
+    rows = {(row["rule"], row["blocks"]): row["MiB"] for row in SECTIONS["memory"](bench)}
+    for rule in ("ff", "hebbff"):
+        assert rows[rule, 16] <= 1.05 * rows[rule, 4]
+        assert rows[rule, 16] <= 0.5 * rows["bp", 16]
+    assert rows["bp", 16] > 2 * rows["bp", 4]
+
+
+def test_the_peak_is_the_most_that_was_held_at_once() -> None:
+    def action() -> None:
+        first = torch.zeros(2**18)  # 1 MiB
+        del first
+        second, third = torch.zeros(2**18), torch.zeros(2**19)
+        del second, third
+        torch.zeros(2**18)
+
+    assert peak_mib(action, CPU) == pytest.approx(3.0, abs=0.01)
+
+
+def test_actions_are_measured_in_turn() -> None:
+    order: list[str] = []
+    actions = {name: lambda name=name: order.append(name) for name in "ab"}
+    interleaved_medians(actions, CPU, repeats=2)
+    assert "".join(order) == "ab" * 5
+    medians = interleaved_medians({"nap": lambda: time.sleep(0.002)}, CPU, repeats=1)
+    assert medians["nap"] >= 0.002
+
+
+def test_figures_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "deep" / "figures.json"
+    main(BenchmarkSettings(sections=(), json=path))
+    assert set(json.loads(path.read_text())) == {"hardware", "precision", "versions", "git_commit", "settings"}
+    assert "medians of 15" in capsys.readouterr().out
+
+
+def test_nonsense_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(BenchmarkSettings(repeats=0))
+    assert "--repeats must be at least 1" in capsys.readouterr().err
