@@ -288,7 +288,7 @@ def inference(bench: Bench) -> list[Row]:
     for labels in families:
         case = Case(type(labels).__name__, labels, color, quick)
         net, classes = case.net(bench.device), labels.num_classes
-        data = bench.images(20 if bench.small else 4000 // classes, color)
+        data = bench.images(2 if bench.small else 4000 // classes, color)
         readout = LinearReadout(net, labels, color)
         actions = {
             "every pass in full": _inference(bench, net, data, labels, share_first=False),

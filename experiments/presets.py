@@ -141,7 +141,7 @@ def _net(settings: Settings) -> str:
 def _quick_cnn3(settings: Settings) -> Recipe:
     """A small, strided version of the paper's network for MNIST."""
     options = {"width": 32, "kernel": 5, "stride": 2}
-    return Recipe(model="cnn3", model_options=options, intensity=0.35, scale=100.0, epochs=8)
+    return Recipe(model="cnn3", model_options=options, intensity=0.35, scale=100.0, epochs=10)
 
 
 def _quick_cnn6(settings: Settings) -> Recipe:
@@ -150,7 +150,7 @@ def _quick_cnn6(settings: Settings) -> Recipe:
     # Half the image is the echo: morphology is harder to read than waves, which learn as well at the paper's 0.3.
     intensity = 0.5 if settings.labels == "morph" else 0.3
     # Ten more input channels make a step dearer.
-    epochs = 4 if settings.labels == "channel" else 5
+    epochs = 5 if settings.labels == "channel" else 6
     return Recipe(model="cnn6", model_options=options, intensity=intensity, epochs=epochs)
 
 

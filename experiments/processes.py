@@ -1,6 +1,7 @@
 """The processes of a run: one, or those that `torchrun` started. It alone reads torchrun's environment."""
 
 import contextlib
+import gc
 import os
 from collections.abc import Iterator
 from datetime import timedelta
@@ -37,3 +38,4 @@ def processes(device: torch.device) -> Iterator[Processes]:
         dist.barrier()  # none may take its sockets away while another still waits for the last sum
     finally:
         dist.destroy_process_group()
+        gc.collect()  # Gloo's threads end with the last reference; alive at the interpreter's end, they abort it

@@ -25,6 +25,7 @@ from convff import (
     mlp,
 )
 from convff.inference import block_goodness_of, predictions
+from convff.parallel import OneProcess
 from convff.randomness import keyed_generator
 from convff.rules import Autograd
 from labels import ChannelLabels, FourierLabels, LabelGenerator, MorphLabels, OneHotLabels
@@ -126,9 +127,9 @@ def test_automatic_differentiation_trains_as_the_closed_form_does(rule: str, gat
     nets = []
     for engine in (RULES[rule](gate=gate), Autograd(rule=RULES[rule](gate=gate))):
         net = network("cnn6", ADDITIVE["fourier"]).double()
-        schedule = Schedule(epochs=2, batch_size=4, optimizer="sgd", lr=1e-4)
-        for _ in Trainer(net, ADDITIVE["fourier"], engine, schedule=schedule).fit(noise()):
-            pass
+        schedule = Schedule(epochs=2, batch_size=4, optimizer="relative", lr=0.01)
+        doubled = lambda images, generator: images.double()  # noqa: E731
+        list(Trainer(net, ADDITIVE["fourier"], engine, schedule=schedule, augment=doubled).fit(noise()))
         nets.append(net)
     for closed, by_graph in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
         torch.testing.assert_close(closed, by_graph, rtol=1e-6, atol=1e-9)
@@ -180,3 +181,10 @@ def test_length_norm_of_a_sum_of_images() -> None:
         for label in range(5):
             rms = (bases[image] + patterns[label]).square().mean().sqrt()
             assert scale[image, label].item() == pytest.approx(1 / rms.item(), rel=1e-5)
+
+
+def test_backpropagation_wants_one_process() -> None:
+    two = OneProcess()
+    two.size = 2
+    with pytest.raises(ValueError, match="Backpropagation is not a local rule: it runs in one process"):
+        Trainer(network("cnn6", ADDITIVE["fourier"]), ADDITIVE["fourier"], RULES["bp"](), processes=two)

@@ -20,7 +20,7 @@ def bench() -> Bench:
     return Bench(CPU, repeats=1, batch_size=4, small=True)
 
 
-@pytest.mark.parametrize("section", [name for name in SECTIONS if name != "pruning"])
+@pytest.mark.parametrize("section", [name for name in SECTIONS if name not in ("pruning", "processes")])
 @pytest.mark.filterwarnings("ignore:torch.compile failed")  # a machine without a C++ compiler has the other figures
 def test_every_section_measures(section: str, bench: Bench) -> None:
     rows = SECTIONS[section](bench)
@@ -28,6 +28,14 @@ def test_every_section_measures(section: str, bench: Bench) -> None:
     for row in rows:
         assert row.keys() == rows[0].keys()
         assert all(math.isfinite(value) for value in row.values() if isinstance(value, float)), row
+
+
+@pytest.mark.slow
+def test_processes_measure(bench: Bench) -> None:
+    """Six runs, most of them imports; what they show is tested by `tests/convff/test_parallel.py`."""
+    rows = SECTIONS["processes"](bench)
+    assert [row["processes"] for row in rows] == [1, 2, 2] * 2
+    assert all(row["largest weight difference to one process"] <= 1e-6 for row in rows if row["rule"] == "hebbff")
 
 
 @pytest.mark.slow

@@ -309,3 +309,47 @@ def test_committed_results_are_the_readmes() -> None:
     assert len(files) >= 8
     for file in files:
         assert row(json.loads(file.read_text())) in readme, file.name
+
+
+def test_candidates_of_the_readout_are_reported(tmp_path: Path) -> None:
+    [results] = main(tiny(tmp_path, candidates=3, inference="goodness"))
+    assert results.candidates == 3
+    assert results.accuracy["goodness"] is not None
+    assert results.accuracy["linear"] is None  # it was fitted to name candidates, and not asked for
+    [every] = main(tiny(tmp_path, candidates=0))
+    assert every.candidates is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "option"),
+    [
+        ({"candidates": 3, "inference": "linear"}, "--candidates 3"),
+        ({"rule": "bp", "engine": "autograd"}, "--engine autograd"),
+        ({"rule": "bp", "compile": True}, "--compile True"),
+        ({"rule": "bp", "candidates": 3}, "--candidates 3"),
+    ],
+)
+def test_options_about_speed_that_would_change_nothing_are_refused(
+    changes: dict[str, object], option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(tiny(tmp_path, **changes))
+    assert f"error: {option} would change nothing" in capsys.readouterr().err
+
+
+def test_both_engines_reach_the_same(tmp_path: Path) -> None:
+    runs = [main(tiny(tmp_path, engine=engine, precision="float32"))[0] for engine in ("closed", "autograd")]
+    assert runs[0].accuracy["goodness"] == pytest.approx(runs[1].accuracy["goodness"], abs=0.05)
+
+
+def test_torchrun_trains_in_two_processes(tmp_path: Path) -> None:
+    """As a user types it; rank 0 alone writes and prints."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "experiments/mnist.py"]
+    options = ["--dataset", "digits", "--preset", "smoke", "--precision", "float32", "--out", str(tmp_path)]
+    done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    [folder] = tmp_path.iterdir()
+    results = json.loads((folder / "results.json").read_text())
+    assert results["processes"] == 2
+    assert results["accuracy"]["goodness"] > 0.2
+    assert done.stdout.count("goodness inference") == 1
