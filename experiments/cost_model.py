@@ -1,0 +1,117 @@
+"""What a step and an inference cost, counted on paper: operations, bytes moved, bytes communicated.
+
+`docs/cost.md` explains the counting; the benchmark's section "model" holds it against the clock, and the tests hold the
+operations against PyTorch's own counter.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from convff import LayerLocalNet
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one block costs for one pass.
+
+    Args:
+        multiplications: multiply-adds of its convolution or matrix product, forward.
+        inputs: values of its input.
+        activity: values of its activity.
+        outputs: values that it hands on, after pooling.
+        weights: parameters.
+    """
+
+    multiplications: int
+    inputs: int
+    activity: int
+    outputs: int
+    weights: int
+
+
+def block_costs(net: LayerLocalNet, input_shape: tuple[int, ...]) -> list[Cost]:
+    """The cost of each block for one pass of an input `[C, H, W]`.
+
+    Example:
+        >>> from convff import cnn3
+        >>> block_costs(cnn3((1, 8, 8), width=4, kernel=3, depth=1), (1, 8, 8))
+        [Cost(multiplications=2304, inputs=64, activity=256, outputs=256, weights=40)]
+    """
+    costs = []
+    x = torch.zeros(2, *input_shape)
+    was_training = net.training
+    net.eval()
+    with torch.no_grad():
+        for block in net:
+            a = block(x)
+            weight = block.layer.weight
+            positions = a[0, 0].numel() if isinstance(block.layer, nn.Conv2d) else 1
+            out = block.pool(a)
+            sizes = (x[0].numel(), a[0].numel(), out[0].numel())
+            costs.append(Cost(weight.numel() * positions, *sizes, sum(p.numel() for p in block.layer.parameters())))
+            x = out
+    net.train(was_training)
+    return costs
+
+
+def step_operations(costs: list[Cost], images: int, passes: int = 2) -> int:
+    """Floating-point operations of a step: each pass goes forward once and makes one weight-gradient."""
+    return 2 * 2 * images * passes * sum(cost.multiplications for cost in costs)
+
+
+def backpropagation_operations(costs: list[Cost], images: int) -> int:
+    """Operations of a step of backpropagation: forward, weight-gradient, and input-gradient but for the first block."""
+    every, first = sum(cost.multiplications for cost in costs), costs[0].multiplications
+    return 2 * images * (3 * every - first)
+
+
+# Times that a step reads or writes each value, block by block. Input: normalisation reads it twice and writes it once,
+# the convolution and the weight-gradient read it. Activity: the convolution writes it; relu reads and writes; goodness,
+# gate and pooling read; the gate writes its product; the weight-gradient reads that.
+TOUCHES_OF_INPUT = 5
+TOUCHES_OF_ACTIVITY = 8
+TOUCHES_OF_OUTPUT = 1
+# Adam reads weight, gradient and two moments and writes three; the cast for the next step reads once.
+TOUCHES_OF_WEIGHT = 8
+
+
+def step_bytes(costs: list[Cost], images: int, passes: int = 2, *, bytes_of_a_value: int = 2) -> int:
+    """Bytes that a step moves to and from memory, were nothing ever found in a cache."""
+    moved = sum(
+        TOUCHES_OF_INPUT * cost.inputs + TOUCHES_OF_ACTIVITY * cost.activity + TOUCHES_OF_OUTPUT * cost.outputs
+        for cost in costs
+    )
+    weights = sum(cost.weights for cost in costs)
+    return images * passes * moved * bytes_of_a_value + TOUCHES_OF_WEIGHT * weights * 4
+
+
+def communicated_bytes(costs: list[Cost], processes: int) -> int:
+    """Bytes that each process sends in a step: a ring all-reduce of every block's direction, in float32."""
+    return 2 * (processes - 1) * sum(cost.weights for cost in costs) * 4 // processes
+
+
+def inference_operations(
+    costs: list[Cost], classes: int, candidates: int | None = None, *, shared: bool = False
+) -> int:
+    """Operations of goodness inference for one image.
+
+    Args:
+        costs: of the blocks.
+        classes: K.
+        candidates: labels that are tried, after one pass for the readout; all if left out.
+        shared: the first block's convolution runs once an image (and once a label, which many images share).
+    """
+    first, others = costs[0].multiplications, sum(cost.multiplications for cost in costs[1:])
+    tried = classes if candidates is None else candidates
+    readout = first + others if candidates is not None else 0
+    return 2 * (readout + tried * others + (1 if shared else tried) * first)
+
+
+def held_bytes(costs: list[Cost], images: int, passes: int = 2, *, bytes_of_a_value: int = 2) -> int:
+    """Bytes of activations that a step holds at most: of the one block that needs most, whatever the depth.
+
+    Its raw and its normalised input, its activity, and the activity weighed by the gate.
+    """
+    return images * passes * bytes_of_a_value * max(2 * cost.inputs + 2 * cost.activity for cost in costs)
