@@ -105,6 +105,17 @@ class Settings:
         return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
 
 
+def settings_from_json(saved: dict[str, Any]) -> Settings:
+    """The settings that `as_json` gave.
+
+    Example:
+        >>> settings_from_json(Settings(seed=3).as_json()) == Settings(seed=3)
+        True
+    """
+    paths = {name: Path(saved[name]) for name in ("out", "data_dir") if saved[name] is not None}
+    return Settings(**(saved | paths))
+
+
 class SettingsError(ValueError):
     """Settings that cannot be run; the message says which, and what is allowed."""
 
