@@ -81,7 +81,7 @@ def confusion_matrix(predicted: "Tensor", data: "ImageData", path: Path, *, titl
     shares = 100 * counts / counts.sum(dim=1, keepdim=True).clamp_min(1)
     size = max(4.2, min(16.0, 1.5 + 0.32 * data.num_classes))
     small = data.num_classes <= 20
-    with style.new_figure(path, width=size, height=size) as figure:
+    with style.new_figure(path, width=size, height=0.9 * size) as figure:
         axes = figure.add_subplot()
         picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
         ticks = range(data.num_classes)
@@ -121,12 +121,12 @@ def discrimination(runs: list[FinishedRun], path: Path) -> None:
     columns = min(3, len(runs))
     rows = -(-len(runs) // columns)
     with style.new_figure(path, width=style.PAGE, height=0.5 + 2.0 * rows) as figure:
-        panels = figure.subplots(rows, columns, sharex=False, sharey=True, squeeze=False).flat
+        panels = list(figure.subplots(rows, columns, sharey=True, squeeze=False).flat)
         for axes, run in zip(panels, runs, strict=False):
             _draw_blocks(axes, run.by_block("discrimination"), "block {}", labelled=axes is panels[0])
             axes.axhline(0.5, color=style.INK, linewidth=0.6, linestyle=":")
             axes.set(xlabel="epoch", title=run.method, ylim=(0.45, 1.01))
-        for axes in list(panels)[len(runs) :]:
+        for axes in panels[len(runs) :]:
             axes.remove()
         figure.supylabel("right label over wrong one", fontsize=8)
         figure.suptitle(f"{runs[0].results['dataset']}, training images", fontsize=8)
@@ -188,7 +188,7 @@ def _draw_blocks(axes: "Axes", blocks: dict[str, list[float]], label: str, *, la
             marker=style.MARKERS[index % 7],
             label=label.format(block) if labelled else None,
         )
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def _draw_accuracy(axes: "Axes", rows: list[dict[str, float]]) -> None:
