@@ -5,18 +5,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-HELPS = (0.902, 0.380, 0.004)  # orange: speaks for the class
-HURTS = (
-    0.369,
-    0.235,
-    0.600,
-)  # purple: speaks against it; the ends of ColorBrewer's PuOr, told apart by the colour-blind
+HELPS = (0.94, 0.42, 0.0)  # orange: speaks for the class
+HURTS = (0.11, 0.46, 0.94)  # blue: speaks against it; orange and blue are told apart by the colour-blind
 
 
 def overlay(
     image: npt.NDArray[Any], signed: npt.NDArray[Any], scale: float, *, strength: float = 0.85
 ) -> npt.NDArray[np.float64]:
-    """The image in pale gray, orange where the map is positive and purple where it is negative.
+    """The image in pale gray, orange where the map is positive and blue where it is negative.
 
     The colour covers the image by as much as the map is large, so that where the map is small the image is seen.
 
@@ -39,7 +35,7 @@ def overlay(
     if image.shape[1:] != signed.shape:
         raise ValueError(f"the map must have the image's size {image.shape[1:]}, not {signed.shape}")
     luminance = np.tensordot((0.299, 0.587, 0.114), image, axes=1) if len(image) == 3 else image.mean(axis=0)
-    gray = 0.25 + 0.7 * luminance[..., None]  # neither black nor white, so that both colours stand out from it
+    gray = 0.3 + 0.65 * luminance[..., None]  # neither black nor white, so that both colours stand out from it
     amount = strength * np.clip(np.abs(signed) / scale, 0, 1)[..., None] if scale > 0 else np.zeros((*signed.shape, 1))
     colour = np.where(signed[..., None] > 0, HELPS, HURTS)
     drawn: npt.NDArray[np.float64] = (1 - amount) * gray + amount * colour

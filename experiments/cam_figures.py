@@ -125,7 +125,7 @@ def own_image(path: Path, shape: tuple[int, int, int]) -> "Tensor":
 
 
 def main(options: Options) -> dict[str, Any]:
-    """Draw, judge and write; returns the content of `cam.json`."""
+    """Draw, judge and write; returns the content of `cam.json`, which is written where something was judged."""
     from experiments import report
     from experiments.cam_views import explained
 
@@ -143,8 +143,9 @@ def main(options: Options) -> dict[str, Any]:
         _draw_test(options, same)
         if options.judged:
             _judge(options, same, content)
-    report.write_json(options.out / "cam.json", content)
-    print(options.out / "cam.json")
+    if content["runs"]:
+        report.write_json(options.out / "cam.json", content)
+        print(options.out / "cam.json")
     return content
 
 
@@ -157,24 +158,27 @@ def _draw_test(options: Options, views: list["Explained"]) -> None:
     images, classes = as_floats(data.images[chosen]), data.classes[chosen].tolist()
     key = views[0].trained.run.settings.dataset
     for index, image, right in zip(chosen, images, classes, strict=True):
-        title = f"{data.name}, test image {index}: “{data.class_names[right]}”"
+        title = f"{data.name}, image {index}: “{data.class_names[right]}”"
         path = options.out / f"layers-{key}-{index}.png"
         cam_overlays.layers_figure(image, [right] * len(views), views, path, title)
         print(path)
     path = options.out / f"sums-{key}.png"
-    cam_overlays.sums_figure(images, [classes] * len(views), views, path, f"{data.name}: maps of the right class")
+    cam_overlays.sums_figure(images, [classes] * len(views), views, path, f"{data.name}:\nmaps of the right class")
     print(path)
     local = [view for view in views if view.goodness is not None]
     if local:
         path = options.out / f"goodness-{key}.png"
-        title = f"{data.name}: goodness of the right label over the closest wrong one"
+        title = f"{data.name}:\ngoodness of the right label over the closest wrong one"
         cam_overlays.goodness_figure(images, classes, local, path, title)
         print(path)
 
 
 def _draw_own(options: Options, views: list["Explained"]) -> None:
+    import torch
+
+    from cam import kinds
     from experiments import cam_overlays
-    from experiments.cam_views import scores_of
+    from experiments.cam_views import class_targets, scores_of
 
     assert options.image is not None
     parts = views[0].trained.parts
@@ -187,6 +191,10 @@ def _draw_own(options: Options, views: list["Explained"]) -> None:
     path = options.out / f"layers-{key}-{options.image.stem}.png"
     title = f"{options.image.name}, seen by networks trained on {parts.train.name}"
     cam_overlays.layers_figure(image, classes, views, path, title)
+    for view, explained_class in zip(views, classes, strict=True):
+        maps = view.method.maps(image[None], class_targets(torch.tensor([explained_class])))
+        name = parts.train.class_names[explained_class]
+        print(f"{view.trained.run.name}: score of {name} {maps.scores.item():.3f}, map {kinds(maps.summed())[0]}")
     print(path)
 
 

@@ -259,6 +259,8 @@ def judge_maps(view: Explained, images: Tensor, classes: Sequence[int] | Tensor)
         "memory_growth_mib_in_200_calls": growth_mib(view.judged, images[:8]),
     }
     if view.goodness is not None:
-        report["goodness_completeness"] = completeness(view.goodness, images[:16])
+        report["goodness_completeness"] = completeness(
+            view.goodness, images[: max(2, 160 // view.trained.parts.labels.num_classes)]
+        )
     report["hooks_left"] = hooks_left(view.model)
     return report

@@ -1,4 +1,4 @@
-"""Figures of maps: the image in gray, orange where it speaks for the class and purple where it speaks against it."""
+"""Figures of maps: the image in gray, orange where it speaks for the class and blue where it speaks against it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Panel:
         (kind,) = kinds(self.signed[None])
         if kind == "constant":
             return "constant"
-        return "" if self.value is None else f"{self.value:+.3g}"
+        return "" if self.value is None else f"{self.value:+#.3g}"
 
 
 def layers_figure(image: Tensor, classes: Sequence[int], views: Sequence[Explained], path: Path, title: str) -> None:
@@ -57,9 +57,9 @@ def layers_figure(image: Tensor, classes: Sequence[int], views: Sequence[Explain
         title: what the image is.
     """
     columns = 2 + max(len(view.layer_names) for view in views)
-    width = style.PAGE
-    side = (width - 0.9) / columns
-    with style.new_figure(path, width=width, height=1.0 + len(views) * (side + 0.28)) as figure:
+    width = min(style.PAGE, 0.6 + 1.15 * columns)
+    side = (width - 0.6) / columns
+    with style.new_figure(path, width=width, height=0.95 + len(views) * (side + 0.3)) as figure:
         grid = figure.subplots(len(views), columns, squeeze=False)
         for row, (view, chosen) in enumerate(zip(views, classes, strict=True)):
             _layers_row(grid[row], image, chosen, view)
@@ -80,7 +80,8 @@ def _layers_row(axes: Sequence["Axes"], image: Tensor, chosen: int, view: Explai
     titles = [*view.layer_names, "sum" if exact else "CAM"]
     scale = _scale([panel.signed for panel in panels])
     _input(axes[0], image)
-    axes[0].set_title("input")
+    if axes[0].get_subplotspec().is_first_row():
+        axes[0].set_title("input")
     axes[0].set_ylabel(_row_name(view))
     names = view.trained.parts.train.class_names
     axes[0].set_xlabel(f"explains “{names[chosen]}”\nsays “{names[_predicted(view, image)]}”", fontsize=6)
@@ -88,7 +89,8 @@ def _layers_row(axes: Sequence["Axes"], image: Tensor, chosen: int, view: Explai
     places = [*axes[1 : len(panels)], axes[len(panels) + empty]]
     for place, panel, name in zip(places, panels, titles, strict=True):
         _draw(place, image, panel, scale)
-        place.set_title(name if exact or name == "CAM" else f"Grad-CAM, {name}", fontsize=8 if exact else 6.5)
+        if not exact or place.get_subplotspec().is_first_row():
+            place.set_title(name if exact or name == "CAM" else f"Grad-CAM,\n{name}", fontsize=8 if exact else 6.5)
     for place in axes[len(panels) : len(panels) + empty]:
         place.set_visible(False)
 

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +88,7 @@ class TrainedRun:
 
 
 def load_run(run: FinishedRun, dataset: "Dataset | None" = None) -> TrainedRun:
-    """Build the network of a finished run, and what was trained or fitted beside it.
+    """Build the network of a finished run on the CPU, and what was trained or fitted beside it.
 
     Args:
         run: the run.
@@ -105,7 +105,7 @@ def load_run(run: FinishedRun, dataset: "Dataset | None" = None) -> TrainedRun:
     from experiments.prepare import prepare
 
     checkpoint = load_checkpoint(run.folder / "checkpoint.safetensors")
-    parts = prepare(run.settings, dataset)
+    parts = prepare(replace(run.settings, device="cpu"), dataset)
     if parts.judged.name != run.results["dataset"]:
         raise SettingsError(f"{run.folder} was judged on {run.results['dataset']}, but found is {parts.judged.name}")
     net, extra = checkpoint.net.to(parts.device), checkpoint.extra
