@@ -126,11 +126,13 @@ def own_image(path: Path, shape: tuple[int, int, int]) -> "Tensor":
 
 def main(options: Options) -> dict[str, Any]:
     """Draw, judge and write; returns the content of `cam.json`, which is written where something was judged."""
-    from experiments import report
+    check(options)
+    runs = [read_run(folder) for folder in options.runs]
+
+    from experiments import report  # after what can be refused: it imports torch, and the next one grad-cam
     from experiments.cam_views import explained
 
-    check(options)
-    views = [explained(trained) for trained in load_runs([read_run(folder) for folder in options.runs])]
+    views = [explained(trained) for trained in load_runs(runs)]
     asked = asdict(options) | {"runs": [view.trained.run.name for view in views], "out": None}
     content: dict[str, Any] = {"options": {k: str(v) if isinstance(v, Path) else v for k, v in asked.items()}}
     content |= {"versions": report.package_versions(), "git_commit": report.git_commit(), "runs": {}, "agreement": {}}

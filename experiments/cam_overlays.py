@@ -62,12 +62,12 @@ def layers_figure(image: Tensor, classes: Sequence[int], views: Sequence[Explain
     with style.new_figure(path, width=width, height=0.95 + len(views) * (side + 0.3)) as figure:
         grid = figure.subplots(len(views), columns, squeeze=False)
         for row, (view, chosen) in enumerate(zip(views, classes, strict=True)):
-            _layers_row(grid[row], image, chosen, view)
+            _layers_row(grid[row], image, chosen, view, headed=row == 0)
         figure.suptitle(title, fontsize=8)
         _legend(figure, list(grid.flat), "one scale a row; beneath each map, what it sums to")
 
 
-def _layers_row(axes: Sequence["Axes"], image: Tensor, chosen: int, view: Explained) -> None:
+def _layers_row(axes: Sequence["Axes"], image: Tensor, chosen: int, view: Explained, *, headed: bool) -> None:
     targets = class_targets(torch.tensor([chosen]))
     maps = view.by_layer.maps(image[None], targets)
     summed = view.method.maps(image[None], targets).summed()[0]
@@ -80,7 +80,7 @@ def _layers_row(axes: Sequence["Axes"], image: Tensor, chosen: int, view: Explai
     titles = [*view.layer_names, "sum" if exact else "CAM"]
     scale = _scale([panel.signed for panel in panels])
     _input(axes[0], image)
-    if axes[0].get_subplotspec().is_first_row():
+    if headed:
         axes[0].set_title("input")
     axes[0].set_ylabel(_row_name(view))
     names = view.trained.parts.train.class_names
@@ -89,7 +89,7 @@ def _layers_row(axes: Sequence["Axes"], image: Tensor, chosen: int, view: Explai
     places = [*axes[1 : len(panels)], axes[len(panels) + empty]]
     for place, panel, name in zip(places, panels, titles, strict=True):
         _draw(place, image, panel, scale)
-        if not exact or place.get_subplotspec().is_first_row():
+        if headed or not exact:
             place.set_title(name if exact or name == "CAM" else f"Grad-CAM,\n{name}", fontsize=8 if exact else 6.5)
     for place in axes[len(panels) : len(panels) + empty]:
         place.set_visible(False)

@@ -103,8 +103,6 @@ def test_help_imports_no_torch(script: str, option: str) -> None:
     assert option in done.stdout
 
 
-@pytest.mark.parametrize("package", ["labels", "cam"])
-def test_labels_and_cam_work_without_the_rest(package: str) -> None:
-    others = {*PACKAGES, "experiments"} - {package}
-    program = f"import sys, {package}; sys.exit(bool({others} & set(sys.modules)))"
+def test_labels_work_without_the_rest() -> None:
+    program = "import sys, labels; sys.exit(bool({'convff', 'experiments', 'cam'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0

@@ -40,7 +40,7 @@ def ink(path: Path) -> float:
 
 
 def test_maps_are_drawn_and_judged(runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    options = cam_figures.Options(runs=tuple(runs.values()), images=2, classes=("3", "7"), judged=6, out=tmp_path)
+    options = cam_figures.Options(runs=tuple(runs.values()), images=2, classes=("3", "7"), judged=4, out=tmp_path)
     content = cam_figures.main(options)
     names = written(tmp_path)
     assert {"sums-digits", "goodness-digits"} < names
@@ -57,7 +57,7 @@ def test_maps_are_drawn_and_judged(runs: dict[str, Path], tmp_path: Path, capsys
         assert found["hirescam_difference"] <= 1e-6
         assert found["hooks_left"] == 0
         assert f"{name}: completeness" in printed
-        assert sum(found["flags"].values()) == 6
+        assert sum(found["flags"].values()) == 4
         assert found["method"] == ("GradCAM" if found["rule"] == "bp" else "LinearCAM")
         assert set(found["metrics"]) == {found["method"], "RandomCAM", "difference"}
         if found["rule"] != "bp":
@@ -96,7 +96,7 @@ def test_your_own_image(runs: dict[str, Path], tmp_path: Path) -> None:
         ({"runs": ()}, "at least one run"),
         ({"images": 0}, "--images must be at least 1"),
         ({"judged": 1}, "--judged 0 or at least 2"),
-        ({"classes": ("cat",)}, "--classes cat: digits has the classes 0, 1"),
+        ({"classes": ("cat",)}, "--classes cat: .*digits has the classes 0, 1"),
         ({"images": 10_000}, "--images 10000 is more than"),
         ({"image": Path("none.png")}, "none.png cannot be read"),
         ({"image": Path("a.png"), "classes": ("1", "2")}, "the one class to explain, not 2"),
