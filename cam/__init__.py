@@ -1,6 +1,7 @@
 """Class activation maps: what a network looks at. Called as the classes of grad-cam are; signed maps besides."""
 
 from cam.base import NoEvidenceWarning, SignedCAM
+from cam.centred_cam import CentredCAM, usual_activity
 from cam.goodness_cam import GoodnessCAM, GoodnessDifference
 from cam.grad_cam import GradCAM
 from cam.gradient import DetachedLayerError, GradientCAM
@@ -11,6 +12,7 @@ from cam.overlay import overlay
 from cam.pooling_cam import PoolingCAM
 
 __all__ = [
+    "CentredCAM",
     "DetachedLayerError",
     "GoodnessCAM",
     "GoodnessDifference",
@@ -26,4 +28,5 @@ __all__ = [
     "SignedCAM",
     "kinds",
     "overlay",
+    "usual_activity",
 ]

@@ -92,8 +92,9 @@ def position_weights(v: Tensor, size: tuple[int, int], grid: int | None) -> Tens
 def spread_to_image(maps: Tensor, size: tuple[int, int]) -> Tensor:
     """Maps `[B, h, w]` at the size of the image, each with its sum kept.
 
-    Every position's share is spread over the pixels near it, with bilinear weights that sum to one. Plain resizing
-    would multiply the sum by the ratio of the areas, so that coarse layers would look stronger than they are.
+    Every position's share is spread over the pixels near it, with bilinear weights that sum to one; positions are taken
+    for the centres of equal cells of the image, as resizing does. Plain resizing would multiply the sum by the ratio of
+    the areas, so that coarse layers would look stronger than they are.
 
     Example:
         >>> spread_to_image(torch.tensor([[[1.0, 3.0]]]), (1, 4))

@@ -224,14 +224,18 @@ def _judge(options: Options, views: list["Explained"], content: dict[str, Any]) 
 
 
 def summary(name: str, judged: dict[str, Any]) -> str:
-    """What matters most of a run's figures, in a line."""
-    road = {kind: _with_interval(found["road_combined"]) for kind, found in judged["metrics"].items()}
-    method, complete = judged["method"], judged["completeness"]
-    return (
+    """What matters most of a run's figures, in a few lines."""
+    complete, metrics = judged["completeness"], judged["metrics"]
+    lines = [
         f"{name}: completeness {complete['float32']:.1e} (float32) and {complete['float64']:.1e} (float64); "
-        f"ROADCombined of {method} {road[method]}, of RandomCAM {road['RandomCAM']}, difference {road['difference']} "
-        f"on {judged['images']} images"
-    )
+        f"ROADCombined on {judged['images']} images:"
+    ]
+    for method, found in metrics.items():
+        line = f"  {method} {_with_interval(found['road_combined'])}"
+        if "minus_random" in found:
+            line += f", minus RandomCAM {_with_interval(found['minus_random']['road_combined'])}"
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def _with_interval(found: dict[str, float]) -> str:

@@ -98,7 +98,7 @@ def road(view: Explained, images: Tensor, classes: Tensor, *, seed: int = 0) -> 
 
     ROAD fills in the most, or the least, relevant 10, 20, ... 90 % of an image from their surroundings, and compares
     the softmax of the class: (least first - most first) / 2, higher is better. Confidence change multiplies the image
-    by the map. Every map is what grad-cam's call gives: the positive part, scaled. `difference` is image by image.
+    by the map. Every map is what grad-cam's call gives: the positive part, scaled. `minus_random` is image by image.
 
     Args:
         view: the run.
@@ -108,7 +108,8 @@ def road(view: Explained, images: Tensor, classes: Tensor, *, seed: int = 0) -> 
     """
     layers = view.judged.target_layers
     random = pytorch_grad_cam.RandomCAM(view.model, layers)
-    methods = {type(view.judged).__name__: view.judged, "RandomCAM": random}
+    ours = [method for method in (view.judged, view.centred) if method is not None]
+    methods = {type(method).__name__: method for method in ours} | {"RandomCAM": random}
     targets = class_targets(classes)
     confidence = [ClassifierOutputSoftmaxTarget(target.category) for target in targets]
     measured: dict[str, dict[str, Values]] = {}
@@ -127,11 +128,16 @@ def road(view: Explained, images: Tensor, classes: Tensor, *, seed: int = 0) -> 
         }
     random.activations_and_grads.release()  # grad-cam's own leaves hooks, and gradients in the parameters
     view.model.zero_grad(set_to_none=True)
-    ours, theirs = measured.values()
+    theirs = measured["RandomCAM"]
     summary: dict[str, Any] = {
         name: {metric: interval(values) for metric, values in found.items()} for name, found in measured.items()
     }
-    return summary | {"difference": {metric: interval(ours[metric] - theirs[metric]) for metric in ours}}
+    for method in ours:
+        found = measured[type(method).__name__]
+        summary[type(method).__name__]["minus_random"] = {
+            metric: interval(values - theirs[metric]) for metric, values in found.items()
+        }
+    return summary
 
 
 def _starts(images: Tensor) -> range:
@@ -258,6 +264,8 @@ def judge_maps(view: Explained, images: Tensor, classes: Sequence[int] | Tensor)
         "seconds": seconds_beside_forward(view.judged, few),
         "memory_growth_mib_in_200_calls": growth_mib(view.judged, images[:8]),
     }
+    if view.centred is not None:
+        report["centred_completeness"] = completeness(view.centred, few)
     if view.goodness is not None:
         report["goodness_completeness"] = completeness(
             view.goodness, images[: max(2, 160 // view.trained.parts.labels.num_classes)]

@@ -59,7 +59,7 @@ def layers_figure(image: Tensor, classes: Sequence[int], views: Sequence[Explain
     columns = 2 + max(len(view.layer_names) for view in views)
     width = min(style.PAGE, 0.6 + 1.15 * columns)
     side = (width - 0.6) / columns
-    with style.new_figure(path, width=width, height=0.95 + len(views) * (side + 0.3)) as figure:
+    with style.new_figure(path, width=width, height=0.95 + len(views) * (side + 0.3), pictures=True) as figure:
         grid = figure.subplots(len(views), columns, squeeze=False)
         for row, (view, chosen) in enumerate(zip(views, classes, strict=True)):
             _layers_row(grid[row], image, chosen, view, headed=row == 0)
@@ -109,7 +109,7 @@ def sums_figure(
     """
     columns = len(images)
     width, height = _size(columns, 1 + len(views))
-    with style.new_figure(path, width=width, height=height) as figure:
+    with style.new_figure(path, width=width, height=height, pictures=True) as figure:
         grid = figure.subplots(1 + len(views), columns, squeeze=False)
         names = views[0].trained.parts.train.class_names
         for column, image in enumerate(images):
@@ -137,7 +137,7 @@ def goodness_figure(images: Tensor, classes: Sequence[int], views: Sequence[Expl
         title: what the images are.
     """
     width, height = _size(len(images), 1 + len(views))
-    with style.new_figure(path, width=width, height=height) as figure:
+    with style.new_figure(path, width=width, height=height, pictures=True) as figure:
         grid = figure.subplots(1 + len(views), len(images), squeeze=False)
         names = views[0].trained.parts.train.class_names
         for column, image in enumerate(images):

@@ -7,13 +7,27 @@ import torch
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
-from cam import GoodnessCAM, GoodnessModel, GradCAM, HeadModel, LinearCAM, Maps, PoolingCAM, ReadoutModel, SignedCAM
+from cam import (
+    CentredCAM,
+    GoodnessCAM,
+    GoodnessModel,
+    GradCAM,
+    HeadModel,
+    LinearCAM,
+    Maps,
+    PoolingCAM,
+    ReadoutModel,
+    SignedCAM,
+    usual_activity,
+)
+from convff.data import as_floats
 from convff.functional import sum_goodness
 from experiments.finished import TrainedRun
 from experiments.prepare import first_block
 from experiments.settings import SettingsError
 
 BATCH = 64
+USUAL_IMAGES = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +41,7 @@ class Explained:
         judged: what the metrics judge: the same, or `GradCAM` of the head's network.
         by_layer: gives the maps layer by layer.
         goodness: gives the maps of goodness; None for backpropagation.
+        centred: gives the maps counted from the mean activity of training images; None for backpropagation.
     """
 
     trained: TrainedRun
@@ -35,6 +50,7 @@ class Explained:
     judged: SignedCAM
     by_layer: SignedCAM
     goodness: GoodnessCAM | None
+    centred: CentredCAM | None
 
     @property
     def layer_names(self) -> list[str]:
@@ -54,21 +70,17 @@ def explained(trained: TrainedRun) -> Explained:
     if trained.head is not None:
         head = HeadModel(trained.net, trained.head, trained.parts.labels).eval()
         pooled = PoolingCAM(head, head.layers)
-        return Explained(
-            trained,
-            head,
-            pooled,
-            GradCAM(head, head.layers),
-            GradCAM(head, head.blocks[first_block(trained.net) :]),
-            None,
-        )
+        by_layer = GradCAM(head, head.blocks[first_block(trained.net) :])
+        return Explained(trained, head, pooled, GradCAM(head, head.layers), by_layer, None, None)
     if trained.readout is None:
         raise SettingsError(f"{trained.run.folder} has no readout (--inference goodness), so there is no score to map")
     model = ReadoutModel(trained.readout).eval()
     linear = LinearCAM(model, model.layers)
     mean = trained.parts.goodness is not sum_goodness
     by_goodness = GoodnessModel(trained.net, trained.parts.labels, first=first_block(trained.net), mean=mean)
-    return Explained(trained, model, linear, linear, linear, GoodnessCAM(by_goodness, by_goodness.layers))
+    usual = usual_activity(model, as_floats(trained.parts.train.images[:USUAL_IMAGES]))
+    centred = CentredCAM(model, model.layers, usual=usual)
+    return Explained(trained, model, linear, linear, linear, GoodnessCAM(by_goodness, by_goodness.layers), centred)
 
 
 def class_targets(classes: Tensor) -> list[ClassifierOutputTarget]:

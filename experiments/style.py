@@ -47,19 +47,20 @@ RC: Any = {  # newer versions of matplotlib know the names as types, older ones 
 
 
 @contextmanager
-def new_figure(path: Path, *, width: float, height: float) -> Iterator["Figure"]:
+def new_figure(path: Path, *, width: float, height: float, pictures: bool = False) -> Iterator["Figure"]:
     """A figure in the house style, written when the block ends.
 
     Args:
         path: where to write; `.png` and `.pdf` are put in the place of its suffix, and its folder is made.
         width: in inches: `COLUMN` or `PAGE`, so that letters have their size in print.
         height: in inches.
+        pictures: whether it is a grid of pictures, which are moved together.
     """
     import matplotlib
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(RC):
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=(width, height), layout="compressed" if pictures else "constrained")
         yield figure
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path.with_suffix(".png"))

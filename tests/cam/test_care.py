@@ -12,6 +12,7 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
 from cam import (
+    CentredCAM,
     DetachedLayerError,
     GoodnessCAM,
     GoodnessModel,
@@ -146,6 +147,8 @@ def test_what_cannot_be_explained_is_refused() -> None:
     model = readout_model()
     with pytest.raises(ValueError, match="none twice"):
         LinearCAM(model, [model.layers[0], model.layers[0]])
+    with pytest.raises(ValueError, match="one usual activity for each of 3 layers"):
+        CentredCAM(model, model.layers, usual=[])
     with pytest.raises(ValueError, match="at least one layer"):
         LinearCAM(model, [])
     with pytest.raises(ValueError, match=r"does not read target layer 0 .*model\.layers"):

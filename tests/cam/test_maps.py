@@ -12,6 +12,7 @@ from pytorch_grad_cam.utils.model_targets import (
 from torch import Tensor, nn
 
 from cam import (
+    CentredCAM,
     GoodnessCAM,
     GoodnessDifference,
     GoodnessModel,
@@ -22,6 +23,7 @@ from cam import (
     PoolingCAM,
     ReadoutModel,
     kinds,
+    usual_activity,
 )
 from cam.functional import position_weights, regions, spread_to_image
 from convff import LayerLocalNet, LinearReadout, cnn3, cnn6, goodness_scores
@@ -247,6 +249,24 @@ def test_a_goodness_map_position_by_position() -> None:
             for x in range(7):
                 expected = sum(a[b, c, y, x].item() ** 2 for c in range(a.shape[1])) / a[0].numel()
                 assert maps.layers[0][b, y, x].item() == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("grid", [3, None])
+def test_centred_maps_are_differences_of_linear_maps(grid: int | None, dtype: torch.dtype) -> None:
+    """From the maps of the mean activity, which is not that of any image; with the bias they sum to the score."""
+    model = readout_model("cnn6", grid=grid, dtype=dtype)
+    others = torch.rand(7, 1, 14, 14, generator=torch.Generator().manual_seed(9)).to(dtype)
+    usual = usual_activity(model, others, batch=3)
+    scores = model(images(dtype)).detach()
+    for k, targets in every_class():
+        maps = CentredCAM(model, model.layers, usual=usual).maps(images(dtype), targets)
+        error = (maps.summed().sum(dim=(1, 2)) + maps.bias - scores[:, k]).abs() / scores.abs().amax(dim=1)
+        assert error.max() <= TOLERANCE[dtype]
+        plain = LinearCAM(model, model.layers)
+        theirs = plain.maps(others, [ClassifierOutputTarget(k)] * 7).summed().mean(dim=0)  # linear in the activity
+        expected = plain.maps(images(dtype), targets).summed() - theirs
+        torch.testing.assert_close(maps.summed(), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_models_score_as_the_package_does() -> None:

@@ -59,9 +59,12 @@ def test_maps_are_drawn_and_judged(runs: dict[str, Path], tmp_path: Path, capsys
         assert f"{name}: completeness" in printed
         assert sum(found["flags"].values()) == 4
         assert found["method"] == ("GradCAM" if found["rule"] == "bp" else "LinearCAM")
-        assert set(found["metrics"]) == {found["method"], "RandomCAM", "difference"}
+        assert set(found["metrics"]) == {found["method"], "RandomCAM"} | (
+            {"CentredCAM"} if found["rule"] != "bp" else set()
+        )
         if found["rule"] != "bp":
             assert found["goodness_completeness"]["float32"] <= 1e-5
+            assert found["centred_completeness"]["float32"] <= 1e-5
             assert sum(found["share_of_layers"].values()) == pytest.approx(1)
     assert all(-1 <= found["low"] <= found["mean"] <= found["high"] <= 1 for found in saved["agreement"].values())
 
@@ -190,8 +193,7 @@ def test_roads_draws_are_keyed(runs: dict[str, Path]) -> None:
     np.random.seed(5)  # noqa: NPY002
     assert drawn == (torch.rand(1).item(), np.random.rand())  # noqa: NPY002
     assert cam_judge.road(view, images, classes) == first
-    ours, theirs, difference = (
-        first[name]["road_combined"]["mean"] for name in ("LinearCAM", "RandomCAM", "difference")
-    )
-    assert difference == pytest.approx(ours - theirs)
+    for method in ("LinearCAM", "CentredCAM"):
+        ours, theirs = first[method]["road_combined"]["mean"], first["RandomCAM"]["road_combined"]["mean"]
+        assert first[method]["minus_random"]["road_combined"]["mean"] == pytest.approx(ours - theirs)
     assert all(parameter.grad is None for parameter in view.model.parameters())
