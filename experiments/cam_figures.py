@@ -228,9 +228,10 @@ def summary(name: str, judged: dict[str, Any]) -> str:
     complete, metrics = judged["completeness"], judged["metrics"]
     lines = [
         f"{name}: completeness {complete['float32']:.1e} (float32) and {complete['float64']:.1e} (float64); "
-        f"ROADCombined on {judged['images']} images:"
+        f"ROADCombined on {metrics['images']} images:"
     ]
-    for method, found in metrics.items():
+    for method in (name for name in metrics if name != "images"):
+        found = metrics[method]
         line = f"  {method} {_with_interval(found['road_combined'])}"
         if "minus_random" in found:
             line += f", minus RandomCAM {_with_interval(found['minus_random']['road_combined'])}"

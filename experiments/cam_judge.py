@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from cam import GradientCAM, LinearCAM, NoEvidenceWarning, SignedCAM, kinds
 from experiments.cam_views import BATCH, Explained, class_targets, maps_of, scores_of, summed_maps
+from experiments.settings import SettingsError
 
 Values = npt.NDArray[np.float64]
 RESAMPLINGS = 10_000
@@ -111,25 +112,26 @@ def road(view: Explained, images: Tensor, classes: Tensor, *, seed: int = 0) -> 
     ours = [method for method in (view.judged, view.centred) if method is not None]
     methods = {type(method).__name__: method for method in ours} | {"RandomCAM": random}
     targets = class_targets(classes)
-    confidence = [ClassifierOutputSoftmaxTarget(target.category) for target in targets]
-    measured: dict[str, dict[str, Values]] = {}
+    scaled: dict[str, npt.NDArray[np.float32]] = {}
     for name, method in methods.items():
         with fixed_draws(seed), warnings.catch_warnings():
             warnings.simplefilter("ignore", NoEvidenceWarning)  # counted in `flags`
-            warnings.simplefilter("ignore", DeprecationWarning)
-            maps = np.concatenate([method(images[i : i + BATCH], targets[i : i + BATCH]) for i in _starts(images)])
-            change: Values = CamMultImageConfidenceChange()(images, maps, confidence, view.model).astype(np.float64)
-            combined: Values = ROADCombined()(images, maps, confidence, view.model).astype(np.float64)
-        measured[name] = {
-            "road_combined": combined,
-            "confidence_change": change,
-            "drop_in_confidence": np.maximum(-change, 0),  # as grad-cam's DropInConfidence
-            "increase_in_confidence": (change > 0).astype(np.float64),  # and IncreaseInConfidence
-        }
+            scaled[name] = np.concatenate(
+                [method(images[i : i + BATCH], targets[i : i + BATCH]) for i in _starts(images)]
+            )
     random.activations_and_grads.release()  # grad-cam's own leaves hooks, and gradients in the parameters
     view.model.zero_grad(set_to_none=True)
+    # A constant map ranks nothing: what ROAD makes of it is arbitrary, so its image is left out for all methods.
+    useful = np.flatnonzero(np.all([np.ptp(maps, axis=(1, 2)) > 0 for maps in scaled.values()], axis=0))
+    if len(useful) < 2:
+        raise SettingsError(f"{view.trained.run.folder}: only {len(useful)} of {len(images)} maps show anything")
+    confidence = [ClassifierOutputSoftmaxTarget(targets[i].category) for i in useful]
+    measured = {
+        name: _disturbed(view.model, images[torch.from_numpy(useful)], maps[useful], confidence, seed)
+        for name, maps in scaled.items()
+    }
     theirs = measured["RandomCAM"]
-    summary: dict[str, Any] = {
+    summary: dict[str, Any] = {"images": len(useful)} | {
         name: {metric: interval(values) for metric, values in found.items()} for name, found in measured.items()
     }
     for method in ours:
@@ -138,6 +140,26 @@ def road(view: Explained, images: Tensor, classes: Tensor, *, seed: int = 0) -> 
             metric: interval(values - theirs[metric]) for metric, values in found.items()
         }
     return summary
+
+
+def _disturbed(
+    model: nn.Module,
+    images: Tensor,
+    maps: npt.NDArray[np.float32],
+    confidence: list[ClassifierOutputSoftmaxTarget],
+    seed: int,
+) -> dict[str, Values]:
+    """Grad-cam's metrics of some maps, image by image."""
+    with fixed_draws(seed), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        change: Values = CamMultImageConfidenceChange()(images, maps, confidence, model).astype(np.float64)
+        combined: Values = ROADCombined()(images, maps, confidence, model).astype(np.float64)
+    return {
+        "road_combined": combined,
+        "confidence_change": change,
+        "drop_in_confidence": np.maximum(-change, 0),  # as grad-cam's DropInConfidence
+        "increase_in_confidence": (change > 0).astype(np.float64),  # and IncreaseInConfidence
+    }
 
 
 def _starts(images: Tensor) -> range:

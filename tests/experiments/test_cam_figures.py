@@ -59,7 +59,7 @@ def test_maps_are_drawn_and_judged(runs: dict[str, Path], tmp_path: Path, capsys
         assert f"{name}: completeness" in printed
         assert sum(found["flags"].values()) == 4
         assert found["method"] == ("GradCAM" if found["rule"] == "bp" else "LinearCAM")
-        assert set(found["metrics"]) == {found["method"], "RandomCAM"} | (
+        assert set(found["metrics"]) == {"images", found["method"], "RandomCAM"} | (
             {"CentredCAM"} if found["rule"] != "bp" else set()
         )
         if found["rule"] != "bp":
