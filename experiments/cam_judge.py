@@ -20,7 +20,6 @@ from torch import Tensor, nn
 
 from cam import GradientCAM, LinearCAM, NoEvidenceWarning, SignedCAM, kinds
 from experiments.cam_views import BATCH, Explained, class_targets, maps_of, scores_of, summed_maps
-from experiments.settings import SettingsError
 
 Values = npt.NDArray[np.float64]
 RESAMPLINGS = 10_000
@@ -106,6 +105,10 @@ def road(view: Explained, images: Tensor, classes: Tensor, *, seed: int = 0) -> 
         images: float `[N, C, H, W]`.
         classes: the classes that are explained, `[N]`.
         seed: of the random maps and of ROAD's noise.
+
+    Returns:
+        `images`, how many were judged, and each method's metrics; no metrics where fewer than two images have maps that
+        show anything.
     """
     layers = view.judged.target_layers
     random = pytorch_grad_cam.RandomCAM(view.model, layers)
@@ -124,7 +127,7 @@ def road(view: Explained, images: Tensor, classes: Tensor, *, seed: int = 0) -> 
     # A constant map ranks nothing: what ROAD makes of it is arbitrary, so its image is left out for all methods.
     useful = np.flatnonzero(np.all([np.ptp(maps, axis=(1, 2)) > 0 for maps in scaled.values()], axis=0))
     if len(useful) < 2:
-        raise SettingsError(f"{view.trained.run.folder}: only {len(useful)} of {len(images)} maps show anything")
+        return {"images": len(useful)}
     confidence = [ClassifierOutputSoftmaxTarget(targets[i].category) for i in useful]
     measured = {
         name: _disturbed(view.model, images[torch.from_numpy(useful)], maps[useful], confidence, seed)

@@ -59,9 +59,11 @@ def test_maps_are_drawn_and_judged(runs: dict[str, Path], tmp_path: Path, capsys
         assert f"{name}: completeness" in printed
         assert sum(found["flags"].values()) == 4
         assert found["method"] == ("GradCAM" if found["rule"] == "bp" else "LinearCAM")
-        assert set(found["metrics"]) == {"images", found["method"], "RandomCAM"} | (
-            {"CentredCAM"} if found["rule"] != "bp" else set()
-        )
+        if found["rule"] != "bp":
+            assert set(found["metrics"]) == {"images", "LinearCAM", "CentredCAM", "RandomCAM"}
+            assert 2 <= found["metrics"]["images"] <= 4
+        else:  # hardly trained: where nothing speaks for the class, nothing is judged
+            assert set(found["metrics"]) in ({"images"}, {"images", "GradCAM", "RandomCAM"})
         if found["rule"] != "bp":
             assert found["goodness_completeness"]["float32"] <= 1e-5
             assert found["centred_completeness"]["float32"] <= 1e-5
