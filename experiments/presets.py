@@ -78,12 +78,24 @@ def recipe_for(settings: Settings) -> Recipe:
         {'width': 128, 'kernel': 7}
         >>> recipe_for(Settings(dataset="mnist", lr=0.5)).lr
         0.5
+        >>> recipe_for(Settings(width=8)).model_options["widths"]
+        (8, 16, 16, 32, 32, 32)
     """
     recipe = PRESETS[settings.preset](settings)
     asked = {name: value for name, value in settings.as_json().items() if value is not None}
     asked["intensity"] = asked.get("label_intensity", recipe.intensity)
     named = {name: asked[name] for name in asdict(recipe) if name in asked and name != "model"}
+    if settings.width is not None:
+        named["model_options"] = _of_width(settings.width, recipe.model_options)
     return replace(recipe, **named)
+
+
+def _of_width(width: int, options: dict[str, Any]) -> dict[str, Any]:
+    """A model's options with so many filters in the first layer, and in the others as many times as before."""
+    if "width" in options:
+        return options | {"width": width}
+    first = options["widths"][0]
+    return options | {"widths": tuple(max(1, width * each // first) for each in options["widths"])}
 
 
 def quick(settings: Settings) -> Recipe:
@@ -115,11 +127,18 @@ def paper(settings: Settings) -> Recipe:
     CIFAR: 6 convolutions, 100 epochs of batches of 32, Adam 1e-4 constant, K = 0.30 (60.9 % Fourier, 68.6 % morphology,
     by the readout). Sum goodness against a threshold of as many as there are units. Widths on CIFAR are ours.
     """
-    common = Recipe(model=_net(settings), gate="threshold", scale=1.0, reduction="sum", joint_readout=True)
+    model = _net(settings)
+    common = Recipe(
+        model=model,
+        model_options=dict(_PAPER_OPTIONS[model]),
+        gate="threshold",
+        scale=1.0,
+        reduction="sum",
+        joint_readout=True,
+    )
     if settings.dataset in GRAY:
         recipe = replace(
             common,
-            model_options={"width": 128, "kernel": 7} if common.model == "cnn3" else {},
             intensity=0.35,
             lr=5e-5,
             epochs=200,
@@ -127,11 +146,16 @@ def paper(settings: Settings) -> Recipe:
         )
     else:
         recipe = replace(common, intensity=0.30, lr=1e-4, decay="constant", epochs=100, batch_size=32)
-    if recipe.model == "mlp":
-        recipe = replace(recipe, model_options={"widths": (2000, 2000, 2000, 2000)})
     if settings.rule == "hebbff":  # with mean goodness, the same threshold is 1
         recipe = replace(_relative_steps(recipe), theta=1.0, reduction="mean")
     return recipe
+
+
+_PAPER_OPTIONS: dict[str, dict[str, Any]] = {
+    "cnn3": {"width": 128, "kernel": 7},
+    "cnn6": {"widths": (32, 32, 64, 64, 128, 128)},
+    "mlp": {"widths": (2000, 2000, 2000, 2000)},
+}
 
 
 def _net(settings: Settings) -> str:

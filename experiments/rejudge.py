@@ -12,7 +12,7 @@ from convff import load_checkpoint
 from experiments import judge, report
 from experiments.datasets import DataError
 from experiments.prepare import prepare
-from experiments.settings import Settings, SettingsError
+from experiments.settings import SettingsError, settings_from_json
 
 
 def rejudge(folder: Path) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def rejudge(folder: Path) -> dict[str, Any]:
         FileNotFoundError: a file of the run is missing.
         SettingsError: the run cannot be judged again: it is of backpropagation, or its data are no longer there.
     """
-    settings = _settings(json.loads((folder / "settings.json").read_text())["settings"])
+    settings = settings_from_json(json.loads((folder / "settings.json").read_text())["settings"])
     results: dict[str, Any] = json.loads((folder / "results.json").read_text())
     if settings.rule == "bp":
         raise SettingsError(f"{folder} is a run of backpropagation; only local rules can be judged again")
@@ -46,11 +46,6 @@ def rejudge(folder: Path) -> dict[str, Any]:
     }
     report.write_json(folder / "results.json", results)
     return results
-
-
-def _settings(saved: dict[str, Any]) -> Settings:
-    paths = {name: Path(saved[name]) for name in ("out", "data_dir") if saved[name] is not None}
-    return Settings(**(saved | paths))
 
 
 if __name__ == "__main__":

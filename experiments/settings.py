@@ -56,6 +56,9 @@ class Settings:
     model: ModelName | None = None
     """The network."""
 
+    width: int | None = None
+    """Filters (or units) of the first layer; the other layers keep their ratio to it."""
+
     gate: GateName | None = None
     """How goodness becomes a signed weight."""
 
@@ -115,8 +118,22 @@ class Settings:
         return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
 
 
+def settings_from_json(saved: dict[str, Any]) -> Settings:
+    """The settings that `as_json` gave.
+
+    Example:
+        >>> settings_from_json(Settings(seed=3).as_json()) == Settings(seed=3)
+        True
+    """
+    paths = {name: Path(saved[name]) for name in ("out", "data_dir") if saved[name] is not None}
+    return Settings(**(saved | paths))
+
+
 class SettingsError(ValueError):
     """Settings that cannot be run; the message says which, and what is allowed."""
+
+
+LEAST = {"seeds": 1, "epochs": 1, "batch_size": 2, "negatives": 1, "train_images": 2, "width": 1, "candidates": 0}
 
 
 def check(settings: Settings) -> Settings:
@@ -143,14 +160,7 @@ def check(settings: Settings) -> Settings:
     existing = next(place for place in (settings.out, *settings.out.absolute().parents) if place.exists())
     if not (existing.is_dir() and os.access(existing, os.W_OK)):
         raise SettingsError(f"--out {settings.out} cannot be made: {existing} is not a folder that can be written to")
-    for name, least in (
-        ("seeds", 1),
-        ("epochs", 1),
-        ("batch_size", 2),
-        ("negatives", 1),
-        ("train_images", 2),
-        ("candidates", 0),
-    ):
+    for name, least in LEAST.items():
         value = getattr(settings, name)
         if value is not None and value < least:
             raise SettingsError(f"--{name.replace('_', '-')} must be at least {least}, not {value}")

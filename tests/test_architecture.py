@@ -83,8 +83,13 @@ def test_the_command_line_offers_what_the_tables_hold() -> None:
         assert set(get_args(names)) == set(table)
 
 
-@pytest.mark.parametrize("script", ["mnist", "fashion_mnist", "cifar10", "cifar100", "benchmark"])
-def test_help_imports_no_torch(script: str) -> None:
+@pytest.mark.parametrize(
+    ("script", "option"),
+    [(name, "--labels") for name in ("mnist", "fashion_mnist", "cifar10", "cifar100")]
+    + [("benchmark", "--sections")]
+    + [(name, "--out") for name in ("figures", "cam_figures")],
+)
+def test_help_imports_no_torch(script: str, option: str) -> None:
     """What --help loads, it loads before any import of torch; else it takes seconds instead of a quarter of one."""
     program = (
         "import sys, runpy\n"
@@ -96,7 +101,7 @@ def test_help_imports_no_torch(script: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
-    assert ("--sections" if script == "benchmark" else "--labels") in done.stdout
+    assert option in done.stdout
 
 
 def test_labels_work_without_the_rest() -> None:

@@ -56,7 +56,8 @@ def test_a_run_leaves_its_folder(
         "checkpoint.safetensors",
         "figures",
     }
-    assert {path.name for path in (folder / "figures").iterdir()} == {"learning_curve.png", "confusion_matrix.png"}
+    figures = {f"{name}.{kind}" for name in ("learning_curve", "confusion_matrix") for kind in ("png", "pdf")}
+    assert {path.name for path in (folder / "figures").iterdir()} == figures
 
     report = json.loads((folder / "results.json").read_text())
     contract = "dataset labels rule preset seed accuracy control per_layer label_only_probe images_per_second"

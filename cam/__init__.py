@@ -1,0 +1,32 @@
+"""Class activation maps: what a network looks at. Called as the classes of grad-cam are; signed maps besides."""
+
+from cam.base import NoEvidenceWarning, SignedCAM
+from cam.centred_cam import CentredCAM, usual_activity
+from cam.goodness_cam import GoodnessCAM, GoodnessDifference
+from cam.grad_cam import GradCAM
+from cam.gradient import DetachedLayerError, GradientCAM
+from cam.linear_cam import LinearCAM
+from cam.maps import Maps, kinds
+from cam.models import GoodnessModel, HeadModel, ReadoutModel
+from cam.overlay import overlay
+from cam.pooling_cam import PoolingCAM
+
+__all__ = [
+    "CentredCAM",
+    "DetachedLayerError",
+    "GoodnessCAM",
+    "GoodnessDifference",
+    "GoodnessModel",
+    "GradCAM",
+    "GradientCAM",
+    "HeadModel",
+    "LinearCAM",
+    "Maps",
+    "NoEvidenceWarning",
+    "PoolingCAM",
+    "ReadoutModel",
+    "SignedCAM",
+    "kinds",
+    "overlay",
+    "usual_activity",
+]

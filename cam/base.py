@@ -1,0 +1,248 @@
+"""What all maps share: the call of grad-cam, the recording of activity, and signed maps beside the scaled ones."""
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pytorch_grad_cam.base_cam import BaseCAM
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import Tensor, nn
+
+from cam.functional import Target, evaluating
+from cam.maps import CONSTANT, FINE, Maps, kinds
+
+
+class NoEvidenceWarning(UserWarning):
+    """A map that shows nothing: it is constant, or no position speaks for the target."""
+
+
+class Recorder:
+    """Runs a model and keeps the activity of the target layers, in their order.
+
+    It stands where grad-cam has its own recorder, which keeps its hooks and leaves the model in evaluation mode. Here
+    both end with the call, also after an exception.
+
+    Args:
+        model: the model.
+        layers: the target layers.
+        needs_graph: whether gradients by the activity will be asked for.
+    """
+
+    def __init__(self, model: nn.Module, layers: Sequence[nn.Module], *, needs_graph: bool) -> None:
+        self.model = model
+        self.layers = layers
+        self.needs_graph = needs_graph
+        self.activations: list[Tensor] = []
+        self.gradients: list[Tensor] = []  # grad-cam's recorder has it
+        self.outputs: Tensor | None = None
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """The model's outputs `[B, K]`.
+
+        Raises:
+            RuntimeError: a target layer did not run, or ran more than once.
+        """
+        self.release()
+        seen: dict[int, Tensor] = {}
+        handles: list[Any] = []
+        try:
+            for index, layer in enumerate(self.layers):
+                handles.append(layer.register_forward_hook(self._keeper(seen, index)))
+            with evaluating(self.model), torch.set_grad_enabled(self.needs_graph):
+                outputs: Tensor = self.model(images.to(next(self.model.parameters()).device))
+        finally:
+            for handle in handles:
+                handle.remove()
+        missing = [index for index in range(len(self.layers)) if index not in seen]
+        if missing:
+            raise RuntimeError(f"target layer {missing[0]} ({_name(self.layers[missing[0]])}) did not run in the model")
+        self.activations = [seen[index] for index in range(len(self.layers))]
+        self.outputs = outputs
+        return outputs
+
+    def release(self) -> None:
+        """Let go of what was recorded."""
+        self.activations, self.gradients, self.outputs = [], [], None
+
+    def _keeper(self, seen: dict[int, Tensor], index: int) -> Callable[[nn.Module, Any, Tensor], Tensor]:
+        def keep(module: nn.Module, _inputs: Any, activity: Tensor) -> Tensor:
+            if index in seen:
+                raise RuntimeError(f"target layer {index} ({_name(module)}) ran more than once in one forward pass")
+            if self.needs_graph and not activity.requires_grad:  # of frozen weights
+                activity = activity.detach().requires_grad_()
+            seen[index] = activity
+            return activity
+
+        return keep
+
+
+class SignedCAM(BaseCAM):  # type: ignore[misc]
+    """A method of grad-cam that gives signed maps, layer by layer, and sums them before it scales anything.
+
+    Called as grad-cam's own classes are, it gives what they give: the positive part of the map, scaled to [0, 1] for
+    each image. `maps` gives the signed ones. A model is left as it was: no hook, no gradient, and its modes restored.
+
+    Args:
+        model: images `[B, C, H, W]` to scores `[B, K]`.
+        target_layers: the modules whose activity is explained.
+        reshape_transform: only there because grad-cam's classes have it.
+
+    Raises:
+        ValueError: no target layer, one that is named twice, a model without parameters, or a `reshape_transform`.
+    """
+
+    needs_graph = False
+    activations_and_grads: Any
+
+    def __init__(self, model: nn.Module, target_layers: Sequence[nn.Module], reshape_transform: None = None) -> None:
+        if reshape_transform is not None:
+            raise ValueError("reshape_transform is not supported: the activity must be [B, C, h, w]")
+        if not target_layers or len({id(layer) for layer in target_layers}) < len(target_layers):
+            raise ValueError(f"target_layers must name at least one layer and none twice, not {len(target_layers)}")
+        if next(model.parameters(), None) is None:
+            raise ValueError(f"{_name(model)} has no parameters, so it has no device to run on")
+        with evaluating(model):  # grad-cam would leave the model in evaluation mode
+            super().__init__(model, list(target_layers))
+        self.activations_and_grads.release()
+        self.activations_and_grads = Recorder(model, self.target_layers, needs_graph=self.needs_graph)
+        self.uses_gradients = False  # or FinerCAM would call backward, which writes into the parameters' gradients
+
+    @abstractmethod
+    def layer_maps(
+        self, activations: Sequence[Tensor], outputs: Tensor, targets: Sequence[Target]
+    ) -> tuple[list[Tensor], Tensor | None]:
+        """The method itself.
+
+        Args:
+            activations: of each target layer, as the model gave it.
+            outputs: the model's scores `[B, K]`.
+            targets: what to explain, one an image.
+
+        Returns:
+            signed maps `[B, h, w]` of each layer, and the bias `[B]` (see `Maps`).
+        """
+
+    def __call__(
+        self,
+        input_tensor: Tensor,
+        targets: Sequence[Target] | None = None,
+        aug_smooth: bool = False,
+        eigen_smooth: bool = False,
+    ) -> npt.NDArray[np.float32]:
+        """Maps `[B, H, W]` in [0, 1]: the positive part of the sum over the layers.
+
+        Args:
+            input_tensor: images `[B, C, H, W]`.
+            targets: what to explain, one an image; each image's highest score if left out.
+            aug_smooth: average over flipped and dimmed copies of the image.
+            eigen_smooth: refused; it would keep neither signs nor sums.
+
+        Raises:
+            ValueError: `eigen_smooth`, or targets that do not fit the images, or maps that are not finite.
+
+        Warns:
+            NoEvidenceWarning: some maps are constant or have no positive part, and come out as zeros.
+        """
+        maps: npt.NDArray[np.float32] = super().__call__(input_tensor, targets, aug_smooth, eigen_smooth)
+        return maps
+
+    def forward(
+        self, input_tensor: Tensor, targets: Sequence[Target] | None = None, eigen_smooth: bool = False
+    ) -> npt.NDArray[np.float32]:
+        """One pass of `__call__`, without copies."""
+        targets = self._record(input_tensor, targets)
+        return self.aggregate_multi_layers(self.compute_cam_per_layer(input_tensor, targets, eigen_smooth))
+
+    def maps(self, input_tensor: Tensor, targets: Sequence[Target] | None = None) -> Maps:
+        """Signed maps of images `[B, C, H, W]`; see `__call__` for the targets."""
+        targets = self._record(input_tensor, targets)
+        return self._maps(input_tensor, targets)
+
+    def compute_cam_per_layer(
+        self, input_tensor: Tensor, targets: Sequence[Target], eigen_smooth: bool = False
+    ) -> list[npt.NDArray[Any]]:
+        """Signed maps `[B, 1, H, W]` of each layer at the size of the image; a step of grad-cam's, for `FinerCAM`."""
+        if eigen_smooth:
+            raise ValueError("eigen_smooth keeps neither the signs nor the sums of these maps")
+        maps = self._maps(input_tensor, targets).on_image()
+        return [layer[:, None].cpu().numpy() for layer in maps.unbind(dim=1)]
+
+    def aggregate_multi_layers(self, cam_per_target_layer: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+        """The sum over the layers, then its positive part, then the scale: in this order, a layer keeps its share."""
+        summed = np.concatenate(list(cam_per_target_layer), axis=1).sum(axis=1)
+        if not np.isfinite(summed).all():
+            raise ValueError("the maps are not finite: are the images or the weights?")
+        found = kinds(torch.from_numpy(summed))
+        summed[[kind == CONSTANT for kind in found]] = 0  # or its rounding errors would be scaled to [0, 1]
+        empty = [kind for kind in found if kind != FINE]
+        if empty:
+            warnings.warn(
+                f"{len(empty)} of {len(found)} maps show nothing ({', '.join(sorted(set(empty)))}) and come out as "
+                "zeros; look at the signed maps instead",
+                NoEvidenceWarning,
+                stacklevel=2,
+            )
+        return _scaled(np.maximum(summed, 0))
+
+    def _record(self, input_tensor: Tensor, targets: Sequence[Target] | None) -> Sequence[Target]:
+        outputs = self.activations_and_grads(input_tensor)
+        self.outputs = outputs.detach()
+        if targets is None:
+            return [ClassifierOutputTarget(category) for category in self.outputs.argmax(dim=1).tolist()]
+        return targets
+
+    def _maps(self, input_tensor: Tensor, targets: Sequence[Target]) -> Maps:
+        """The maps of what the recorder holds, which it then lets go of."""
+        recorder: Recorder = self.activations_and_grads
+        outputs = recorder.outputs
+        assert outputs is not None
+        if len(targets) != len(outputs):
+            raise ValueError(f"there must be one target for each of {len(outputs)} images, not {len(targets)}")
+        try:
+            layers, bias = self.layer_maps(recorder.activations, outputs, targets)
+            scores = torch.stack([target(row).sum() for target, row in zip(targets, outputs.detach(), strict=True)])
+        finally:
+            recorder.release()
+        height, width = input_tensor.shape[-2:]
+        return Maps(tuple(layers), scores, bias, (height, width))
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc_value: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        """Let go of what was recorded; unlike grad-cam's, it lets every exception through."""
+        self.activations_and_grads.release()
+
+    def __del__(self) -> None:
+        if hasattr(self, "activations_and_grads"):  # not where the constructor refused
+            self.activations_and_grads.release()
+
+
+def _scaled(maps: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Each map's range to [0, 1]; grad-cam adds 1e-7 to it, which is much beside the goodness of one position."""
+    lowest, highest = maps.min(axis=(1, 2), keepdims=True), maps.max(axis=(1, 2), keepdims=True)
+    width = np.where(highest > lowest, highest - lowest, 1)
+    scaled: npt.NDArray[np.float32] = ((maps - lowest) / width).astype(np.float32)
+    return scaled
+
+
+def _name(module: nn.Module) -> str:
+    return type(module).__name__
+
+
+def positions(activity: Tensor, layer: nn.Module) -> tuple[int, int]:
+    """Height and width of an activity `[B, C, h, w]`.
+
+    Raises:
+        ValueError: the layer has no positions.
+    """
+    if activity.ndim != 4:
+        raise ValueError(
+            f"target layer {_name(layer)} has activity {list(activity.shape)}, which has no positions: "
+            "only convolutional layers can be mapped"
+        )
+    return activity.shape[2], activity.shape[3]

@@ -1,0 +1,171 @@
+"""Networks as the CAM library wants them: images in, class scores out, and the label put in on the way.
+
+The label enters inside the model, so that whatever disturbs the image (ROAD, flips, masks) leaves the label alone.
+Networks, labels and readouts are known by what they offer, not by where they come from.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from cam.functional import evaluating, regions
+
+
+class Net(Protocol):
+    """Blocks in a row."""
+
+    def __iter__(self) -> Iterator[nn.Module]:
+        """The blocks, input first; the output of a block is its activity."""
+        ...
+
+    def walk(self, x: Tensor, *, detach: bool = True) -> Iterator[tuple[nn.Module, Tensor]]:
+        """Each block with its activity; without a gradient between blocks if `detach`."""
+        ...
+
+
+class Labels(Protocol):
+    """Puts labels into images."""
+
+    num_classes: int
+
+    def __call__(self, images: Tensor, classes: Tensor) -> Tensor:
+        """Images `[B, C, H, W]` and classes `[B, P]` to labelled images `[B, P, C', H, W]`."""
+        ...
+
+    def neutral(self, images: Tensor) -> Tensor:
+        """Images `[B, C', H, W]` that carry no label."""
+        ...
+
+
+class Readout(Protocol):
+    """A linear classifier on the activity of all blocks from `first` on, averaged over `grid` x `grid` regions."""
+
+    first: int
+    grid: int | None
+    linear: nn.Linear
+    labels: Labels
+
+    @property
+    def net(self) -> Net:
+        """The network that is read."""
+        ...
+
+
+class ReadoutModel(nn.Module):
+    """Class scores of a linear readout, of images without a label.
+
+    Blocks are cut off from each other, as in training; each that is read is connected to the scores by the readout alone.
+
+    Args:
+        readout: the readout, with the network that it reads.
+
+    Attributes:
+        layers: the modules that are read, in the order of the readout's columns: the target layers of `LinearCAM`.
+
+    Example:
+        >>> from convff import LinearReadout, cnn3
+        >>> from labels import FourierLabels
+        >>> net = cnn3((1, 8, 8), width=4, kernel=3)
+        >>> model = ReadoutModel(LinearReadout(net, FourierLabels(3, (8, 8)), (1, 8, 8)))
+        >>> model(torch.rand(5, 1, 8, 8)).shape, len(model.layers)
+        (torch.Size([5, 3]), 2)
+    """  # noqa: E501
+
+    def __init__(self, readout: Readout) -> None:
+        super().__init__()
+        self.net = readout.net
+        self.linear = readout.linear
+        self.labels = readout.labels
+        self.grid = readout.grid
+        self.first = readout.first
+        self.layers: list[nn.Module] = list(readout.net)[readout.first :]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Scores `[B, K]` of images `[B, C, H, W]`; batch norm uses its running statistics."""
+        with evaluating(self):
+            neutral = self.labels.neutral(images).contiguous(memory_format=torch.channels_last)
+            read = [a for index, (_, a) in enumerate(self.net.walk(neutral)) if index >= self.first]
+            features = torch.cat([regions(a, self.grid).flatten(1) for a in read], dim=1)
+            scores: Tensor = self.linear(features)
+        return scores
+
+
+class HeadModel(nn.Module):
+    """Class scores of a head on the last block's average activity: the network that backpropagation trained.
+
+    Gradients flow through all blocks. It is a readout of the last block with a single region.
+
+    Args:
+        net: the network.
+        head: from the last block's channels to class scores.
+        labels: gives the neutral input.
+
+    Attributes:
+        layers: the last block, the only one that the head reads.
+        blocks: all blocks, any of which may be a target layer of `GradCAM`.
+    """
+
+    grid = 1
+
+    def __init__(self, net: Net, head: nn.Linear, labels: Labels) -> None:
+        super().__init__()
+        self.net = net
+        self.linear = head
+        self.labels = labels
+        self.blocks: list[nn.Module] = list(net)
+        self.layers = self.blocks[-1:]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Scores `[B, K]` of images `[B, C, H, W]`; batch norm uses its running statistics."""
+        with evaluating(self):
+            neutral = self.labels.neutral(images).contiguous(memory_format=torch.channels_last)
+            for _, a in self.net.walk(neutral, detach=False):
+                last = a
+            scores: Tensor = self.linear(regions(last, self.grid).flatten(1))
+        return scores
+
+
+class GoodnessModel(nn.Module):
+    """Goodness of every label: the scores of inference by goodness.
+
+    All labels of all images go through the network as one batch `[B*K, ...]`, so a block runs once.
+
+    Args:
+        net: the network.
+        labels: the label generator that it was trained with.
+        first: index of the first block that counts.
+        mean: goodness is the mean of squares, so that blocks weigh alike; else their sum.
+
+    Attributes:
+        layers: the blocks that count: the target layers of `GoodnessCAM`.
+
+    Raises:
+        ValueError: `first` leaves no block.
+    """
+
+    def __init__(self, net: Net, labels: Labels, *, first: int = 1, mean: bool = True) -> None:
+        super().__init__()
+        self.net = net
+        self.labels = labels
+        self.first = first
+        self.mean = mean
+        self.layers: list[nn.Module] = list(net)[first:]
+        if not 0 <= first < first + len(self.layers):
+            raise ValueError(
+                f"at least one of {len(list(net))} blocks must count, but the first is to be block {first}"
+            )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Goodness `[B, K]` of images `[B, C, H, W]`, summed over the blocks that count."""
+        classes = torch.arange(self.labels.num_classes, device=images.device).expand(len(images), -1)
+        with evaluating(self):
+            passes = self.labels(images, classes).flatten(0, 1).contiguous(memory_format=torch.channels_last)
+            counted = [a for index, (_, a) in enumerate(self.net.walk(passes)) if index >= self.first]
+            by_block = [self.share(a).flatten(1).sum(dim=1) for a in counted]
+        return torch.stack(by_block).sum(dim=0).view(classes.shape)
+
+    def share(self, a: Tensor) -> Tensor:
+        """What each unit of an activity adds to the goodness, in the shape of `a`."""
+        return a.square() / a[0].numel() if self.mean else a.square()

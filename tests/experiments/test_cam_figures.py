@@ -1,0 +1,201 @@
+"""Maps and figures of finished runs, from the command line to the files. On scikit-learn's digits."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy.stats import spearmanr
+
+from experiments import cam_figures, cam_judge, figures
+from experiments.cam_views import explained
+from experiments.finished import load_run, read_run
+from experiments.runner import main as train
+from experiments.settings import Settings, SettingsError
+
+ROOT = Path(__file__).parent.parent.parent
+RUNS = (("ff", "cnn6"), ("hebbff", "cnn3"), ("bp", "cnn6"))
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    out = tmp_path_factory.mktemp("runs")
+    for rule, model in RUNS:
+        options = {"dataset": "digits", "preset": "smoke", "device": "cpu", "train_images": 300}
+        train(Settings(rule=rule, model=model, out=out, **options))
+    return {folder.name.split("-")[2]: folder for folder in out.iterdir()}
+
+
+def written(folder: Path) -> set[str]:
+    return {path.stem for path in folder.iterdir() if path.suffix == ".png" and path.with_suffix(".pdf").is_file()}
+
+
+def ink(path: Path) -> float:
+    """Share of the pixels that are not white."""
+    return float((np.asarray(Image.open(path).convert("L")) < 250).mean())
+
+
+def test_maps_are_drawn_and_judged(runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = cam_figures.Options(runs=tuple(runs.values()), images=2, classes=("3", "7"), judged=4, out=tmp_path)
+    content = cam_figures.main(options)
+    names = written(tmp_path)
+    assert {"sums-digits", "goodness-digits"} < names
+    assert sum(name.startswith("layers-digits-") for name in names) == 2
+    assert all(ink(tmp_path / f"{name}.png") > 0.1 for name in names)
+
+    printed = capsys.readouterr().out
+    saved = json.loads((tmp_path / "cam.json").read_text())
+    assert saved == json.loads(json.dumps(content))
+    assert len(saved["runs"]) == len(saved["agreement"]) == 3
+    for name, found in saved["runs"].items():
+        assert found["completeness"]["float32"] <= 1e-5
+        assert found["completeness"]["float64"] <= 1e-10
+        assert found["hirescam_difference"] <= 1e-6
+        assert found["hooks_left"] == 0
+        assert f"{name}: completeness" in printed
+        assert sum(found["flags"].values()) == 4
+        assert found["method"] == ("GradCAM" if found["rule"] == "bp" else "LinearCAM")
+        if found["rule"] != "bp":
+            assert set(found["metrics"]) == {"images", "LinearCAM", "CentredCAM", "RandomCAM"}
+            assert 2 <= found["metrics"]["images"] <= 4
+        else:  # hardly trained: where nothing speaks for the class, nothing is judged
+            assert set(found["metrics"]) in ({"images"}, {"images", "GradCAM", "RandomCAM"})
+        if found["rule"] != "bp":
+            assert found["goodness_completeness"]["float32"] <= 1e-5
+            assert found["centred_completeness"]["float32"] <= 1e-5
+            assert sum(found["share_of_layers"].values()) == pytest.approx(1)
+    assert all(-1 <= found["low"] <= found["mean"] <= found["high"] <= 1 for found in saved["agreement"].values())
+
+
+def test_the_networks_that_are_mapped_are_those_of_the_runs(runs: dict[str, Path]) -> None:
+    """The readout and the head come from the checkpoint: they predict as well as the run says."""
+    for rule, key in (("ff", "linear"), ("hebbff", "linear"), ("bp", "head")):
+        trained = load_run(read_run(runs[rule]))
+        data = trained.parts.judged
+        predicted = cam_judge.scores_of(explained(trained).model, data.images / 255.0).argmax(dim=1)
+        accuracy = (predicted == data.classes).double().mean().item()
+        # the run judged in the machine's precision, which may be bfloat16
+        assert accuracy == pytest.approx(trained.run.results["accuracy"][key], abs=0.02)
+
+
+def test_your_own_image(runs: dict[str, Path], tmp_path: Path) -> None:
+    picture = np.zeros((40, 30, 3), np.uint8)
+    picture[5:35, 12:18] = 255
+    Image.fromarray(picture).save(tmp_path / "one.png")
+    options = cam_figures.Options(runs=(runs["ff"], runs["bp"]), image=tmp_path / "one.png", out=tmp_path / "out")
+    cam_figures.main(options)
+    assert written(tmp_path / "out") == {"layers-digits-one"}
+    colour = cam_figures.own_image(tmp_path / "one.png", (3, 8, 8))
+    assert colour.shape == (3, 8, 8)
+    assert colour[:, 4, 3].min() > 0.8
+    assert colour[:, 4, 0].max() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"runs": ()}, "at least one run"),
+        ({"images": 0}, "--images must be at least 1"),
+        ({"judged": 1}, "--judged 0 or at least 2"),
+        ({"classes": ("cat",)}, "--classes cat: .*digits has the classes 0, 1"),
+        ({"images": 10_000}, "--images 10000 is more than"),
+        ({"image": Path("none.png")}, "none.png cannot be read"),
+        ({"image": Path("a.png"), "classes": ("1", "2")}, "the one class to explain, not 2"),
+    ],
+)
+def test_options_that_cannot_be_followed_are_refused(
+    runs: dict[str, Path], tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    options = {"runs": (runs["ff"],), "judged": 0, "out": tmp_path} | changes
+    with pytest.raises(SettingsError, match=message):
+        cam_figures.main(cam_figures.Options(**options))
+
+
+def test_what_is_not_a_run_ends_with_two(tmp_path: Path) -> None:
+    for script in ("cam_figures", "figures"):
+        command = [sys.executable, f"experiments/{script}.py", str(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+        assert done.returncode == 2
+        assert "settings.json" in done.stderr
+    (tmp_path / "settings.json").write_text("{}")
+    (tmp_path / "results.json").write_text("{}")
+    (tmp_path / "metrics.csv").write_text("epoch\n1\n")
+    with pytest.raises(SettingsError, match="does not hold a run"):
+        read_run(tmp_path)
+
+
+def test_runs_without_positions_or_scores_are_refused(tmp_path: Path) -> None:
+    options = {"dataset": "digits", "preset": "smoke", "device": "cpu", "train_images": 100}
+    train(Settings(labels="onehot", model="mlp", out=tmp_path / "dense", **options))
+    train(Settings(inference="goodness", out=tmp_path / "unread", **options))
+    for out, message in (("dense", "dense layers have no positions"), ("unread", "has no readout")):
+        (folder,) = (tmp_path / out).iterdir()
+        with pytest.raises(SettingsError, match=message):
+            explained(load_run(read_run(folder)))
+
+
+def test_the_papers_figures(runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    figures.main(figures.Options(runs=tuple(runs.values()), out=tmp_path))
+    expected = {f"{kind}-{folder.name}" for kind in ("layers", "confusion") for folder in runs.values()}
+    assert written(tmp_path) == expected | {"discrimination-digits"}
+    assert "no accuracy against filters" in capsys.readouterr().out
+    assert all(ink(tmp_path / f"{name}.png") > 0.005 for name in written(tmp_path))
+
+
+def test_accuracy_against_filters(tmp_path: Path) -> None:
+    options = {"dataset": "digits", "preset": "smoke", "device": "cpu", "train_images": 100, "inference": "linear"}
+    for width in (4, 8):
+        train(Settings(width=width, out=tmp_path / "runs", **options))
+    found = [read_run(folder) for folder in sorted((tmp_path / "runs").iterdir())]
+    assert [figures.filters(run) for run in found] == [4, 8]
+    assert figures.accuracy_against_filters(found, tmp_path / "filters.png")
+    assert not figures.accuracy_against_filters(found[:1], tmp_path / "none.png")
+    assert not (tmp_path / "none.png").exists()
+    assert written(tmp_path) == {"filters"}
+
+
+def test_figures_are_the_same_bytes_at_every_call(runs: dict[str, Path], tmp_path: Path) -> None:
+    run = read_run(runs["ff"])
+    for name in "ab":
+        figures.layers(run, tmp_path / f"{name}.png")
+    for suffix in (".png", ".pdf"):
+        assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+
+
+def test_rank_correlation_is_spearmans() -> None:
+    generator = torch.Generator().manual_seed(0)
+    first = torch.randint(0, 5, (4, 6, 6), generator=generator).double()  # with ties
+    second = first + 3 * torch.rand(4, 6, 6, generator=generator)
+    expected = [spearmanr(a.flatten(), b.flatten()).statistic for a, b in zip(first, second, strict=True)]
+    np.testing.assert_allclose(cam_judge.rank_correlation(first, second), expected, rtol=1e-12)
+    assert cam_judge.rank_correlation(first, torch.ones(4, 6, 6)).tolist() == [0.0] * 4
+
+
+def test_the_interval_holds_the_mean_as_often_as_it_says() -> None:
+    generator = np.random.default_rng(1)
+    found = [cam_judge.interval(generator.normal(2.0, 1.0, size=60), seed=i) for i in range(100)]
+    assert 86 <= sum(each["low"] <= 2.0 <= each["high"] for each in found) <= 100
+
+
+def test_roads_draws_are_keyed(runs: dict[str, Path]) -> None:
+    """The draws of the library's random methods come from the seed, and global randomness goes on as if nothing was."""
+    trained = load_run(read_run(runs["ff"]))
+    images = trained.parts.judged.images[:4] / 255.0
+    classes = torch.tensor([0, 1, 2, 3])
+    view = explained(trained)
+    torch.manual_seed(5)
+    np.random.seed(5)  # noqa: NPY002
+    first = cam_judge.road(view, images, classes)
+    drawn = (torch.rand(1).item(), np.random.rand())  # noqa: NPY002
+    torch.manual_seed(5)
+    np.random.seed(5)  # noqa: NPY002
+    assert drawn == (torch.rand(1).item(), np.random.rand())  # noqa: NPY002
+    assert cam_judge.road(view, images, classes) == first
+    for method in ("LinearCAM", "CentredCAM"):
+        ours, theirs = first[method]["road_combined"]["mean"], first["RandomCAM"]["road_combined"]["mean"]
+        assert first[method]["minus_random"]["road_combined"]["mean"] == pytest.approx(ours - theirs)
+    assert all(parameter.grad is None for parameter in view.model.parameters())
