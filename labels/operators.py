@@ -109,7 +109,15 @@ def contrast(images: Tensor, factor: float) -> Tensor:
     return ((images - 0.5) * factor + 0.5).clamp(0, 1)
 
 
+def gain(images: Tensor, factor: float) -> Tensor:
+    """Intensities times `factor`, clipped to [0, 1]: faint details made visible."""
+    return (images * factor).clamp(0, 1)
+
+
 def _extreme(operator: Callable[..., Tensor], images: Tensor, size: int, shape: str) -> Tensor:
+    height, width = images.shape[-2:]
+    if size > min(height, width):
+        raise ValueError(f"a structuring element {size} pixels wide is too large for images of {height} x {width}")
     for element in _passes(shape, size, images):
         images = operator(images, element)
     return images
@@ -134,4 +142,5 @@ OPERATORS: dict[str, Callable[..., Tensor]] = {
     "shift": shift,
     "invert": invert,
     "contrast": contrast,
+    "gain": gain,
 }
