@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from convff import EpochRecord
+from experiments.settings import labels_in_words
 
 PACKAGES = ("torch", "torchvision", "kornia", "numpy")
 
@@ -48,6 +49,7 @@ class Results:
     is_stand_in: bool
     judged_on: str
     labels: str
+    label_selection: str | None
     rule: str
     preset: str
     seed: int
@@ -125,8 +127,9 @@ def hardware(device: torch.device) -> str:
 def closing_table(results: Results) -> str:
     """The short table that ends a run, and in words what stands out."""
     accuracy, control = results.accuracy, results.control["untrained_linear"]
+    labels = labels_in_words(results.labels, results.label_selection)
     lines = [
-        f"{results.dataset} · labels {results.labels} · rule {results.rule} · preset {results.preset} "
+        f"{results.dataset} · labels {labels} · rule {results.rule} · preset {results.preset} "
         f"· seed {results.seed} · judged on {results.judged_on}",
         *(_line(name, accuracy.get(key)) for key, name in ACCURACIES if accuracy.get(key) is not None),
         _line(CONTROL, control),

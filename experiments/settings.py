@@ -9,6 +9,7 @@ from typing import Any, Literal
 import tyro
 
 LabelName = Literal["onehot", "fourier", "morph", "channel"]
+SelectionName = Literal["optimised", "random"]
 RuleName = Literal["ff", "hebbff", "bp"]
 PresetName = Literal["smoke", "quick", "paper", "best"]
 ModelName = Literal["cnn3", "cnn6", "mlp"]
@@ -48,6 +49,10 @@ class Settings:
 
     label_intensity: float | None = None
     """The label's share K of the intensity, in [0, 1]."""
+
+    label_selection: SelectionName | None = None
+    """Fourier and morph: take the labels out of 2,000 candidates drawn by --seed, so that the largest correlation of
+    any two is smallest, or by chance. Left out: the fixed set 1, or "optimised" for more classes than that has."""
 
     model: ModelName | None = None
     """The network."""
@@ -103,6 +108,16 @@ class Settings:
     def as_json(self) -> dict[str, Any]:
         """The settings as JSON can hold them."""
         return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
+
+
+def labels_in_words(family: str, selection: str | None) -> str:
+    """The label family, and how its labels were chosen if they are not of the fixed set.
+
+    Example:
+        >>> labels_in_words("morph", "random"), labels_in_words("morph", None)
+        ('morph (random)', 'morph')
+    """
+    return family if selection is None else f"{family} ({selection})"
 
 
 class SettingsError(ValueError):

@@ -15,7 +15,7 @@ from labels.base import LabelGenerator
 from labels.fourier import Wave, wave_image
 from labels.morph import Chain, MorphLabels, run_chains
 
-TEXTURES = 32
+TEXTURES = 16
 TEXTURE_SIZE = 32
 
 
@@ -40,7 +40,7 @@ def pattern_correlations(patterns: Tensor) -> Tensor:
         tensor([[ 1., -1.],
                 [-1.,  1.]])
     """
-    rows = _unit_rows(patterns.flatten(1))
+    rows = _unit_rows(patterns.flatten(1).double())
     return (rows @ rows.T).float()
 
 
@@ -71,7 +71,8 @@ def wave_correlations(waves: tuple[Wave, ...], image_size: tuple[int, int], *, a
     squares = torch.stack([block.square() for block in blocks]).sum(dim=0)
     determinant = blocks[0] * blocks[3] - blocks[1] * blocks[2]
     root = (squares.square() - 4 * determinant.square()).clamp_min(0).sqrt()
-    return ((squares + root) / 2).sqrt().float()
+    largest: Tensor = ((squares + root) / 2).sqrt()
+    return largest.float()
 
 
 def chain_correlations(chains: tuple[Chain, ...], images: Tensor | None = None) -> Tensor:
@@ -121,18 +122,19 @@ def textured_images(count: int = TEXTURES, size: int = TEXTURE_SIZE) -> Tensor:
         pictures = pictures + (2 * shade - 1) * disc + (1 - 2 * shade) * half_plane
     pictures = pictures + 0.05 * torch.randn(pictures.shape, generator=generator)
     lowest, highest = pictures.amin(dim=(1, 2), keepdim=True), pictures.amax(dim=(1, 2), keepdim=True)
-    return ((pictures - lowest) / (highest - lowest))[:, None]
+    scaled: Tensor = (pictures - lowest) / (highest - lowest)
+    return scaled[:, None]
 
 
 def _drawn(waves: tuple[Wave, ...], image_size: tuple[int, int], ahead: float) -> Tensor:
     """Waves, so many degrees ahead of their phase, as rows `[K, H*W]`."""
     moved = (Wave(wave.cycles, wave.orientation, wave.phase + ahead, wave.periodic) for wave in waves)
-    return torch.stack([wave_image(wave, *image_size).flatten() for wave in moved])
+    return torch.stack([wave_image(wave, *image_size).flatten() for wave in moved]).double()
 
 
 def _unit_rows(rows: Tensor) -> Tensor:
-    """Rows without their mean, of length 1, as float64; a constant row becomes 0."""
-    centred = rows.double() - rows.double().mean(dim=1, keepdim=True)
+    """Rows without their mean, of length 1; a constant row becomes 0."""
+    centred = rows - rows.mean(dim=1, keepdim=True)
     length = centred.norm(dim=1, keepdim=True)
-    unit: Tensor = centred / length.clamp_min(1e-6)
-    return unit * (length > 1e-6)
+    unit: Tensor = centred / length.clamp_min(1e-4)
+    return unit.where(length > 1e-4, 0)

@@ -43,7 +43,7 @@ def fourier_set_1(num_classes: int, image_size: tuple[int, int]) -> tuple[Wave, 
         >>> fourier_set_1(5, (32, 32))[-1]
         Wave(cycles=2, orientation=0.0, phase=0.0, periodic=True)
     """
-    finest = (min(image_size) - 1) // 2
+    finest = (min(image_size) - 1) // 2  # cycles; more than two pixels each
     waves = tuple(
         Wave(cycles, orientation, phase)
         for phase in (0.0, 90.0)
