@@ -36,7 +36,7 @@ def learning_curve(rows: list[dict[str, float]], path: Path, *, title: str) -> N
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     figure.legend(fontsize="small", loc="outside right upper")
-    _save(figure, path)
+    save(figure, path)
 
 
 def confusion_counts(predicted: Tensor, right: Tensor, num_classes: int) -> Tensor:
@@ -78,9 +78,10 @@ def confusion_matrix(predicted: Tensor, data: ImageData, path: Path, *, title: s
                 color = "white" if share > 55 else "black"
                 axes.text(column, row, f"{share:.0f}", ha="center", va="center", fontsize=7, color=color)
     figure.colorbar(picture, ax=axes, shrink=0.7, label="% of the right class")
-    _save(figure, path)
+    save(figure, path)
 
 
-def _save(figure: object, path: Path) -> None:
+def save(figure: object, path: Path) -> None:
+    """Write a figure; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)  # type: ignore[attr-defined]
