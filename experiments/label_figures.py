@@ -66,17 +66,17 @@ def correlations(before: Tensor | None, after: Tensor, path: Path, *, title: str
 
     panels = [("a random choice of the candidates", before), ("these labels", after)]
     shown = [(name, matrix) for name, matrix in panels if matrix is not None]
-    figure = Figure(figsize=(1.2 + 4.6 * len(shown), 4.9), layout="constrained")
+    figure = Figure(figsize=(1.4 + 4.6 * len(shown), 5.8), layout="constrained")
     figure.suptitle(f"{title}: correlation of any two", fontsize=12)
-    for number, (name, matrix) in enumerate(shown, start=1):
-        axes = figure.add_subplot(1, len(shown), number)
+    panels_drawn = list(figure.subplots(1, len(shown), squeeze=False).flat)
+    for axes, (name, matrix) in zip(panels_drawn, shown, strict=True):
         strength = matrix.abs().clone().fill_diagonal_(0)
         pairs = len(matrix) * (len(matrix) - 1)
         picture = axes.imshow(strength, cmap="magma_r", vmin=0, vmax=1, interpolation="nearest")
         largest, mean = strength.max().item(), strength.sum().item() / pairs
         axes.set_title(f"{name}\nlargest {largest:.3f}, mean {mean:.3f}", fontsize=10)
         axes.set(xlabel="label", ylabel="label")
-    figure.colorbar(picture, ax=figure.axes, label="|correlation| (diagonal left out)", shrink=0.85)
+    figure.colorbar(picture, ax=panels_drawn, label="|correlation| (diagonal left out)", shrink=0.85)
     save(figure, path)
 
 

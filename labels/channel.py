@@ -45,8 +45,6 @@ class ChannelLabels:
     def __call__(self, images: Tensor, classes: Tensor) -> Tensor:
         """See `labels.base.LabelGenerator`."""
         check_labelled(images, classes, self.num_classes)
-        if self.planes == "onehot":
-            return self._one_hot(spread(images, classes), classes)
         return self._stack(spread(images, classes), self._bank.fitting(images)[classes])
 
     def neutral(self, images: Tensor) -> Tensor:
@@ -76,15 +74,6 @@ class ChannelLabels:
         """Build the generator that gave `spec`."""
         height, width = spec["image_size"]
         return cls(spec["num_classes"], (height, width), planes=spec["planes"])
-
-    def _one_hot(self, images: Tensor, classes: Tensor) -> Tensor:
-        """The image and one plane of ones are all there is to write: of many classes, most planes stay zeros."""
-        channels, height, width = images.shape[-3:]
-        stacked = images.new_zeros(*classes.shape, channels + self.num_classes, height, width)
-        stacked[..., :channels, :, :] = images
-        flat = stacked.view(-1, *stacked.shape[-3:])
-        flat[torch.arange(len(flat), device=images.device), channels + classes.flatten()] = 1
-        return stacked
 
     @staticmethod
     def _stack(images: Tensor, planes: Tensor) -> Tensor:

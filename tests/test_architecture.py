@@ -66,6 +66,7 @@ def test_the_command_line_offers_what_the_tables_hold() -> None:
     from convff.optimizers import OPTIMIZERS
     from experiments import settings
     from experiments.datasets import DATASETS
+    from experiments.label_choice import CHOOSABLE
     from experiments.presets import PRESETS
     from labels import LABELS
 
@@ -81,9 +82,10 @@ def test_the_command_line_offers_what_the_tables_hold() -> None:
     ]
     for names, table in pairs:
         assert set(get_args(names)) == set(table)
+    assert set(get_args(settings.LabelName)) >= set(CHOOSABLE)
 
 
-@pytest.mark.parametrize("script", ["mnist", "fashion_mnist", "cifar10", "cifar100"])
+@pytest.mark.parametrize("script", ["mnist", "fashion_mnist", "cifar10", "cifar100", "label_gallery", "label_speed"])
 def test_help_imports_no_torch(script: str) -> None:
     """What --help loads, it loads before any import of torch; else it takes seconds instead of a quarter of one."""
     program = (
@@ -96,7 +98,7 @@ def test_help_imports_no_torch(script: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
-    assert "--labels" in done.stdout
+    assert ("--classes" if script.startswith("label_") else "--labels") in done.stdout
 
 
 def test_labels_work_without_the_rest() -> None:
