@@ -26,7 +26,7 @@ RANDOM_CHOICES = 20
 # Images that the labels are judged by: the textures, unless a folder holds at least so many.
 LEAST_IMAGES = 20
 MOST_IMAGES = 2000
-PAIR_IMAGES = 32
+PAIR_IMAGES = 8  # of 784 windows of 5 x 5 each, for every pair
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pgm", ".ppm"}
 
 
@@ -207,7 +207,8 @@ def _draw(settings: "GallerySettings", chosen: LabelSet, images: Tensor) -> None
     image, classes = images[0], torch.arange(settings.classes)
     name = f"{settings.classes} {settings.labels} labels"
     alone = label_pictures(chosen.labels, image)
-    figures.grid(alone, settings.out / "labels.png", title=f"{name} ({_chosen_words(chosen.select)})")
+    how = "each plane a tile" if settings.labels == "channel" else _chosen_words(chosen.select)
+    figures.grid(alone, settings.out / "labels.png", title=f"{name} ({how})")
     if settings.labels != "channel":  # there the image stays as it is
         labelled = chosen.labels(image.expand(settings.classes, -1, -1, -1), classes)
         figures.grid(labelled, settings.out / "labels_on_image.png", title=f"{name}, each on the same image")

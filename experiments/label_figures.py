@@ -66,7 +66,7 @@ def correlations(before: Tensor | None, after: Tensor, path: Path, *, title: str
 
     panels = [("a random choice of the candidates", before), ("these labels", after)]
     shown = [(name, matrix) for name, matrix in panels if matrix is not None]
-    figure = Figure(figsize=(1.4 + 4.6 * len(shown), 5.8), layout="constrained")
+    figure = Figure(figsize=(1.4 + 4.6 * len(shown), 5.4), layout="constrained")
     figure.suptitle(f"{title}: correlation of any two", fontsize=12)
     panels_drawn = list(figure.subplots(1, len(shown), squeeze=False).flat)
     for axes, (name, matrix) in zip(panels_drawn, shown, strict=True):

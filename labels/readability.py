@@ -76,14 +76,14 @@ def distinct_windows(labels: LabelGenerator, images: Tensor, kernel_size: int) -
     count = labels.num_classes
     if count < 2:
         raise ValueError(f"two classes can be told apart, not {count}")
-    labelled = every_label(labels, images)  # (K, M, C', H, W)
-    pairs: list[tuple[float, int, int]] = []
-    for first in range(count - 1):
-        # Elementwise work is cheapest on the fewest values: channels go before the windows are formed.
-        apart = (labelled[first + 1 :] - labelled[first]).abs_().amax(dim=2)  # (K - first - 1, M, H, W)
-        shares = (F.max_pool2d(apart, kernel_size, stride=1) > VISIBLE).float().mean(dim=(1, 2, 3))
-        pairs += [(share, first, first + 1 + after) for after, share in enumerate(shares.tolist())]
-    pairs.sort()
+    shares = torch.zeros(count, count, dtype=torch.float64)
+    for image in images:  # one by one: a hundred label channels a hundred times are many
+        labelled = labels(image.expand(count, -1, -1, -1), torch.arange(count, device=images.device))  # (K, C', H, W)
+        for first in range(count - 1):
+            apart = (labelled[first + 1 :] - labelled[first]).abs_().amax(dim=1, keepdim=True)  # (.., 1, H, W)
+            seen = F.max_pool2d(apart, kernel_size, stride=1) > VISIBLE
+            shares[first, first + 1 :] += seen.double().mean(dim=(1, 2, 3)).cpu() / len(images)
+    pairs = sorted((shares[a, b].item(), a, b) for a in range(count - 1) for b in range(a + 1, count))
     worst_share, *worst_pair = pairs[0]
     return PairReport(
         worst_pair=(worst_pair[0], worst_pair[1]),
@@ -139,12 +139,6 @@ def blank(images: Tensor) -> Tensor:
         tensor([[[[0.5000, 0.5000]]]])
     """
     return images.mean(dim=(2, 3), keepdim=True).expand_as(images).contiguous()
-
-
-def every_label(labels: LabelGenerator, images: Tensor) -> Tensor:
-    """Every image with every label, `[K, M, C', H, W]`."""
-    classes = torch.arange(labels.num_classes, device=images.device)
-    return labels(images, classes.expand(len(images), -1)).transpose(0, 1).contiguous()
 
 
 def check_window(images: Tensor, kernel_size: int) -> None:
