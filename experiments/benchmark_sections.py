@@ -26,6 +26,7 @@ from convff.rules import Autograd
 from convff.rules.base import Step
 from convff.training import LocalStep
 from experiments.cost_model import block_costs, step_bytes, step_operations
+from experiments.label_choice import choose
 from experiments.measuring import interleaved_medians, peak_mib
 from labels import ChannelLabels, FourierLabels, LabelGenerator, MorphLabels, OneHotLabels
 
@@ -336,31 +337,41 @@ def _pruned(
 
 
 def labelling(bench: Bench) -> list[Row]:
-    """Time to label 512 images of 32 x 32, right and wrong, against a training step of cnn6 with as many."""
+    """Time to label 512 images of 32 x 32, right and wrong, all classes present, against a step of preset quick."""
     count = 16 if bench.small else 512
-    data = bench.images(count, (3, 32, 32))
-    images = as_floats(data.images)
-    classes = torch.stack([data.classes, (data.classes + 1) % CLASSES], dim=1)
-    families: dict[str, LabelGenerator] = {
-        "onehot": OneHotLabels(CLASSES),
-        "fourier": FourierLabels(CLASSES, (32, 32)),
-        "channel": ChannelLabels(CLASSES, (32, 32)),
-        "morph": MorphLabels(CLASSES),
-    }
     wide = Bench(bench.device, min(bench.repeats, 5), count, bench.small)
-    actions: dict[str, Callable[[], object]] = {
-        name: partial(label_passes, labels, images, classes) for name, labels in families.items()
-    }
-    medians = wide.medians({"training step": _step(wide, _cases(wide)[0], "ff", wide.precision)} | actions)
+    images = as_floats(wide.images(count, (3, 32, 32)).images)
+    medians = wide.medians({"step": _step(wide, _cases(wide)[4], "ff", wide.precision)} | _label_actions(wide, images))
     return [
         {
-            "what": name,
+            "labels": name,
             "ms": 1e3 * seconds,
-            "passes/s": 2 * count / seconds,
-            "share of the step": seconds / medians["training step"],
+            "label passes/s": 2 * count / seconds,
+            "share of a training step": seconds / medians["step"],
         }
         for name, seconds in medians.items()
+        if name != "step"
     ]
+
+
+def _label_actions(bench: Bench, images: Tensor) -> dict[str, Callable[[], object]]:
+    """Labelling of each family, of 10 and of 100 classes, and of labels that were chosen out of candidates."""
+    actions: dict[str, Callable[[], object]] = {}
+    for count in (10,) if bench.small else (10, 100):
+        families: dict[str, LabelGenerator] = {
+            "onehot": OneHotLabels(count),
+            "fourier": FourierLabels(count, (32, 32)),
+            "channel": ChannelLabels(count, (32, 32)),
+            "morph": MorphLabels(count),
+        }
+        for family in ("fourier", "morph"):
+            chosen = choose(family, "optimised", num_classes=count, image_size=(32, 32), kernel_size=3)
+            families[f"{family} (optimised)"] = chosen.labels
+        order = torch.randperm(2 * len(images), generator=keyed_generator(0, "classes"))
+        classes = (order % count).view(len(images), 2).to(bench.device)
+        for name, labels in families.items():
+            actions[f"{name}, {count} classes"] = partial(label_passes, labels, images, classes)
+    return actions
 
 
 def pruning(bench: Bench) -> list[Row]:

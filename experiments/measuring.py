@@ -5,7 +5,10 @@ import time
 from collections.abc import Callable, Mapping
 
 import torch
+from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
+
+from labels import LabelGenerator
 
 Action = Callable[[], object]
 WARM_UP = 3
@@ -33,6 +36,25 @@ def interleaved_medians(actions: Mapping[str, Action], device: torch.device, *, 
             if turn >= WARM_UP:
                 seconds[name].append(taken)
     return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def label_seconds(labels: LabelGenerator, images: Tensor, passes: int = 2, repeats: int = 5) -> float:
+    """Median seconds to label a batch once, each image with `passes` labels.
+
+    Args:
+        labels: the generator.
+        images: float `[B, C, H, W]`.
+        passes: labels an image; every class is there if there are as many passes as classes.
+        repeats: rounds that count.
+
+    Example:
+        >>> from labels import OneHotLabels
+        >>> label_seconds(OneHotLabels(10), torch.rand(4, 1, 8, 8)) > 0
+        True
+    """
+    order = torch.randperm(len(images) * passes, generator=torch.Generator().manual_seed(0))
+    classes = (order % labels.num_classes).view(len(images), passes).to(images.device)
+    return interleaved_medians({"label": lambda: labels(images, classes)}, images.device, repeats=repeats)["label"]
 
 
 def _seconds(action: Action, device: torch.device) -> float:

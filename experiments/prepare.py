@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from convff.parallel import OneProcess, Processes
 from convff.precision import fastest_precision
 from convff.rules import Autograd
 from experiments.datasets import DataError, Dataset, load_dataset
+from experiments.label_choice import CHOOSABLE, choose
 from experiments.presets import Recipe, recipe_for
 from experiments.processes import local_rank
 from experiments.settings import Settings, SettingsError
@@ -127,8 +128,8 @@ def prepare(settings: Settings, dataset: Dataset | None = None, processes: Proce
     train, validation, judged = _split(dataset, settings, recipe)
     precision = fastest_precision(device) if settings.precision == "auto" else settings.precision
     try:
-        options = {"num_classes": train.num_classes, "image_size": train.shape[1:], "intensity": recipe.intensity}
-        labels = _build(LABELS[settings.labels], options)
+        settings = _with_selection(settings, train)
+        labels = _labels(settings, recipe, train)
         train, validation, judged = train.to(device), validation.to(device), judged.to(device)
         parts = Parts(settings, recipe, dataset, train, validation, judged, labels, device, precision, processes)
         _try_one_step(parts)
@@ -137,12 +138,46 @@ def prepare(settings: Settings, dataset: Dataset | None = None, processes: Proce
     return parts
 
 
+def _with_selection(settings: Settings, data: ImageData) -> Settings:
+    """The same settings; where set 1 has too few labels for the data and none were asked for, with optimised ones."""
+    family = CHOOSABLE.get(settings.labels)
+    if settings.label_selection or family is None or family.has_set_1(data.num_classes, data.shape[1:]):
+        return settings
+    return replace(settings, label_selection="optimised")
+
+
+def _labels(settings: Settings, recipe: Recipe, data: ImageData) -> LabelGenerator:
+    """The label generator: of set 1, or of labels chosen out of candidates."""
+    if settings.label_selection is None:
+        options = {"num_classes": data.num_classes, "image_size": data.shape[1:], "intensity": recipe.intensity}
+        labels: LabelGenerator = _build(LABELS[settings.labels], options)
+        return labels
+    return choose(
+        settings.labels,
+        settings.label_selection,
+        num_classes=data.num_classes,
+        image_size=data.shape[1:],
+        kernel_size=_kernel_size(recipe),
+        intensity=recipe.intensity,
+        seed=settings.seed,
+    ).labels
+
+
+def _kernel_size(recipe: Recipe) -> int:
+    """Side of the first filters; of a network without filters, that of the paper's, which is the largest."""
+    known = inspect.signature(MODELS[recipe.model]).parameters
+    size: int = recipe.model_options.get("kernel", known["kernel"].default if "kernel" in known else 7)
+    return size
+
+
 def _refuse_idle_options(settings: Settings, recipe: Recipe) -> None:
     """An option that would change nothing is a misunderstanding: say so instead of recording it."""
     takes_intensity = "intensity" in inspect.signature(LABELS[settings.labels]).parameters
     takes_theta = "theta" in inspect.signature(GATES[recipe.gate]).parameters
     idle = {
         "label_intensity": not takes_intensity and f"--labels {settings.labels} has no intensity",
+        "label_selection": settings.labels not in CHOOSABLE
+        and f"--labels {settings.labels} has no candidates ({', '.join(CHOOSABLE)} have)",
         "theta": not takes_theta and f"the {recipe.gate} gate has no threshold (--gate threshold has)",
     }
     if settings.rule == "bp":

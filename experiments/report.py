@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from convff import EpochRecord
+from experiments.settings import labels_in_words
 
 PACKAGES = ("torch", "torchvision", "kornia", "numpy")
 
@@ -48,6 +49,7 @@ class Results:
     is_stand_in: bool
     judged_on: str
     labels: str
+    label_selection: str | None
     rule: str
     preset: str
     seed: int
@@ -130,8 +132,9 @@ def closing_table(results: Results) -> str:
     names = dict(ACCURACIES)
     if results.candidates is not None:
         names["goodness"] += f" of the readout's {results.candidates} best labels"
+    labels = labels_in_words(results.labels, results.label_selection)
     lines = [
-        f"{results.dataset} · labels {results.labels} · rule {results.rule} · preset {results.preset} "
+        f"{results.dataset} · labels {labels} · rule {results.rule} · preset {results.preset} "
         f"· seed {results.seed} · judged on {results.judged_on}",
         *(_line(name, accuracy.get(key)) for key, name in names.items() if accuracy.get(key) is not None),
         _line(CONTROL, control),

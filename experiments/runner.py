@@ -21,7 +21,7 @@ from experiments.judge import Judgement
 from experiments.prepare import Parts, device_named, first_block, prepare
 from experiments.processes import processes
 from experiments.report import Results
-from experiments.settings import Settings, SettingsError, check
+from experiments.settings import Settings, SettingsError, check, labels_in_words
 
 CURVE_CHECK = 500
 
@@ -103,7 +103,8 @@ def run(parts: Parts) -> Results:
     results = _results(parts, judgement, metrics, trained - start)
     results = replace(results, seconds=results.seconds | {"total": time.perf_counter() - start})
     report.write_json(folder / "results.json", asdict(results))
-    title = f"{results.dataset}\nlabels {results.labels}, rule {results.rule}, preset {results.preset}"
+    labels = labels_in_words(results.labels, results.label_selection)
+    title = f"{results.dataset}\nlabels {labels}, rule {results.rule}, preset {results.preset}"
     figures.learning_curve(metrics.rows, folder / "figures" / "learning_curve.png", title=title)
     figures.confusion_matrix(
         judgement.predicted, parts.judged, folder / "figures" / "confusion_matrix.png", title=title
@@ -115,6 +116,7 @@ def run(parts: Parts) -> Results:
 
 def _announce(parts: Parts, folder: Path) -> None:
     settings, recipe = parts.settings, parts.recipe
+    labels = labels_in_words(settings.labels, settings.label_selection)
     if parts.dataset.is_stand_in:
         print(
             f"\n*** {settings.dataset} was not found: going on with DRAWN STAND-IN images. {parts.dataset.source} ***\n"
@@ -124,7 +126,7 @@ def _announce(parts: Parts, folder: Path) -> None:
         f"({settings.evaluate_on}), from {parts.dataset.source}"
     )
     print(
-        f"{recipe.model} {recipe.model_options}, labels {settings.labels}, rule {settings.rule}, "
+        f"{recipe.model} {recipe.model_options}, labels {labels}, rule {settings.rule}, "
         f"{recipe.epochs} epochs of batches of {recipe.batch_size}, {parts.precision} on {parts.device}"
         f"{f' in {parts.processes.size} processes' if parts.processes.size > 1 else ''}; run {folder}"
     )
@@ -167,6 +169,7 @@ def _results(parts: Parts, judgement: Judgement, metrics: report.MetricsFile, tr
         is_stand_in=parts.dataset.is_stand_in,
         judged_on=f"{len(parts.judged)} {settings.evaluate_on} images",
         labels=settings.labels,
+        label_selection=settings.label_selection,
         rule=settings.rule,
         preset=settings.preset,
         seed=settings.seed,

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import tyro
 
 LabelName = Literal["onehot", "fourier", "morph", "channel"]
+SelectionName = Literal["optimised", "random"]
 RuleName = Literal["ff", "hebbff", "bp"]
 PresetName = Literal["smoke", "quick", "paper", "best"]
 ModelName = Literal["cnn3", "cnn6", "mlp"]
@@ -52,6 +53,10 @@ class Settings:
 
     label_intensity: float | None = None
     """The label's share K of the intensity, in [0, 1]."""
+
+    label_selection: SelectionName | None = None
+    """Fourier and morph: take the labels out of 2,000 candidates drawn by --seed, so that the largest correlation of
+    any two is smallest, or by chance. Left out: the fixed set 1, or "optimised" for more classes than that has."""
 
     model: ModelName | None = None
     """The network."""
@@ -127,6 +132,16 @@ def settings_from_json(saved: dict[str, Any]) -> Settings:
     """
     paths = {name: Path(saved[name]) for name in ("out", "data_dir") if saved[name] is not None}
     return Settings(**(saved | paths))
+
+
+def labels_in_words(family: str, selection: str | None) -> str:
+    """The label family, and how its labels were chosen if they are not of the fixed set.
+
+    Example:
+        >>> labels_in_words("morph", "random"), labels_in_words("morph", None)
+        ('morph (random)', 'morph')
+    """
+    return family if selection is None else f"{family} ({selection})"
 
 
 class SettingsError(ValueError):

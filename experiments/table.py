@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from experiments.settings import labels_in_words
+
 COLUMNS = "data | labels | rule | goodness | readout | untrained control | minutes"
 
 
@@ -23,7 +25,7 @@ def row(results: dict[str, Any]) -> str:
     accuracy = results["accuracy"]
     cells = [
         results["dataset"],
-        results["labels"],
+        labels_in_words(results["labels"], results.get("label_selection")),
         results["rule"],
         _percent(accuracy["goodness"]) if accuracy.get("head") is None else f"{_percent(accuracy['head'])} (head)",
         _percent(accuracy["linear"]),

@@ -1,13 +1,14 @@
 """Morphology labels: each class is a fixed chain of transformations of the image itself (Scodellaro et al. 2025)."""
 
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from labels.base import check_intensity, check_labelled
-from labels.operators import OPERATORS
+from labels.operators import LINES, OPERATORS
 
 # One step of a chain: an operator's name and its arguments, e.g. ("shift", 2, 0).
 Step = tuple[Any, ...]
@@ -51,6 +52,70 @@ def morph_set_1(num_classes: int) -> tuple[Chain, ...]:
     if num_classes > len(chains):
         raise ValueError(f"set 1 has chains for {len(chains)} classes, not for {num_classes}; give chains of your own")
     return chains[:num_classes]
+
+
+# What a candidate may begin with: nothing, an operator that leaves a picture, or one that leaves its details.
+PICTURES = ("erode", "dilate", "open", "close")
+DETAILS = ("gradient", "top_hat", "black_hat")
+SHAPES = ("square", "cross", *LINES)
+SIZES = (3, 5)
+# Details are faint. Left so, their labels would all be "the image fades", and as good as one label.
+GAINS = (2.0, 4.0, 8.0)
+
+
+def random_chains(n: int, seed: int) -> tuple[Chain, ...]:
+    """N different chains by chance: an operator or none, its negative or not, and a displacement.
+
+    They are kept in one order (operator, negative, displacement), because others would give the same effect under
+    another name: a dilation of the negative is the negative of an erosion, and a displacement commutes with all but
+    the borders. Every candidate is displaced, within a 7 x 7 filter: of the labels that we tried, displaced copies
+    taught a network most.
+
+    Args:
+        n: how many.
+        seed: the key of the draw.
+
+    Raises:
+        ValueError: fewer than one, or more than there are chains.
+
+    Example:
+        >>> random_chains(1, 0)
+        ((('gradient', 5, 'square'), ('gain', 8.0), ('invert',), ('shift', 3, 2)),)
+    """
+    shapes = [(size, shape) for size in SIZES for shape in SHAPES]
+    pictures: list[Chain] = [(), *(((name, *shape),) for name in PICTURES for shape in shapes)]
+    details: list[Chain] = [((name, *shape), ("gain", gain)) for name in DETAILS for shape in shapes for gain in GAINS]
+    chains = [
+        (*beginning, *tone, ("shift", *displacement))
+        for beginning in pictures + details
+        for tone in ((), (("invert",),))
+        for displacement in DISPLACEMENTS
+    ]
+    if not 1 <= n <= len(chains):
+        raise ValueError(f"there are {len(chains)} chains to draw from, not {n}")
+    order = torch.randperm(len(chains), generator=torch.Generator().manual_seed(seed))
+    return tuple(chains[i] for i in order[:n].tolist())
+
+
+def run_chains(chains: tuple[Chain, ...], images: Tensor) -> Iterator[Tensor]:
+    """`T(images)` for one chain after the other; a beginning that several have in common is computed once.
+
+    Example:
+        >>> next(run_chains(((("invert",), ("invert",)),), torch.ones(1, 1, 2, 2))).min()
+        tensor(1.)
+    """
+    done: dict[Chain, Tensor] = {(): images}
+    for chain in chains:
+        for length in range(1, len(chain)):
+            if chain[:length] not in done:
+                done[chain[:length]] = apply_step(chain[length - 1], done[chain[: length - 1]])
+        yield apply_step(chain[-1], done[chain[:-1]]) if chain else images
+
+
+def apply_step(step: Step, images: Tensor) -> Tensor:
+    """One operator with its arguments, on images `[B, C, H, W]`."""
+    name, *arguments = step
+    return OPERATORS[name](images, *arguments)
 
 
 def _check_step(step: Step) -> None:
@@ -97,8 +162,8 @@ class MorphLabels:
 
     def transform(self, images: Tensor, label: int) -> Tensor:
         """`T_label(images)` for images `[B, C, H, W]`, not mixed with anything."""
-        for name, *arguments in self.chains[label]:
-            images = OPERATORS[name](images, *arguments)
+        for step in self.chains[label]:
+            images = apply_step(step, images)
         return images
 
     def __call__(self, images: Tensor, classes: Tensor) -> Tensor:
@@ -149,3 +214,13 @@ class MorphLabels:
         """Build the generator that gave `spec`."""
         chains = tuple(tuple(tuple(step) for step in chain) for chain in spec["chains"])
         return cls(spec["num_classes"], intensity=spec["intensity"], chains=chains)
+
+    @staticmethod
+    def candidates(n: int, seed: int) -> tuple[Chain, ...]:
+        """N chains by chance to choose from, no two with the same effect; see `random_chains`.
+
+        Example:
+            >>> MorphLabels(20, chains=MorphLabels.candidates(20, 0)).num_classes
+            20
+        """
+        return random_chains(n, seed)

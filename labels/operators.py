@@ -1,19 +1,20 @@
 """Image operators that the morphology labels are chained from. Images `[B, C, H, W]` in [0, 1] stay in [0, 1].
 
-The morphology itself is kornia's (flat structuring elements, "geodesic" border: pixels outside the image never win).
-A square element is eroded and dilated as a row and then a column, which is exactly equal and cheaper.
+Structuring elements are flat, and pixels outside the image never win. A square is a row and then a column, a cross the
+larger of both, and a line the maximum of displaced images: equal to grey dilation to the last bit, and several times as
+fast as windows.
 """
 
 from collections.abc import Callable
 from functools import cache
 
-import kornia.morphology as km
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Directions in which a line-shaped structuring element can lie.
-LINES = ("row", "column", "diagonal", "antidiagonal")
+# Directions in which a line-shaped structuring element can lie, as steps (dx, dy).
+STEPS = {"row": (1, 0), "column": (0, 1), "diagonal": (1, 1), "antidiagonal": (1, -1)}
+LINES = tuple(STEPS)
 
 
 @cache
@@ -52,12 +53,13 @@ def structuring_element(shape: str, size: int, dtype: torch.dtype, device: torch
 
 def erode(images: Tensor, size: int = 3, shape: str = "square") -> Tensor:
     """Minimum over the structuring element (grey erosion)."""
-    return _extreme(km.erosion, images, size, shape)
+    # A minimum is the negative of the maximum of the negative, to the last bit.
+    return -_maximum(-images, size, shape)
 
 
 def dilate(images: Tensor, size: int = 3, shape: str = "square") -> Tensor:
     """Maximum over the structuring element (grey dilation)."""
-    return _extreme(km.dilation, images, size, shape)
+    return _maximum(images, size, shape)
 
 
 def opening(images: Tensor, size: int = 3, shape: str = "square") -> Tensor:
@@ -109,18 +111,36 @@ def contrast(images: Tensor, factor: float) -> Tensor:
     return ((images - 0.5) * factor + 0.5).clamp(0, 1)
 
 
-def _extreme(operator: Callable[..., Tensor], images: Tensor, size: int, shape: str) -> Tensor:
-    for element in _passes(shape, size, images):
-        images = operator(images, element)
-    return images
+def gain(images: Tensor, factor: float) -> Tensor:
+    """Intensities times `factor`, clipped to [0, 1]: faint details made visible."""
+    return (images * factor).clamp(0, 1)
 
 
-def _passes(shape: str, size: int, images: Tensor) -> list[Tensor]:
-    """The structuring elements to run one after the other: a square is a row and a column, without their zeros."""
-    element = structuring_element(shape, size, images.dtype, images.device)
-    middle = size // 2
-    row, column = element[middle : middle + 1], element[:, middle : middle + 1]
-    return {"square": [row, column], "row": [row], "column": [column]}.get(shape, [element])
+def _maximum(images: Tensor, size: int, shape: str) -> Tensor:
+    """Maximum over the structuring element, of those of its pixels that lie in the image."""
+    structuring_element(shape, size, images.dtype, images.device)  # refuses what is none
+    height, width = images.shape[-2:]
+    if size > min(height, width):
+        raise ValueError(f"a structuring element {size} pixels wide is too large for images of {height} x {width}")
+    if shape == "square":
+        return _along("column", _along("row", images, size), size)
+    if shape == "cross":
+        return torch.maximum(_along("row", images, size), _along("column", images, size))
+    return _along(shape, images, size)
+
+
+def _along(line: str, images: Tensor, size: int) -> Tensor:
+    """Maximum over `size` pixels in a line: of the images displaced along it, which is cheaper than any window."""
+    height, width = images.shape[-2:]
+    reach = size // 2
+    dx, dy = STEPS[line]
+    sides = (reach * abs(dx),) * 2 + (reach * abs(dy),) * 2
+    padded = F.pad(images, sides, value=-torch.inf)
+    result = images
+    for step in (*range(-reach, 0), *range(1, reach + 1)):
+        left, top = (reach * abs(dx)) + step * dx, (reach * abs(dy)) + step * dy
+        result = torch.maximum(result, padded[..., top : top + height, left : left + width])
+    return result
 
 
 OPERATORS: dict[str, Callable[..., Tensor]] = {
@@ -134,4 +154,5 @@ OPERATORS: dict[str, Callable[..., Tensor]] = {
     "shift": shift,
     "invert": invert,
     "contrast": contrast,
+    "gain": gain,
 }

@@ -66,6 +66,7 @@ def test_the_command_line_offers_what_the_tables_hold() -> None:
     from convff.optimizers import OPTIMIZERS
     from experiments import settings
     from experiments.datasets import DATASETS
+    from experiments.label_choice import CHOOSABLE
     from experiments.presets import PRESETS
     from labels import LABELS
 
@@ -81,12 +82,13 @@ def test_the_command_line_offers_what_the_tables_hold() -> None:
     ]
     for names, table in pairs:
         assert set(get_args(names)) == set(table)
+    assert set(get_args(settings.LabelName)) >= set(CHOOSABLE)
 
 
 @pytest.mark.parametrize(
     ("script", "option"),
     [(name, "--labels") for name in ("mnist", "fashion_mnist", "cifar10", "cifar100")]
-    + [("benchmark", "--sections")]
+    + [("benchmark", "--sections"), ("label_gallery", "--classes")]
     + [(name, "--out") for name in ("figures", "cam_figures")],
 )
 def test_help_imports_no_torch(script: str, option: str) -> None:

@@ -1,0 +1,133 @@
+"""Labels chosen out of candidates: for a run with `--label-selection`, and for the gallery."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from labels import FourierLabels, LabelGenerator, MorphLabels
+from labels.correlation import chain_correlations, wave_correlations
+from labels.fourier import fourier_set_1
+from labels.morph import morph_set_1
+from labels.select import random_choice, select
+
+CANDIDATES = 2000  # as in the paper
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Family:
+    """What it takes to choose labels of one family; a candidate is whatever the family draws.
+
+    Args:
+        set_1: the fixed set of so many labels for an image size; ValueError where it has too few.
+        candidates: `(n, seed, image_size, kernel_size)` to candidates.
+        criterion: candidates and the image size to the matrix `[N, N]` of which the choice minimises the largest entry.
+        correlations: the same to the matrix that is reported, where that is another.
+        build: chosen candidates, the image size and the intensity to the generator.
+    """
+
+    set_1: Callable[[int, Size], tuple[Any, ...]]
+    candidates: Callable[[int, int, Size, int], tuple[Any, ...]]
+    criterion: Callable[[tuple[Any, ...], Size], Tensor]
+    correlations: Callable[[tuple[Any, ...], Size], Tensor] | None
+    build: Callable[[tuple[Any, ...], Size, float], LabelGenerator]
+
+    def has_set_1(self, num_classes: int, image_size: Size) -> bool:
+        """Whether the fixed set has so many labels."""
+        try:
+            self.set_1(num_classes, image_size)
+        except ValueError:
+            return False
+        return True
+
+
+CHOOSABLE = {
+    "fourier": Family(
+        set_1=fourier_set_1,
+        candidates=FourierLabels.candidates,
+        # Whatever their phases: a network that adds up goodness over positions hardly sees a phase.
+        criterion=lambda waves, size: wave_correlations(waves, size, any_phase=True),
+        correlations=wave_correlations,
+        build=lambda waves, size, k: FourierLabels(len(waves), size, intensity=k, waves=waves),
+    ),
+    "morph": Family(
+        set_1=lambda n, size: morph_set_1(n),
+        candidates=lambda n, seed, size, kernel: MorphLabels.candidates(n, seed),
+        criterion=lambda chains, size: chain_correlations(chains),
+        correlations=None,
+        build=lambda chains, size, k: MorphLabels(len(chains), intensity=k, chains=chains),
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """Labels, and what they were chosen from.
+
+    Args:
+        labels: the generator of the chosen labels.
+        candidates: all that could have been chosen.
+        chosen: indices of those that were.
+        criterion: the matrix `[N, N]` that was minimised; None for a random choice.
+        seconds: what drawing, correlating and choosing took.
+    """
+
+    labels: LabelGenerator
+    candidates: tuple[Any, ...]
+    chosen: tuple[int, ...]
+    criterion: Tensor | None
+    seconds: float
+
+
+def choose(
+    family: str,
+    how: str,
+    *,
+    num_classes: int,
+    image_size: Size,
+    kernel_size: int,
+    intensity: float = 0.3,
+    seed: int = 0,
+    count: int = CANDIDATES,
+) -> Choice:
+    """Choose the labels of all classes out of candidates; both the draw and the choice are keyed by the seed.
+
+    Args:
+        family: a key of `CHOOSABLE`.
+        how: "optimised" for the smallest largest correlation, "random" for the paper's control.
+        num_classes: how many to choose.
+        image_size: height and width.
+        kernel_size: side of the filters that shall tell waves apart; morphology labels do not depend on it.
+        intensity: the label's share K of the intensity.
+        seed: the key of the draws.
+        count: how many candidates to draw.
+
+    Raises:
+        ValueError: more classes than candidates, more candidates than the family has, or a kernel that is even or
+            larger than the image.
+
+    Example:
+        >>> options = {"num_classes": 3, "image_size": (8, 8), "kernel_size": 3, "count": 9}
+        >>> choose("fourier", "optimised", **options).labels.num_classes
+        3
+    """
+    if num_classes > count:
+        raise ValueError(f"{num_classes} classes need as many candidates, but only {count} are to be drawn")
+    start, members = time.perf_counter(), CHOOSABLE[family]
+    candidates = members.candidates(count, seed, image_size, kernel_size)
+    criterion = members.criterion(candidates, image_size) if how == "optimised" else None
+    chosen = random_choice(count, num_classes, seed) if criterion is None else select(criterion, num_classes, seed)
+    labels = members.build(tuple(candidates[i] for i in chosen), image_size, intensity)
+    return Choice(labels, candidates, chosen, criterion, time.perf_counter() - start)
+
+
+def reported_correlations(family: str, choice: Choice, image_size: Size) -> Tensor:
+    """The correlations `[N, N]` of all candidates of a choice, as they are reported: for waves, at their own phases."""
+    members = CHOOSABLE[family]
+    if members.correlations is None:
+        return members.criterion(choice.candidates, image_size) if choice.criterion is None else choice.criterion
+    return members.correlations(choice.candidates, image_size)
