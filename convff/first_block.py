@@ -85,11 +85,13 @@ class SharedFirstBlock:
             z += self.first.layer.bias.to(z.dtype)
         a = torch.relu_(z).flatten(0, 1).permute(0, 3, 1, 2)  # (B*M, O, H, W), channels last in memory
         yield a
-        x = self.first.pool(a)
+        repeated = self.net.label_channels
+        label = patterns[:, -repeated:][candidates.flatten()] if repeated else None
+        x = self.net.beside(self.first.pool(a), label)
         for block in list(self.net)[1:]:
             a = block(x)
             yield a
-            x = block.pool(a)
+            x = self.net.beside(block.pool(a), label)
 
     def _responses(self, bases: Tensor, candidates: Tensor) -> Tensor:
         """`W * (base + pattern)`, `[B, M, H, W, O]`."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from convff.functional import length_normalise
@@ -68,9 +69,11 @@ class LayerLocalNet(nn.Module):
 
     Args:
         blocks: the blocks, input first.
+        label_channels: how many of the input's last channels are the label, to be put beside the input of every further
+            block too (HebbFF, section 3). 0 leaves the label to the first block alone.
 
     Raises:
-        ValueError: there is no block.
+        ValueError: there is no block, or a negative number of label channels.
 
     Example:
         >>> from convff.models import cnn3
@@ -81,11 +84,12 @@ class LayerLocalNet(nn.Module):
 
     blocks: nn.ModuleList
 
-    def __init__(self, blocks: Iterable[Block]) -> None:
+    def __init__(self, blocks: Iterable[Block], *, label_channels: int = 0) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
-        if not len(self.blocks):
-            raise ValueError("a network needs at least one block")
+        self.label_channels = label_channels
+        if not len(self.blocks) or label_channels < 0:
+            raise ValueError(f"a network needs at least one block, and no less than 0 label channels: {label_channels}")
 
     def __len__(self) -> int:
         return len(self.blocks)
@@ -100,10 +104,32 @@ class LayerLocalNet(nn.Module):
             x: input `[N, ...]`.
             detach: cut the graph between blocks (a block may still have a graph of its own).
         """
+        x, label = self.enter(x)
         for block in self:
             a = block(x.detach() if detach else x)
             yield block, a
-            x = block.pool(a)
+            x = self.beside(block.pool(a), label)
+
+    def enter(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The first block's input, and the label to put beside the inputs of the others, if there is to be one.
+
+        Dense layers take each label channel as one number: `[N, C + K, H, W]` becomes `[N, C*H*W + K]`.
+        """
+        if not self.label_channels:
+            return x, None
+        label = x[:, -self.label_channels :]
+        if isinstance(next(iter(self)).layer, nn.Conv2d):
+            return x, label
+        label = label.mean(dim=(2, 3))
+        return torch.cat([x[:, : -self.label_channels].flatten(1), label], dim=1), label
+
+    def beside(self, h: Tensor, label: Tensor | None) -> Tensor:
+        """The next block's input: what the block below hands on, and the label beside it."""
+        if label is None:
+            return h
+        if h.ndim == 4:
+            label = F.adaptive_avg_pool2d(label, (h.shape[2], h.shape[3]))
+        return torch.cat([h, label.to(h.dtype)], dim=1)
 
     def forward(self, x: Tensor, *, detach: bool = True) -> list[Tensor]:
         """The activity of every block, input first, for `[N, ...]`."""

@@ -94,11 +94,12 @@ class LocalStep:
         passes = torch.cat([classes[:, None], wrong], dim=1)[share.rows]  # (B, P)
         metrics: dict[str, list[Tensor]] = defaultdict(list)
         finish_block_below: Callable[[], None] | None = None
-        h = label_passes(self.labels, images[share.rows], passes)  # (B*P, C', H, W)
+        h, label = self.net.enter(label_passes(self.labels, images[share.rows], passes))  # (B*P, C', H, W)
         for index, block in enumerate(self.net):
             # The next block sees the activity from before this block's step: all blocks learn at once.
             h, update = self.block_pass(block, self.rule, h, passes.shape[1], self.states[index])
             self.states[index] = update.state
+            h = self.net.beside(h, label)
             weight = share.weight(self.rule.batch_reduction)
             wait = self.processes.start_sum(update.grads.values(), weight)
             # Directions travel while the next block computes; no block waits for one above it.

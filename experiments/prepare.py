@@ -64,11 +64,17 @@ class Parts:
         """The goodness that the rule trains and inference adds up; HebbFF has the mean, whatever the recipe says."""
         return GOODNESS["mean" if self.settings.rule == "hebbff" else self.recipe.reduction]
 
+    @property
+    def model_options(self) -> dict[str, Any]:
+        """The recipe's options of the model, and the label channels that the labels want repeated for every block."""
+        repeated = getattr(self.labels, "repeated_channels", 0)
+        return self.recipe.model_options | ({"label_channels": repeated} if repeated else {})
+
     def new_net(self) -> LayerLocalNet:
         """A network with the initial weights of this run's seed; the same at every call."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
-            net = MODELS[self.recipe.model](self.input_shape, **self.recipe.model_options)
+            net = MODELS[self.recipe.model](self.input_shape, **self.model_options)
         return net.to(self.device).to(memory_format=torch.channels_last)
 
     def new_readout(self, net: LayerLocalNet, *, every_position: bool = False) -> LinearReadout:

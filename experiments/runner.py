@@ -202,7 +202,7 @@ def _checkpoint(parts: Parts, net: LayerLocalNet, modules: Mapping[str, nn.Modul
         "readout": {"first": first_block(net), "grid": parts.recipe.readout_grid},
         "settings": parts.settings.as_json(),
     }
-    return Checkpoint(parts.recipe.model, parts.input_shape, parts.recipe.model_options, net, extra, notes)
+    return Checkpoint(parts.recipe.model, parts.input_shape, parts.model_options, net, extra, notes)
 
 
 def across_seeds(results: list[Results]) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 from labels.base import LabelGenerator
 from labels.channel import ChannelLabels
 from labels.fourier import FourierLabels, Wave
+from labels.layerwise import LayerwiseLabels
 from labels.morph import MorphLabels
 from labels.onehot import OneHotLabels
 
@@ -13,6 +14,7 @@ LABELS: dict[str, Any] = {
     "fourier": FourierLabels,
     "morph": MorphLabels,
     "channel": ChannelLabels,
+    "layerwise": LayerwiseLabels,
 }
 
 
@@ -37,6 +39,7 @@ __all__ = [
     "ChannelLabels",
     "FourierLabels",
     "LabelGenerator",
+    "LayerwiseLabels",
     "MorphLabels",
     "OneHotLabels",
     "Wave",

@@ -6,7 +6,13 @@ from convff.network import Block, LayerLocalNet, LengthNorm
 
 
 def cnn3(
-    image_shape: tuple[int, int, int], *, width: int = 128, kernel: int = 7, stride: int = 1, depth: int = 3
+    image_shape: tuple[int, int, int],
+    *,
+    width: int = 128,
+    kernel: int = 7,
+    stride: int = 1,
+    depth: int = 3,
+    label_channels: int = 0,
 ) -> LayerLocalNet:
     """Three convolutions of equal width (Scodellaro et al. 2025, Methods and figure 2).
 
@@ -16,6 +22,7 @@ def cnn3(
         kernel: odd side of the filters in pixels; 7 in the paper.
         stride: stride of the first convolution; 1 in the paper. 2 makes a step four times cheaper.
         depth: number of convolutions; 3 in the paper.
+        label_channels: how many of the input's channels are a label that every block shall see; see `LayerLocalNet`.
 
     Raises:
         ValueError: `kernel` is even.
@@ -26,9 +33,10 @@ def cnn3(
     """
     if kernel % 2 == 0:
         raise ValueError(f"kernel must be odd, so that the maps keep their size, not {kernel}")
-    channels = [image_shape[0]] + [width] * depth
+    inputs = [image_shape[0]] + [width + label_channels] * (depth - 1)
     strides = [stride] + [1] * (depth - 1)
-    return LayerLocalNet(
-        Block(LengthNorm(), nn.Conv2d(inputs, outputs, kernel, step, kernel // 2))
-        for inputs, outputs, step in zip(channels, channels[1:], strides, strict=False)
+    blocks = (
+        Block(LengthNorm(), nn.Conv2d(channels, width, kernel, step, kernel // 2))
+        for channels, step in zip(inputs, strides, strict=True)
     )
+    return LayerLocalNet(blocks, label_channels=label_channels)

@@ -28,7 +28,7 @@ from convff.inference import block_goodness_of, predictions
 from convff.parallel import OneProcess
 from convff.randomness import keyed_generator
 from convff.rules import Autograd
-from labels import ChannelLabels, FourierLabels, LabelGenerator, MorphLabels, OneHotLabels
+from labels import ChannelLabels, FourierLabels, LabelGenerator, LayerwiseLabels, MorphLabels, OneHotLabels
 
 SIZE = (8, 8)
 ADDITIVE: dict[str, LabelGenerator] = {
@@ -36,6 +36,7 @@ ADDITIVE: dict[str, LabelGenerator] = {
     "fourier": FourierLabels(5, SIZE),
     "channel": ChannelLabels(5, SIZE),
     "channel-fourier": ChannelLabels(5, SIZE, planes="fourier"),
+    "layerwise": LayerwiseLabels(5, SIZE),
 }
 
 
@@ -47,9 +48,10 @@ def noise(count: int = 12) -> ImageData:
 def network(model: str, labels: LabelGenerator) -> LayerLocalNet:
     torch.manual_seed(0)
     shape = (labels.channels(3), *SIZE)
+    repeated = getattr(labels, "repeated_channels", 0)
     if model == "cnn3":
-        return cnn3(shape, width=6, kernel=3, stride=2)
-    net = cnn6(shape, widths=(6, 6, 6), pool_after=(1,))
+        return cnn3(shape, width=6, kernel=3, stride=2, label_channels=repeated)
+    net = cnn6(shape, widths=(6, 6, 6), pool_after=(1,), label_channels=repeated)
     for block in net:  # statistics as after a training, far from 0 and 1
         nn.init.uniform_(block.norm.running_mean, -0.5, 0.5)
         nn.init.uniform_(block.norm.running_var, 0.2, 2.0)

@@ -38,6 +38,8 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
         ("fourier", "hebbff", "cnn6"),
         ("morph", "hebbff", "cnn3"),
         ("channel", "ff", "cnn6"),
+        ("layerwise", "ff", "cnn6"),
+        ("layerwise", "hebbff", "mlp"),
         ("onehot", "ff", "mlp"),
         ("onehot", "hebbff", "mlp"),
         ("fourier", "bp", "cnn3"),

@@ -10,7 +10,16 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from labels import LABELS, ChannelLabels, FourierLabels, MorphLabels, OneHotLabels, Wave, labels_from_spec
+from labels import (
+    LABELS,
+    ChannelLabels,
+    FourierLabels,
+    LayerwiseLabels,
+    MorphLabels,
+    OneHotLabels,
+    Wave,
+    labels_from_spec,
+)
 from labels import operators as op
 
 SIZE = (20, 24)
@@ -19,6 +28,7 @@ FAMILIES = {
     "fourier": lambda k: FourierLabels(k, SIZE),
     "morph": MorphLabels,
     "channel": lambda k: ChannelLabels(k, SIZE),
+    "layerwise": lambda k: LayerwiseLabels(k, SIZE),
     "channel-fourier": lambda k: ChannelLabels(k, SIZE, planes="fourier"),
 }
 FILLING = [name for name in FAMILIES if name != "onehot"]  # the families that are there at every position
