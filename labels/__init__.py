@@ -4,7 +4,9 @@ from typing import Any
 
 from labels.base import LabelGenerator
 from labels.channel import ChannelLabels
+from labels.echo import EchoLabels
 from labels.fourier import FourierLabels, Wave
+from labels.learned import LearnedLabels
 from labels.morph import MorphLabels
 from labels.onehot import OneHotLabels
 
@@ -13,6 +15,8 @@ LABELS: dict[str, Any] = {
     "fourier": FourierLabels,
     "morph": MorphLabels,
     "channel": ChannelLabels,
+    "echo": EchoLabels,
+    "learned": LearnedLabels,
 }
 
 
@@ -35,8 +39,10 @@ def labels_from_spec(spec: dict[str, Any]) -> LabelGenerator:
 __all__ = [
     "LABELS",
     "ChannelLabels",
+    "EchoLabels",
     "FourierLabels",
     "LabelGenerator",
+    "LearnedLabels",
     "MorphLabels",
     "OneHotLabels",
     "Wave",

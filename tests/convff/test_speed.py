@@ -28,7 +28,7 @@ from convff.inference import block_goodness_of, predictions
 from convff.parallel import OneProcess
 from convff.randomness import keyed_generator
 from convff.rules import Autograd
-from labels import ChannelLabels, FourierLabels, LabelGenerator, MorphLabels, OneHotLabels
+from labels import ChannelLabels, FourierLabels, LabelGenerator, LearnedLabels, MorphLabels, OneHotLabels
 
 SIZE = (8, 8)
 ADDITIVE: dict[str, LabelGenerator] = {
@@ -36,6 +36,7 @@ ADDITIVE: dict[str, LabelGenerator] = {
     "fourier": FourierLabels(5, SIZE),
     "channel": ChannelLabels(5, SIZE),
     "channel-fourier": ChannelLabels(5, SIZE, planes="fourier"),
+    "learned": LearnedLabels(5, SIZE),
 }
 
 
