@@ -227,6 +227,48 @@ def hebbian_outer_conv2d(x: Tensor, a: Tensor, c: Tensor, layer: nn.Conv2d) -> t
     return weight, bias
 
 
+def hebbian_input(x: Tensor, a: Tensor, c: Tensor, layer: nn.Linear | nn.Conv2d) -> Tensor:
+    """What the gated Hebbian outer product is to the weights, for the input: `dx_n = c_n W^T a_n`.
+
+    With ReLU, goodness (the sum of squares) has the derivative `2 a x^T` by the weights and `2 W^T a` by the input, so
+    both directions go up the same hill. For a convolution this is the input-gradient, with `c * a` in the place of the
+    error.
+
+    Args:
+        x: normalised input `[N, I]` or `[N, I, H, W]`; only its shape matters.
+        a: activity `[N, O]` or `[N, O, H', W']`.
+        c: gate `[N]`.
+        layer: the layer.
+
+    Returns:
+        direction of the shape of x, in the dtype of `a`.
+
+    Example:
+        >>> layer = nn.Linear(2, 1)
+        >>> _ = layer.weight.data.copy_(torch.tensor([[1.0, 2.0]]))
+        >>> hebbian_input(torch.zeros(1, 2), torch.tensor([[3.0]]), torch.tensor([0.5]), layer).detach()
+        tensor([[1.5000, 3.0000]])
+    """
+    gated = a * c.to(a.dtype).view(-1, *[1] * (a.ndim - 1))
+    weight = layer.weight.to(a.dtype)
+    if isinstance(layer, nn.Linear):
+        return gated @ weight
+    direction: Tensor = torch.ops.aten.convolution_backward(
+        gated,
+        x.to(a.dtype),
+        weight,
+        bias_sizes=None,
+        stride=layer.stride,
+        padding=layer.padding,
+        dilation=layer.dilation,
+        transposed=False,
+        output_padding=[0, 0],
+        groups=layer.groups,
+        output_mask=[True, False, False],
+    )[0]
+    return direction
+
+
 def hebbian_outer(x: Tensor, a: Tensor, c: Tensor, layer: nn.Linear | nn.Conv2d) -> tuple[Tensor, Tensor]:
     """The gated Hebbian outer product of either kind of layer: see the two functions above."""
     if isinstance(layer, nn.Conv2d):

@@ -3,7 +3,7 @@
 from typing import Protocol, runtime_checkable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class Labels(Protocol):
@@ -26,6 +26,24 @@ class AdditiveLabels(Labels, Protocol):
 
     def parts(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Bases `[B, C', H, W]` and patterns `[K, C', H, W]`: a labelled image is its base plus its class's pattern."""
+        ...
+
+
+@runtime_checkable
+class LearningLabels(Labels, Protocol):
+    """Labels with parameters of their own, which learn with the first block. See `convff.label_learning`."""
+
+    def parameters(self) -> list[nn.Parameter]:
+        """What learns; equal at the start in every process of a run."""
+        ...
+
+    def grads(self, classes: Tensor, inputs: Tensor) -> list[Tensor]:
+        """What an optimiser subtracts from each parameter.
+
+        Args:
+            classes: int64 `[B, P]`, the label of each pass.
+            inputs: `[B, P, C', H, W]`, what it would subtract from the labelled images.
+        """
         ...
 
 

@@ -3,20 +3,21 @@
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from convff.augment import Augmentation, unchanged
 from convff.compilation import BlockPass, CompiledBlockPass, block_pass
 from convff.data import ImageData, as_floats, epoch_batches
+from convff.label_learning import learning_labels
 from convff.negatives import Negatives, RandomNegatives
 from convff.network import LayerLocalNet
 from convff.parallel import OneProcess, Processes
-from convff.passes import Labels, label_passes
+from convff.passes import Labels, LearningLabels, label_passes
 from convff.precision import autocast
 from convff.randomness import keyed_generator
 from convff.readout import LinearReadout
@@ -54,8 +55,18 @@ def _laid_out_like(parameter: Tensor, grad: Tensor) -> Tensor:
     return grad if grad.stride() == parameter.stride() else torch.empty_like(parameter).copy_(grad)
 
 
+def _step(optimizer: torch.optim.Optimizer, directions: Iterable[tuple[nn.Parameter, Tensor]]) -> None:
+    """Take one step along the directions, each beside its parameter."""
+    for parameter, direction in directions:
+        parameter.grad = _laid_out_like(parameter, direction)
+    optimizer.step()
+    optimizer.zero_grad()  # nothing of a step is kept, so memory does not grow with depth
+
+
 class LocalStep:
     """A step of a local rule in every block, all with the same batch, one optimiser a block.
+
+    Labels that learn have an optimiser of their own, the last one, and learn by the rule of the first block.
 
     Args:
         net: the network.
@@ -85,6 +96,9 @@ class LocalStep:
         self.block_pass: BlockPass = CompiledBlockPass() if compiled else block_pass
         self.optimizers = [schedule.make_optimizer(block.layer.parameters()) for block in net]
         self.states = [rule.init(block) for block in net]
+        self.learning_labels = learning_labels(labels, net, rule)
+        if self.learning_labels is not None:
+            self.optimizers.append(schedule.make_optimizer(self.learning_labels.parameters()))
 
     @torch.no_grad()
     def __call__(self, images: Tensor, classes: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
@@ -97,28 +111,32 @@ class LocalStep:
         h, label = self.net.enter(label_passes(self.labels, images[share.rows], passes))  # (B*P, C', H, W)
         for index, block in enumerate(self.net):
             # The next block sees the activity from before this block's step: all blocks learn at once.
-            h, update = self.block_pass(block, self.rule, h, passes.shape[1], self.states[index])
+            learning = self.learning_labels if index == 0 else None
+            h, update = self.block_pass(block, self.rule, h, passes.shape[1], self.states[index], learning is not None)
             self.states[index] = update.state
             h = self.net.beside(h, label)
             weight = share.weight(self.rule.batch_reduction)
-            wait = self.processes.start_sum(update.grads.values(), weight)
+            of_labels: list[Tensor] = []
+            if learning is not None and update.input is not None:
+                of_labels = learning.grads(passes, update.input.unflatten(0, passes.shape))
+            wait = self.processes.start_sum([*update.grads.values(), *of_labels], weight)
             # Directions travel while the next block computes; no block waits for one above it.
             if finish_block_below is not None:
                 finish_block_below()
-            finish_block_below = partial(self._finish, index, update.grads, wait)
+            finish_block_below = partial(self._finish, index, update.grads, of_labels, wait)
             for name, value in update.metrics.items():
                 metrics[name].append(value)
         if finish_block_below is not None:
             finish_block_below()
         return {name: torch.stack(values) * share.of_mean for name, values in metrics.items()}
 
-    def _finish(self, index: int, grads: dict[str, Tensor], wait: Callable[[], None]) -> None:
-        """Step a block once its directions are summed."""
+    def _finish(self, index: int, grads: dict[str, Tensor], of_labels: list[Tensor], wait: Callable[[], None]) -> None:
+        """Step a block once its directions are summed, and the labels after the first block if they learn."""
         wait()
-        for name, parameter in self.net.blocks[index].layer.named_parameters():  # type: ignore[union-attr]
-            parameter.grad = _laid_out_like(parameter, grads[name])
-        self.optimizers[index].step()
-        self.optimizers[index].zero_grad()  # nothing of a step is kept, so memory does not grow with depth
+        named = self.net.blocks[index].layer.named_parameters()  # type: ignore[union-attr]
+        _step(self.optimizers[index], ((parameter, grads[name]) for name, parameter in named))
+        if self.learning_labels is not None and of_labels:
+            _step(self.optimizers[-1], zip(self.learning_labels.parameters(), of_labels, strict=True))
 
 
 class Trainer:
@@ -138,7 +156,7 @@ class Trainer:
         compiled: fuse the arithmetic of each block by `torch.compile`; pays where training takes minutes.
 
     Raises:
-        ValueError: a rule that is not local, with several processes.
+        ValueError: a rule that is not local, with several processes or with labels that learn.
 
     Example:
         >>> from convff import ImageData, RULES, cnn3
@@ -177,6 +195,8 @@ class Trainer:
         if isinstance(rule, NetworkRule):
             if self.processes.size > 1:
                 raise ValueError(f"{type(rule).__name__} is not a local rule: it runs in one process")
+            if isinstance(labels, LearningLabels):
+                raise ValueError(f"{type(rule).__name__} is not a local rule: labels do not learn by it")
             self.step = rule.start(net, labels, labels.num_classes, schedule)
         else:
             negatives = negatives or RandomNegatives()

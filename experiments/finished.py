@@ -102,10 +102,10 @@ def load_run(run: FinishedRun, dataset: "Dataset | None" = None) -> TrainedRun:
     from torch import nn
 
     from convff import load_checkpoint
-    from experiments.prepare import prepare
+    from experiments.prepare import prepare, with_labels_of
 
     checkpoint = load_checkpoint(run.folder / "checkpoint.safetensors")
-    parts = prepare(replace(run.settings, device="cpu"), dataset)
+    parts = with_labels_of(prepare(replace(run.settings, device="cpu"), dataset), checkpoint)
     if parts.judged.name != run.results["dataset"]:
         raise SettingsError(f"{run.folder} was judged on {run.results['dataset']}, but found is {parts.judged.name}")
     net, extra = checkpoint.net.to(parts.device), checkpoint.extra

@@ -111,7 +111,7 @@ def _label_set(settings: "GallerySettings") -> LabelSet:
     if family not in CHOOSABLE:
         if select != "none":
             raise ValueError(f"--select {select}: --labels {family} has no candidates ({', '.join(CHOOSABLE)} have)")
-        takes_size = {"image_size": size} if family == "channel" else {}
+        takes_size = {"image_size": size} if family in ("channel", "learned") else {}
         labels: LabelGenerator = LABELS[family](settings.classes, **takes_size)
         return LabelSet(labels, select, 0.0, label_correlations(labels, size))
     choice = choose(
@@ -209,7 +209,7 @@ def _draw(settings: "GallerySettings", chosen: LabelSet, images: Tensor) -> None
     alone = label_pictures(chosen.labels, image)
     how = "each plane a tile" if settings.labels == "channel" else _chosen_words(chosen.select)
     figures.grid(alone, settings.out / "labels.png", title=f"{name} ({how})")
-    if settings.labels != "channel":  # there the image stays as it is
+    if settings.labels not in ("channel", "learned"):  # there the image stays as it is
         labelled = chosen.labels(image.expand(settings.classes, -1, -1, -1), classes)
         figures.grid(labelled, settings.out / "labels_on_image.png", title=f"{name}, each on the same image")
     figures.right_and_wrong(
@@ -223,11 +223,13 @@ def _chosen_words(select: str) -> str:
 
 
 def label_pictures(labels: LabelGenerator, image: Tensor) -> Tensor:
-    """Every label alone, as an image: `[K, 1 or C, H, W]`. Label channels are laid out as tiles of one picture."""
+    """Every label alone, as an image: `[K, 1 or C, H, W]`. Several label channels are laid out as tiles of one picture."""
     patterns = labels.patterns(image)
     extra = patterns[:, image.shape[0] :]
     if not extra.shape[1]:
         return patterns
+    if extra.shape[1] == 1:
+        return extra
     side = 1
     while side * side < extra.shape[1]:
         side += 1

@@ -15,7 +15,7 @@ from convff.passes import label_passes
 from convff.precision import autocast
 from convff.randomness import keyed_generator
 from convff.rules.bp import Head, head_scores
-from experiments.prepare import Parts, first_block
+from experiments.prepare import Parts, first_block, untrained
 
 CALIBRATION_BATCHES = 30
 PROBED = 500
@@ -123,8 +123,10 @@ def judge_head(parts: Parts, net: LayerLocalNet, head: Head) -> tuple[float, Ten
 def untrained_control(parts: Parts) -> float:
     """Accuracy of the same readout on the same network before training: what random filters are worth.
 
-    Batch norm needs running statistics, so labelled training images go through the network, and change nothing else.
+    Labels that learn are as they were, too. Batch norm needs running statistics, so labelled training images go through
+    the network, and change nothing else.
     """
+    parts = untrained(parts)
     net = parts.new_net()
     calibrate(parts, net)
     accuracy, _ = judge_readout(parts, parts.new_readout(net), fit=True)

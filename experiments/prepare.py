@@ -2,15 +2,17 @@
 
 import inspect
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
-from convff import GATES, MODELS, RULES, ImageData, LayerLocalNet, LinearReadout, RandomNegatives, Trainer
+from convff import GATES, MODELS, RULES, Checkpoint, ImageData, LayerLocalNet, LinearReadout, RandomNegatives, Trainer
 from convff.augment import AUGMENTATIONS
 from convff.gates import GOODNESS
 from convff.parallel import OneProcess, Processes
+from convff.passes import LearningLabels
 from convff.precision import fastest_precision
 from convff.rules import Autograd
 from experiments.datasets import DataError, Dataset, load_dataset
@@ -18,7 +20,7 @@ from experiments.label_choice import CHOOSABLE, choose
 from experiments.presets import Recipe, recipe_for
 from experiments.processes import local_rank
 from experiments.settings import Settings, SettingsError
-from labels import LABELS, LabelGenerator
+from labels import LABELS, LabelGenerator, labels_from_spec
 
 CURVE_IMAGES = 1000
 VALIDATION_IMAGES = 5000
@@ -155,7 +157,12 @@ def _with_selection(settings: Settings, data: ImageData) -> Settings:
 def _labels(settings: Settings, recipe: Recipe, data: ImageData) -> LabelGenerator:
     """The label generator: of set 1, or of labels chosen out of candidates."""
     if settings.label_selection is None:
-        options = {"num_classes": data.num_classes, "image_size": data.shape[1:], "intensity": recipe.intensity}
+        options = {
+            "num_classes": data.num_classes,
+            "image_size": data.shape[1:],
+            "intensity": recipe.intensity,
+            "seed": settings.seed,
+        }
         labels: LabelGenerator = _build(LABELS[settings.labels], options)
         return labels
     return choose(
@@ -167,6 +174,18 @@ def _labels(settings: Settings, recipe: Recipe, data: ImageData) -> LabelGenerat
         intensity=recipe.intensity,
         seed=settings.seed,
     ).labels
+
+
+def untrained(parts: Parts) -> Parts:
+    """The same parts, with labels as they were before any training."""
+    if not isinstance(parts.labels, LearningLabels):
+        return parts
+    return replace(parts, labels=_labels(parts.settings, parts.recipe, parts.train))
+
+
+def with_labels_of(parts: Parts, checkpoint: Checkpoint) -> Parts:
+    """The same parts, with the labels of a finished run: where labels learn, they are as the training left them."""
+    return replace(parts, labels=labels_from_spec(checkpoint.notes["labels"]))
 
 
 def _kernel_size(recipe: Recipe) -> int:
@@ -209,7 +228,8 @@ def _split(dataset: Dataset, settings: Settings, recipe: Recipe) -> tuple[ImageD
 
 
 def _try_one_step(parts: Parts) -> None:
-    """Two images through a throw-away network: what does not fit fails now."""
+    """Two images through a throw-away network, with throw-away labels: what does not fit fails now."""
+    parts = replace(parts, labels=deepcopy(parts.labels))
     net = parts.new_net()
     parts.new_readout(net)
     two = parts.train.part(0, 2)

@@ -172,7 +172,7 @@ def _quick_cnn6(settings: Settings) -> Recipe:
     """The paper's depth, pooled early: a third of the cost of pooling late, and better at equal time."""
     options = {"widths": (32, 64, 64, 128, 128, 128), "pool_after": (1, 2, 4)}
     # Half the image is the echo: morphology is harder to read than waves, which learn as well at the paper's 0.3.
-    intensity = 0.5 if settings.labels == "morph" else 0.3
+    intensity = 0.5 if settings.labels in ("morph", "echo") else 0.3
     # Ten more input channels make a step dearer.
     epochs = 5 if settings.labels in ("channel", "layerwise") else 6
     return Recipe(model="cnn6", model_options=options, intensity=intensity, epochs=epochs)

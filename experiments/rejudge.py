@@ -11,7 +11,7 @@ from typing import Any
 from convff import load_checkpoint
 from experiments import judge, report
 from experiments.datasets import DataError
-from experiments.prepare import prepare
+from experiments.prepare import prepare, with_labels_of
 from experiments.settings import SettingsError, settings_from_json
 
 
@@ -35,8 +35,8 @@ def rejudge(folder: Path) -> dict[str, Any]:
     parts = prepare(settings)
     if parts.judged.name != results["dataset"]:
         raise SettingsError(f"{folder} was judged on {results['dataset']}, but found is {parts.judged.name}")
-    net = load_checkpoint(folder / "checkpoint.safetensors").net.to(parts.device)
-    judgement = judge.everything(parts, net)
+    checkpoint = load_checkpoint(folder / "checkpoint.safetensors")
+    judgement = judge.everything(with_labels_of(parts, checkpoint), checkpoint.net.to(parts.device))
     results |= {
         "accuracy": results["accuracy"] | judgement.accuracy,
         "control": judgement.control,

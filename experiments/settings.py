@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import tyro
 
-LabelName = Literal["onehot", "fourier", "morph", "channel", "layerwise"]
+LabelName = Literal["onehot", "fourier", "morph", "channel", "layerwise", "echo", "learned"]
 SelectionName = Literal["optimised", "random"]
 RuleName = Literal["ff", "hebbff", "bp"]
 PresetName = Literal["smoke", "quick", "paper", "best"]

@@ -4,8 +4,10 @@ from typing import Any
 
 from labels.base import LabelGenerator
 from labels.channel import ChannelLabels
+from labels.echo import EchoLabels
 from labels.fourier import FourierLabels, Wave
 from labels.layerwise import LayerwiseLabels
+from labels.learned import LearnedLabels
 from labels.morph import MorphLabels
 from labels.onehot import OneHotLabels
 
@@ -15,6 +17,8 @@ LABELS: dict[str, Any] = {
     "morph": MorphLabels,
     "channel": ChannelLabels,
     "layerwise": LayerwiseLabels,
+    "echo": EchoLabels,
+    "learned": LearnedLabels,
 }
 
 
@@ -37,9 +41,11 @@ def labels_from_spec(spec: dict[str, Any]) -> LabelGenerator:
 __all__ = [
     "LABELS",
     "ChannelLabels",
+    "EchoLabels",
     "FourierLabels",
     "LabelGenerator",
     "LayerwiseLabels",
+    "LearnedLabels",
     "MorphLabels",
     "OneHotLabels",
     "Wave",

@@ -64,6 +64,15 @@ class Autograd:
         grads = torch.autograd.grad(loss, list(parameters.values()))
         return LocalUpdate(dict(zip(parameters, grads, strict=True)), state, self.metrics(g, a[0].numel()))
 
+    def input_direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor) -> Tensor:
+        """The gradient of the rule's loss by the normalised input."""
+        x = x.detach().requires_grad_()
+        with torch.enable_grad():
+            again = block.activity(x)
+            loss = self.rule.loss(self.rule.goodness(again).view(g.shape), again[0].numel())
+        (direction,) = torch.autograd.grad(loss, x)
+        return direction
+
     def metrics(self, g: Tensor, units: int) -> dict[str, Tensor]:
         """As the rule has them."""
         return self.rule.metrics(g, units)

@@ -18,11 +18,13 @@ class LocalUpdate(NamedTuple):
         state: the rule's own memory for this block, for the next call.
         metrics: scalars on the device: `loss`, `discrimination` (share of decisions taken rightly) and
             `saturation` (share of gates within 1 % of open or closed).
+        input: what an optimiser would subtract from the block's raw input `[B*P, ...]`; only where labels learn.
     """
 
     grads: dict[str, Tensor]
     state: Any
     metrics: dict[str, Tensor]
+    input: Tensor | None = None
 
 
 class LocalRule(Protocol):
@@ -50,6 +52,15 @@ class LocalRule(Protocol):
 
     def metrics(self, g: Tensor, units: int) -> dict[str, Tensor]:
         """The metrics of an update, for goodness `[B, P]` of a layer of so many units."""
+        ...
+
+
+@runtime_checkable
+class InputRule(LocalRule, Protocol):
+    """A rule that also says what it wants of its input, so that labels can learn by it."""
+
+    def input_direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor) -> Tensor:
+        """What an optimiser would subtract from the normalised input x, of its shape."""
         ...
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from convff.gates import GOODNESS, Gate, Symmetric
 from convff.network import Block
 from convff.rules.base import LocalUpdate
-from convff.rules.gated import gate_metrics, gated_grads
+from convff.rules.gated import gate_metrics, gated_grads, gated_input_direction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,15 +42,22 @@ class ForwardForward:
 
     def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: None) -> LocalUpdate:
         """The gradient of the mean FF loss of the batch."""
-        units = a[0].numel()
-        derivative = 2 / units if self.reduction == "mean" else 2.0
-        c = self.gate(g, self._unit_goodness(units))
-        grads = gated_grads(block, x, a, c * (self.gate.scale * derivative / len(g)))
-        return LocalUpdate(grads, state, self.metrics(g, units))
+        grads = gated_grads(block, x, a, self._weights(a, g))
+        return LocalUpdate(grads, state, self.metrics(g, a[0].numel()))
+
+    def input_direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor) -> Tensor:
+        """The gradient of the mean FF loss of the batch by the normalised input."""
+        return gated_input_direction(block, x, a, self._weights(a, g))
 
     def metrics(self, g: Tensor, units: int) -> dict[str, Tensor]:
         """Loss, discrimination accuracy and gate saturation."""
         return gate_metrics(self.gate, g, self._unit_goodness(units))
+
+    def _weights(self, a: Tensor, g: Tensor) -> Tensor:
+        """The weight `[B, P]` of each pass: its gate, and the factor that makes a gradient of the direction."""
+        units = a[0].numel()
+        derivative = 2 / units if self.reduction == "mean" else 2.0
+        return self.gate(g, self._unit_goodness(units)) * (self.gate.scale * derivative / len(g))
 
     def _unit_goodness(self, units: int) -> float:
         """Goodness of a layer whose units are all 1."""

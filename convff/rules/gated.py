@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from convff.functional import hebbian_outer
+from convff.functional import hebbian_input, hebbian_outer
 from convff.gates import Gate
 from convff.network import Block
 
@@ -17,6 +17,11 @@ def gated_grads(block: Block, x: Tensor, a: Tensor, c: Tensor) -> dict[str, Tens
     if block.layer.bias is not None:
         grads["bias"] = bias.to(block.layer.bias.dtype)
     return grads
+
+
+def gated_input_direction(block: Block, x: Tensor, a: Tensor, c: Tensor) -> Tensor:
+    """Minus the gated Hebbian direction of a block's normalised input, for gates c `[B, P]`."""
+    return hebbian_input(x, a, -c.reshape(-1), block.layer)
 
 
 def gate_metrics(gate: Gate, g: Tensor, unit_goodness: float) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from convff.functional import mean_goodness
 from convff.gates import Gate, Threshold
 from convff.network import Block
 from convff.rules.base import LocalUpdate
-from convff.rules.gated import gate_metrics, gated_grads
+from convff.rules.gated import gate_metrics, gated_grads, gated_input_direction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,10 @@ class HebbianForwardForward:
         """Equations 3 and 4, without the learning rate and with the sign that an optimiser subtracts."""
         c = self.gate(g, unit_goodness=1.0)
         return LocalUpdate(gated_grads(block, x, a, c), state, self.metrics(g, a[0].numel()))
+
+    def input_direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor) -> Tensor:
+        """The same for the normalised input: `W^T` of the gated activity, with the sign that an optimiser subtracts."""
+        return gated_input_direction(block, x, a, self.gate(g, unit_goodness=1.0))
 
     def metrics(self, g: Tensor, units: int) -> dict[str, Tensor]:
         """Loss, discrimination accuracy and gate saturation."""

@@ -18,15 +18,16 @@ import sys, torch
 from convff import ImageData, LinearReadout, RULES, Schedule, Trainer, cnn6
 from convff.randomness import keyed_generator
 from experiments.processes import processes
-from labels import FourierLabels
+from labels import FourierLabels, LearnedLabels
 
 out, epochs = sys.argv[1], int(sys.argv[2])
 images = torch.randint(256, (86, 3, 8, 8), generator=keyed_generator(0, "images")).byte()  # a last batch of 3 images
 data = ImageData(images, torch.arange(86) % 4, tuple("abcd"), "noise")
-labels = FourierLabels(4, (8, 8))
 tensors, metrics = {}, {}
 with processes(torch.device("cpu")) as group:
-    for rule, optimizer in (("ff", "adam"), ("hebbff", "relative")):
+    for rule, optimizer in (("ff", "adam"), ("hebbff", "relative"), ("ff", "sgd")):
+        # An early step of Adam is as long as the rate, whatever the gradient: it would blow up rounding in the maps.
+        labels = LearnedLabels(4, (8, 8)) if optimizer == "sgd" else FourierLabels(4, (8, 8))
         torch.manual_seed(group.rank)  # the weights differ at first: those of rank 0 count
         net = cnn6((3, 8, 8), widths=(6, 6, 6), pool_after=(1,))
         readout = LinearReadout(net, labels, (3, 8, 8), grid=2)

@@ -28,7 +28,15 @@ from convff.inference import block_goodness_of, predictions
 from convff.parallel import OneProcess
 from convff.randomness import keyed_generator
 from convff.rules import Autograd
-from labels import ChannelLabels, FourierLabels, LabelGenerator, LayerwiseLabels, MorphLabels, OneHotLabels
+from labels import (
+    ChannelLabels,
+    FourierLabels,
+    LabelGenerator,
+    LayerwiseLabels,
+    LearnedLabels,
+    MorphLabels,
+    OneHotLabels,
+)
 
 SIZE = (8, 8)
 ADDITIVE: dict[str, LabelGenerator] = {
@@ -37,6 +45,7 @@ ADDITIVE: dict[str, LabelGenerator] = {
     "channel": ChannelLabels(5, SIZE),
     "channel-fourier": ChannelLabels(5, SIZE, planes="fourier"),
     "layerwise": LayerwiseLabels(5, SIZE),
+    "learned": LearnedLabels(5, SIZE),
 }
 
 

@@ -40,6 +40,9 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
         ("channel", "ff", "cnn6"),
         ("layerwise", "ff", "cnn6"),
         ("layerwise", "hebbff", "mlp"),
+        ("echo", "ff", "cnn3"),
+        ("learned", "ff", "cnn6"),
+        ("learned", "hebbff", "cnn3"),
         ("onehot", "ff", "mlp"),
         ("onehot", "hebbff", "mlp"),
         ("fourier", "bp", "cnn3"),
@@ -114,10 +117,11 @@ def test_the_blank_image_probe_sees_a_planted_shortcut(tmp_path: Path) -> None:
     assert label_only_probe(parts, net, judge_goodness(parts, net, parts.judged))["label_bias"][0] > 0.3
 
 
-def test_a_run_judged_again_gives_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("labels", ["fourier", "learned"])
+def test_a_run_judged_again_gives_the_same(tmp_path: Path, labels: str) -> None:
     from experiments.rejudge import rejudge
 
-    (results,) = main(tiny(tmp_path))
+    (results,) = main(tiny(tmp_path, labels=labels))
     again = rejudge(only_folder(tmp_path))
     assert again["accuracy"] == results.accuracy
     assert again["control"] == results.control
@@ -147,16 +151,39 @@ def test_one_kind_of_inference_alone(tmp_path: Path, inference: str) -> None:
     assert (results.control["untrained_linear"] is None) == (inference == "goodness")
 
 
-def test_the_checkpoint_rebuilds_what_was_judged(tmp_path: Path) -> None:
+@pytest.mark.parametrize("family", ["fourier", "learned"])
+def test_the_checkpoint_rebuilds_what_was_judged(tmp_path: Path, family: str) -> None:
     from convff.inference import block_goodness_of, predictions
     from experiments.datasets import load_dataset
 
-    (results,) = main(tiny(tmp_path, precision="float32"))
+    (results,) = main(tiny(tmp_path, labels=family, precision="float32"))
     checkpoint = load_checkpoint(only_folder(tmp_path) / "checkpoint.safetensors")
     labels = labels_from_spec(checkpoint.notes["labels"])
     test = load_dataset("digits", None).test.part(0, 500)
     predicted = predictions(block_goodness_of(checkpoint.net, test, labels), range(1, len(checkpoint.net)))
     assert (predicted == test.classes).float().mean().item() == pytest.approx(results.accuracy["goodness"])
+
+
+def test_learned_maps_survive_the_run(tmp_path: Path) -> None:
+    from experiments.finished import load_run, read_run
+    from experiments.prepare import prepare, untrained
+
+    settings = tiny(tmp_path, labels="learned", precision="float32")
+    (results,) = main(settings)
+    folder = only_folder(tmp_path)
+    saved = load_checkpoint(folder / "checkpoint.safetensors").notes["labels"]
+    fresh = prepare(settings).labels  # one step was tried, on other maps
+    assert "maps" in saved
+    assert fresh.spec() == json.loads((folder / "settings.json").read_text())["labels"]
+    assert "maps" not in fresh.spec()
+
+    again = load_run(read_run(folder))
+    assert again.parts.labels.spec() == saved
+    assert untrained(again.parts).labels.spec() == fresh.spec()
+    images = again.parts.judged.images / 255.0
+    assert again.readout is not None
+    right = (again.readout(images).argmax(dim=1) == again.parts.judged.classes).float().mean().item()
+    assert right == pytest.approx(results.accuracy["linear"])
 
 
 def test_same_seed_same_bits_and_another_seed_another_net(tmp_path: Path) -> None:
@@ -214,6 +241,10 @@ def test_the_stand_in_is_named_wherever_the_data_are(
         ({"device": "meta"}, "--device meta cannot be used here"),
         ({"seed": 2**70}, "digits"),
         ({"labels": "onehot", "label_intensity": 0.5}, "--label-intensity 0.5 would change nothing"),
+        ({"labels": "learned", "label_intensity": 0.5}, "--labels learned has no intensity"),
+        ({"labels": "learned", "label_selection": "random"}, "--labels learned has no candidates"),
+        ({"labels": "echo", "label_selection": "random"}, "--labels echo has no candidates"),
+        ({"labels": "learned", "rule": "bp"}, "labels do not learn by it"),
         ({"theta": 1.0}, "--theta 1.0 would change nothing"),
         ({"rule": "bp", "negatives": 2}, "--negatives 2 would change nothing"),
         ({"dataset": "folder"}, "folder"),

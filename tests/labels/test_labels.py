@@ -13,8 +13,10 @@ from torch import Tensor
 from labels import (
     LABELS,
     ChannelLabels,
+    EchoLabels,
     FourierLabels,
     LayerwiseLabels,
+    LearnedLabels,
     MorphLabels,
     OneHotLabels,
     Wave,
@@ -30,6 +32,9 @@ FAMILIES = {
     "channel": lambda k: ChannelLabels(k, SIZE),
     "layerwise": lambda k: LayerwiseLabels(k, SIZE),
     "channel-fourier": lambda k: ChannelLabels(k, SIZE, planes="fourier"),
+    "echo": EchoLabels,
+    "learned": lambda k: LearnedLabels(k, SIZE),
+    "learned-waves": lambda k: LearnedLabels(k, SIZE, start="waves"),
 }
 FILLING = [name for name in FAMILIES if name != "onehot"]  # the families that are there at every position
 
@@ -139,7 +144,7 @@ class TestContract:
             labels(images()[0], torch.arange(3))
 
 
-@pytest.mark.parametrize("family", ["fourier", "channel", "channel-fourier"])
+@pytest.mark.parametrize("family", ["fourier", "channel", "channel-fourier", "learned"])
 def test_refuses_another_image_size(family: str) -> None:
     with pytest.raises(ValueError, match=r"\(20, 24\), not \(8, 8\)"):
         FAMILIES[family](10)(torch.rand(2, 3, 8, 8), torch.arange(2))
@@ -151,6 +156,8 @@ def test_refuses_an_intensity_outside_the_unit_interval(intensity: float) -> Non
         FourierLabels(10, SIZE, intensity=intensity)
     with pytest.raises(ValueError, match=r"K must lie in \[0, 1\]"):
         MorphLabels(10, intensity=intensity)
+    with pytest.raises(ValueError, match=r"K must lie in \[0, 1\]"):
+        EchoLabels(10, intensity=intensity)
 
 
 def test_refuses_fewer_candidates_than_classes() -> None:
@@ -164,6 +171,10 @@ def test_refuses_fewer_candidates_than_classes() -> None:
         MorphLabels(1, chains=((("shift", 1),),))
     with pytest.raises(ValueError, match="chains for 120 classes, not for 121"):
         MorphLabels(121)
+    with pytest.raises(ValueError, match="there are 48 echoes, one a class, not 49"):
+        EchoLabels(49)
+    with pytest.raises(ValueError, match="'noise' or 'waves', not 'stripes'"):
+        LearnedLabels(3, SIZE, start="stripes")
     with pytest.raises(ValueError, match="'onehot' or 'fourier', not 'stripes'"):
         ChannelLabels(3, SIZE, planes="stripes")
     with pytest.raises(ValueError, match="10 classes need as many pixels, but the image has 4"):
@@ -172,11 +183,17 @@ def test_refuses_fewer_candidates_than_classes() -> None:
         labels_from_spec({"family": "morse"})
 
 
-@pytest.mark.parametrize("family", [f for f in FILLING if f != "channel-fourier"])
+@pytest.mark.parametrize("family", [f for f in FILLING if "-" not in f])
 def test_labels_differ_in_nearly_every_window(family: str) -> None:
     """A 5 x 5 filter can tell any two classes apart wherever it lies."""
-    make = {"fourier": lambda: FourierLabels(10, (32, 32)), "morph": lambda: MorphLabels(10)}
-    labels = make.get(family, lambda: ChannelLabels(10, (32, 32)))()
+    make = {
+        "fourier": lambda: FourierLabels(10, (32, 32)),
+        "morph": lambda: MorphLabels(10),
+        "channel": lambda: ChannelLabels(10, (32, 32)),
+        "echo": lambda: EchoLabels(10),
+        "learned": lambda: LearnedLabels(10, (32, 32)),
+    }
+    labels = make[family]()
     image = textured_image()
     labelled = labels(image.expand(10, -1, -1, -1), torch.arange(10))
     for a, b in itertools.combinations(range(10), 2):
@@ -235,6 +252,62 @@ def test_channel_labels_leave_the_image_alone() -> None:
     planes = labelled[:, 3:]
     assert torch.equal(planes.argmax(dim=1), torch.arange(6)[:, None, None].expand(6, *SIZE))
     assert torch.equal(planes.sum(dim=1), torch.ones(6, *SIZE))
+
+
+def test_echoes_are_the_image_and_its_displaced_copy() -> None:
+    batch = images(48, 1, torch.float64)
+    labelled = EchoLabels(48, intensity=0.4)(batch, torch.arange(48))
+    displaced = [chain[0][1:] for chain in EchoLabels(48).chains]
+    assert len(set(displaced)) == 48
+    for image, result, (dx, dy) in zip(batch[:, 0].numpy(), labelled[:, 0].numpy(), displaced, strict=True):
+        copy = ndimage.shift(image, (dy, dx), order=0, mode="nearest")
+        np.testing.assert_allclose(result, 0.6 * image + 0.4 * copy, rtol=0, atol=1e-12)
+
+
+def test_opposite_echoes_look_alike_and_come_last() -> None:
+    """At K = 0.5 the echo by d is that by -d, displaced by d: the first half of the echoes has no such pair."""
+    displaced = [chain[0][1:] for chain in EchoLabels(48).chains]
+    assert all((-dx, -dy) not in displaced[:24] for dx, dy in displaced[:24])
+    batch = images(1).expand(48, -1, -1, -1)
+    labelled = EchoLabels(48, intensity=0.5)(batch, torch.arange(48))
+    for k, (dx, dy) in enumerate(displaced[:24]):
+        assert displaced[k + 24] == (-dx, -dy)
+        again = op.shift(labelled[k + 24 : k + 25], dx, dy)[0]
+        torch.testing.assert_close(again[:, 3:-3, 3:-3], labelled[k, :, 3:-3, 3:-3], rtol=0, atol=1e-6)
+
+
+def test_learned_maps_are_a_channel_and_their_seed_is_their_key() -> None:
+    batch, labels = images(), LearnedLabels(10, SIZE)
+    labelled = labels(batch, torch.arange(6))
+    assert torch.equal(labelled[:, :3], batch)
+    assert torch.equal(labelled[:, 3:], labels.maps[:6])
+    assert not labelled.requires_grad
+    torch.manual_seed(1)
+    assert torch.equal(labels.maps, LearnedLabels(10, SIZE, seed=0).maps)
+    assert not torch.equal(labels.maps, LearnedLabels(10, SIZE, seed=1).maps)
+    torch.testing.assert_close(labels.neutral(batch)[:, 3:], labels.maps.mean(dim=0).expand(6, -1, -1, -1))
+
+
+def test_learned_maps_come_back_from_json_to_the_bit() -> None:
+    labels = LearnedLabels(10, SIZE)
+    assert "maps" not in labels.spec()  # the seed is enough
+    with torch.no_grad():
+        labels.maps.mul_(torch.randn(labels.maps.shape, generator=torch.Generator().manual_seed(3)) * 1e3)
+    spec = json.loads(json.dumps(labels.spec()))
+    assert torch.equal(LearnedLabels.from_spec(spec).maps, labels.maps)
+    with pytest.raises(ValueError, match=r"maps are \[9, 1, 20, 24\], but should be \[10, 1, 20, 24\]"):
+        LearnedLabels.from_spec(spec | {"maps": spec["maps"][:9]})
+
+
+def test_a_map_learns_from_the_passes_that_carry_it() -> None:
+    labels = LearnedLabels(5, SIZE)
+    inputs = torch.randn(4, 2, 4, *SIZE, generator=torch.Generator().manual_seed(0))
+    classes = torch.tensor([[0, 1], [1, 3], [0, 3], [3, 0]])
+    (grad,) = labels.grads(classes, inputs)
+    for k in range(5):
+        mine = sum((inputs[b, p, 3] for b in range(4) for p in range(2) if classes[b, p] == k), torch.zeros(SIZE))
+        torch.testing.assert_close(grad[k, 0], mine)
+    assert not grad[[2, 4]].any()
 
 
 FOOTPRINTS = [("square", 3), ("square", 5), ("cross", 3), ("cross", 5), *((line, 5) for line in op.LINES)]

@@ -1,0 +1,137 @@
+"""Learned labels: one map a class as a channel beside the image, trained together with the first block."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from labels.base import check_labelled, spread
+from labels.fourier import fourier_set_1, wave_image
+
+NOISE = 0.2  # width of the interval around 0.5 that noise starts in
+
+
+class LearnedLabels:
+    """Stacks the label map of the class on the image, which itself stays as it is; the maps learn.
+
+    The idea is the Trifecta's (Dooms et al. 2023). What trains the first block trains its label maps, by the same local
+    rule: see `grads`, and `convff.label_learning` for the direction. Until they are trained the maps are what they
+    start from. Trained maps may leave [0, 1].
+
+    Args:
+        num_classes: number of classes.
+        image_size: height and width.
+        seed: the key of the noise.
+        start: "noise" around 0.5, or the "waves" of Fourier set 1.
+
+    Raises:
+        ValueError: `start` is neither, or a wave is too fine for the image.
+
+    Example:
+        >>> labels = LearnedLabels(10, (32, 32))
+        >>> labels(torch.rand(2, 3, 32, 32), torch.tensor([4, 9])).shape
+        torch.Size([2, 4, 32, 32])
+
+    Reference:
+        Dooms et al. 2023, "The Trifecta". Where the maps start from, and the closed form of their direction, are ours.
+    """
+
+    def __init__(self, num_classes: int, image_size: tuple[int, int], seed: int = 0, *, start: str = "noise") -> None:
+        self.num_classes = num_classes
+        self.image_size = (image_size[0], image_size[1])
+        self.seed = seed
+        self.start = start
+        self.maps = nn.Parameter(self._first_maps())  # (K, 1, H, W)
+
+    def __call__(self, images: Tensor, classes: Tensor) -> Tensor:
+        """See `labels.base.LabelGenerator`."""
+        check_labelled(images, classes, self.num_classes)
+        return self._stack(spread(images, classes), self._fitting(images)[classes])
+
+    def parameters(self) -> list[nn.Parameter]:
+        """The maps `[K, 1, H, W]`; whoever trains them may move them to another device."""
+        return [self.maps]
+
+    def grads(self, classes: Tensor, inputs: Tensor) -> list[Tensor]:
+        """What an optimiser subtracts from the maps: the sum over the passes that carried the map.
+
+        Args:
+            classes: int64 `[B, P]`, the label of each pass.
+            inputs: `[B, P, C', H, W]`, what it would subtract from the labelled images.
+
+        Returns:
+            `[K, 1, H, W]` for the maps; 0 for a class that no pass carried.
+
+        Example:
+            >>> inputs = torch.ones(1, 2, 4, 8, 8)
+            >>> LearnedLabels(3, (8, 8)).grads(torch.tensor([[0, 2]]), inputs)[0].sum(dim=(1, 2, 3))
+            tensor([64.,  0., 64.])
+        """
+        of_passes = inputs[:, :, -1:].flatten(0, 1)  # (B*P, 1, H, W)
+        grad = torch.zeros_like(self.maps, requires_grad=False)
+        return [grad.index_add_(0, classes.flatten(), of_passes.to(grad.dtype))]
+
+    def parts(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Bases `[B, C', H, W]` with an empty label channel and patterns `[K, C', H, W]` of maps alone: their sums are the labelled images."""  # noqa: E501
+        maps = self._fitting(images)
+        empty = torch.zeros_like(maps[:1]).expand(len(images), -1, -1, -1)
+        black = images.new_zeros(1, *images.shape[1:]).expand(self.num_classes, -1, -1, -1)
+        return self._stack(images, empty), self._stack(black, maps)
+
+    def neutral(self, images: Tensor) -> Tensor:
+        """The image with the mean of all maps."""
+        mean = self._fitting(images).mean(dim=0)
+        return self._stack(images, mean.expand(len(images), -1, -1, -1))
+
+    def patterns(self, image: Tensor) -> Tensor:
+        """The maps beside a copy of the image, `[K, C', H, W]`."""
+        return self._stack(image.expand(self.num_classes, -1, -1, -1), self._fitting(image[None]))
+
+    def channels(self, image_channels: int) -> int:
+        """The image's channels and one more."""
+        return image_channels + 1
+
+    def spec(self) -> dict[str, Any]:
+        """JSON-ready arguments, and the maps where they have learned: every float32 is the same again after JSON."""
+        spec: dict[str, Any] = {
+            "family": "learned",
+            "num_classes": self.num_classes,
+            "image_size": list(self.image_size),
+            "seed": self.seed,
+            "start": self.start,
+        }
+        maps = self.maps.detach().cpu()
+        return spec if torch.equal(maps, self._first_maps().to(maps)) else spec | {"maps": maps.tolist()}
+
+    @classmethod
+    def from_spec(cls, spec: dict[str, Any]) -> "LearnedLabels":
+        """Build the generator that gave `spec`, with the maps as they were then."""
+        height, width = spec["image_size"]
+        labels = cls(spec["num_classes"], (height, width), spec["seed"], start=spec["start"])
+        if "maps" in spec:
+            maps = torch.tensor(spec["maps"])
+            if maps.shape != labels.maps.shape:
+                raise ValueError(f"the maps are {list(maps.shape)}, but should be {list(labels.maps.shape)}")
+            labels.maps = nn.Parameter(maps)
+        return labels
+
+    def _first_maps(self) -> Tensor:
+        """The maps before any training, float32 `[K, 1, H, W]`."""
+        if self.start == "waves":
+            waves = fourier_set_1(self.num_classes, self.image_size)
+            return torch.stack([wave_image(wave, *self.image_size) for wave in waves])[:, None]
+        if self.start != "noise":
+            raise ValueError(f"start must be 'noise' or 'waves', not {self.start!r}")
+        drawn = torch.rand(self.num_classes, 1, *self.image_size, generator=torch.Generator().manual_seed(self.seed))
+        return 0.5 + NOISE * (drawn - 0.5)
+
+    def _fitting(self, images: Tensor) -> Tensor:
+        """The maps as they are now, without a graph, on the images' device and in their dtype."""
+        size = tuple(images.shape[-2:])
+        if size != self.image_size:
+            raise ValueError(f"these labels are for images of {self.image_size}, not {size}")
+        return self.maps.detach().to(images)
+
+    @staticmethod
+    def _stack(images: Tensor, maps: Tensor) -> Tensor:
+        return torch.cat([images, maps], dim=-3)
