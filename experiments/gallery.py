@@ -1,5 +1,6 @@
 """What `label_gallery.py` does: choose labels, judge them, draw them, and write `labels.json`."""
 
+import inspect
 import json
 import statistics
 import time
@@ -111,8 +112,8 @@ def _label_set(settings: "GallerySettings") -> LabelSet:
     if family not in CHOOSABLE:
         if select != "none":
             raise ValueError(f"--select {select}: --labels {family} has no candidates ({', '.join(CHOOSABLE)} have)")
-        takes_size = {"image_size": size} if family in ("channel", "learned") else {}
-        labels: LabelGenerator = LABELS[family](settings.classes, **takes_size)
+        takes_size = "image_size" in inspect.signature(LABELS[family]).parameters
+        labels: LabelGenerator = LABELS[family](settings.classes, **({"image_size": size} if takes_size else {}))
         return LabelSet(labels, select, 0.0, label_correlations(labels, size))
     choice = choose(
         family,
@@ -207,9 +208,10 @@ def _draw(settings: "GallerySettings", chosen: LabelSet, images: Tensor) -> None
     image, classes = images[0], torch.arange(settings.classes)
     name = f"{settings.classes} {settings.labels} labels"
     alone = label_pictures(chosen.labels, image)
-    how = "each plane a tile" if settings.labels == "channel" else _chosen_words(chosen.select)
+    beside = chosen.labels.channels(image.shape[0]) - image.shape[0]  # channels that are the label alone
+    how = "each plane a tile" if beside > 1 else _chosen_words(chosen.select)
     figures.grid(alone, settings.out / "labels.png", title=f"{name} ({how})")
-    if settings.labels not in ("channel", "learned"):  # there the image stays as it is
+    if not beside:
         labelled = chosen.labels(image.expand(settings.classes, -1, -1, -1), classes)
         figures.grid(labelled, settings.out / "labels_on_image.png", title=f"{name}, each on the same image")
     figures.right_and_wrong(
@@ -223,7 +225,7 @@ def _chosen_words(select: str) -> str:
 
 
 def label_pictures(labels: LabelGenerator, image: Tensor) -> Tensor:
-    """Every label alone, as an image: `[K, 1 or C, H, W]`. Several label channels are laid out as tiles of one picture."""
+    """Every label alone, as an image: `[K, 1 or C, H, W]`. Several label channels become tiles of one picture."""
     patterns = labels.patterns(image)
     extra = patterns[:, image.shape[0] :]
     if not extra.shape[1]:
