@@ -165,7 +165,7 @@ def _net(settings: Settings) -> str:
 def _quick_cnn3(settings: Settings) -> Recipe:
     """A small, strided version of the paper's network for MNIST."""
     options = {"width": 32, "kernel": 5, "stride": 2}
-    return Recipe(model="cnn3", model_options=options, intensity=0.35, scale=100.0, epochs=10)
+    return Recipe(model="cnn3", model_options=options, intensity=0.35, scale=100.0, epochs=8)
 
 
 def _quick_cnn6(settings: Settings) -> Recipe:
