@@ -180,7 +180,7 @@ def _floor_of_dense(weight: Tensor, x: Tensor, a: Tensor) -> list[Callable[[], o
 def step(bench: Bench) -> list[Row]:
     """Time of a training step by rule, against the floor and against backpropagation of the same network."""
     rows: list[Row] = []
-    for case in _cases(bench):
+    for case in _cases(bench)[:: 3 if bench.small else 1]:
         actions = {"floor": _floor(_recorded(bench, case), bench.precision)}
         actions |= {rule: _step(bench, case, rule, bench.precision) for rule in ("ff", "hebbff", "bp")}
         actions["ff, compiled"] = _step(bench, case, "ff", bench.precision, "compiled")

@@ -49,7 +49,8 @@ def test_pictures_and_figures_of_every_family(tmp_path: Path, family: str) -> No
     report = report_of(asked(tmp_path, labels=family))
     pictures = {"labels.png", "labels_on_image.png", "right_and_wrong.png", "correlation.png"}
     pictures -= {"labels_on_image.png"} if family == "channel" else set()
-    assert {path.name for path in tmp_path.iterdir()} == pictures | {"labels.json"}
+    pages = {name.replace(".png", ".pdf") for name in pictures}
+    assert {path.name for path in tmp_path.iterdir()} == pictures | pages | {"labels.json"}
     for name in pictures:
         with Image.open(tmp_path / name) as picture:
             assert min(picture.size) > 200

@@ -190,6 +190,7 @@ def test_labels_differ_in_nearly_every_window(family: str) -> None:
         "fourier": lambda: FourierLabels(10, (32, 32)),
         "morph": lambda: MorphLabels(10),
         "channel": lambda: ChannelLabels(10, (32, 32)),
+        "layerwise": lambda: LayerwiseLabels(10, (32, 32)),
         "echo": lambda: EchoLabels(10),
         "learned": lambda: LearnedLabels(10, (32, 32)),
     }
