@@ -225,7 +225,7 @@ def _chosen_words(select: str) -> str:
 
 
 def label_pictures(labels: LabelGenerator, image: Tensor) -> Tensor:
-    """Every label alone, as an image: `[K, 1 or C, H, W]`. Several label channels become tiles of one picture."""
+    """Every label alone, as an image: `[K, 1 or C, H, W]`. Several label channels are tiles of one picture."""
     patterns = labels.patterns(image)
     extra = patterns[:, image.shape[0] :]
     if not extra.shape[1]:

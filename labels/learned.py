@@ -21,11 +21,11 @@ class LearnedLabels:
     Args:
         num_classes: number of classes.
         image_size: height and width.
-        seed: the key of the noise.
-        start: "noise" around 0.5, or the "waves" of Fourier set 1.
+        seed: the key of the noise, where there is noise.
+        start: the "waves" of Fourier set 1, or "noise" around 0.5; the README says what each reached in a trial.
 
     Raises:
-        ValueError: `start` is neither, or a wave is too fine for the image.
+        ValueError: `start` is neither, or the image is too small for so many waves.
 
     Example:
         >>> labels = LearnedLabels(10, (32, 32))
@@ -36,7 +36,7 @@ class LearnedLabels:
         Dooms et al. 2023, "The Trifecta". Where the maps start from, and the closed form of their direction, are ours.
     """
 
-    def __init__(self, num_classes: int, image_size: tuple[int, int], seed: int = 0, *, start: str = "noise") -> None:
+    def __init__(self, num_classes: int, image_size: tuple[int, int], seed: int = 0, *, start: str = "waves") -> None:
         self.num_classes = num_classes
         self.image_size = (image_size[0], image_size[1])
         self.seed = seed

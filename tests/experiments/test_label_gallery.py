@@ -44,13 +44,13 @@ def report_of(settings: GallerySettings) -> dict[str, Any]:
     return report
 
 
-@pytest.mark.parametrize("family", ["onehot", "fourier", "morph", "channel"])
+@pytest.mark.parametrize("family", ["onehot", "fourier", "morph", "channel", "echo", "learned"])
 def test_pictures_and_figures_of_every_family(tmp_path: Path, family: str) -> None:
     report = report_of(asked(tmp_path, labels=family))
     pictures = {"labels.png", "labels_on_image.png", "right_and_wrong.png", "correlation.png"}
-    pictures -= {"labels_on_image.png"} if family == "channel" else set()
-    pages = {name.replace(".png", ".pdf") for name in pictures}
-    assert {path.name for path in tmp_path.iterdir()} == pictures | pages | {"labels.json"}
+    pictures -= {"labels_on_image.png"} if family in ("channel", "learned") else set()
+    drawn = {name.replace(".png", f".{kind}") for name in pictures for kind in ("png", "pdf")}
+    assert {path.name for path in tmp_path.iterdir()} == drawn | {"labels.json"}
     for name in pictures:
         with Image.open(tmp_path / name) as picture:
             assert min(picture.size) > 200

@@ -34,7 +34,7 @@ FAMILIES = {
     "channel-fourier": lambda k: ChannelLabels(k, SIZE, planes="fourier"),
     "echo": EchoLabels,
     "learned": lambda k: LearnedLabels(k, SIZE),
-    "learned-waves": lambda k: LearnedLabels(k, SIZE, start="waves"),
+    "learned-noise": lambda k: LearnedLabels(k, SIZE, start="noise"),
 }
 FILLING = [name for name in FAMILIES if name != "onehot"]  # the families that are there at every position
 
@@ -243,6 +243,9 @@ def test_a_hundred_classes_have_labels_of_their_own() -> None:
         labelled = labels(image, torch.arange(100)).flatten(1)
         assert torch.cdist(labelled, labelled).add_(torch.eye(100) * 9).min() > 0.1
     with pytest.raises(ValueError, match="room for 24 waves of set 1, not for 25"):
+        LearnedLabels(25, (8, 8))
+    assert LearnedLabels(25, (8, 8), start="noise").num_classes == 25
+    with pytest.raises(ValueError, match="room for 24 waves of set 1, not for 25"):
         FourierLabels(25, (8, 8))
 
 
@@ -284,14 +287,16 @@ def test_learned_maps_are_a_channel_and_their_seed_is_their_key() -> None:
     assert torch.equal(labelled[:, 3:], labels.maps[:6])
     assert not labelled.requires_grad
     torch.manual_seed(1)
-    assert torch.equal(labels.maps, LearnedLabels(10, SIZE, seed=0).maps)
-    assert not torch.equal(labels.maps, LearnedLabels(10, SIZE, seed=1).maps)
+    first, again, other = (LearnedLabels(10, SIZE, seed, start="noise").maps for seed in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert torch.equal(labels.maps, ChannelLabels(10, SIZE, planes="fourier").patterns(batch[0])[:, 3:])
     torch.testing.assert_close(labels.neutral(batch)[:, 3:], labels.maps.mean(dim=0).expand(6, -1, -1, -1))
 
 
 def test_learned_maps_come_back_from_json_to_the_bit() -> None:
     labels = LearnedLabels(10, SIZE)
-    assert "maps" not in labels.spec()  # the seed is enough
+    assert "maps" not in labels.spec()  # start and seed are enough
     with torch.no_grad():
         labels.maps.mul_(torch.randn(labels.maps.shape, generator=torch.Generator().manual_seed(3)) * 1e3)
     spec = json.loads(json.dumps(labels.spec()))
