@@ -35,7 +35,7 @@ def small_cifar100(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         ("smoke", "morph", "random"),
         ("quick", "fourier", "optimised"),
-        ("quick", "fourier", "random"),
+        pytest.param("quick", "fourier", "random", marks=pytest.mark.slow),
     ],
 )
 def test_cifar100_runs(small_cifar100: Path, tmp_path: Path, preset: str, labels: str, selection: str) -> None:
