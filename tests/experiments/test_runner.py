@@ -376,6 +376,7 @@ def test_both_engines_reach_the_same(tmp_path: Path) -> None:
     assert runs[0].accuracy["goodness"] == pytest.approx(runs[1].accuracy["goodness"], abs=0.05)
 
 
+@pytest.mark.slow  # its parts are tested by tests/convff/test_parallel.py
 def test_torchrun_trains_in_two_processes(tmp_path: Path) -> None:
     """As a user types it; rank 0 alone writes and prints."""
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "experiments/mnist.py"]
