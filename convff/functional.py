@@ -209,10 +209,16 @@ def hebbian_outer_conv2d(x: Tensor, a: Tensor, c: Tensor, layer: nn.Conv2d) -> t
         >>> weight.item(), bias.item()
         (12.0, 6.0)
     """
-    gated = a * c.to(a.dtype).view(-1, 1, 1, 1)
-    # The weight is only asked for its shape; of input, weight and bias the last two are wanted.
-    _, weight, bias = torch.ops.aten.convolution_backward(
-        gated,
+    _, weight, bias = _gated_backward(x, a, c, layer, wanted=[False, True, True])
+    return weight, bias
+
+
+def _gated_backward(
+    x: Tensor, a: Tensor, c: Tensor, layer: nn.Conv2d, *, wanted: list[bool]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """A convolution's gradients by input, weight and bias, those that are wanted, with `c * a` as the error."""
+    gradients: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
+        a * c.to(a.dtype).view(-1, 1, 1, 1),
         x.to(a.dtype),
         layer.weight.to(a.dtype),
         bias_sizes=[a.shape[1]],
@@ -222,9 +228,9 @@ def hebbian_outer_conv2d(x: Tensor, a: Tensor, c: Tensor, layer: nn.Conv2d) -> t
         transposed=False,
         output_padding=[0, 0],
         groups=layer.groups,
-        output_mask=[False, True, True],
+        output_mask=wanted,
     )
-    return weight, bias
+    return gradients
 
 
 def hebbian_input(x: Tensor, a: Tensor, c: Tensor, layer: nn.Linear | nn.Conv2d) -> Tensor:
@@ -249,24 +255,9 @@ def hebbian_input(x: Tensor, a: Tensor, c: Tensor, layer: nn.Linear | nn.Conv2d)
         >>> hebbian_input(torch.zeros(1, 2), torch.tensor([[3.0]]), torch.tensor([0.5]), layer).detach()
         tensor([[1.5000, 3.0000]])
     """
-    gated = a * c.to(a.dtype).view(-1, *[1] * (a.ndim - 1))
-    weight = layer.weight.to(a.dtype)
-    if isinstance(layer, nn.Linear):
-        return gated @ weight
-    direction: Tensor = torch.ops.aten.convolution_backward(
-        gated,
-        x.to(a.dtype),
-        weight,
-        bias_sizes=None,
-        stride=layer.stride,
-        padding=layer.padding,
-        dilation=layer.dilation,
-        transposed=False,
-        output_padding=[0, 0],
-        groups=layer.groups,
-        output_mask=[True, False, False],
-    )[0]
-    return direction
+    if isinstance(layer, nn.Conv2d):
+        return _gated_backward(x, a, c, layer, wanted=[True, False, False])[0]
+    return (a * c.to(a.dtype)[:, None]) @ layer.weight.to(a.dtype)
 
 
 def hebbian_outer(x: Tensor, a: Tensor, c: Tensor, layer: nn.Linear | nn.Conv2d) -> tuple[Tensor, Tensor]:
