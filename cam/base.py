@@ -81,6 +81,11 @@ class Recorder:
         return keep
 
 
+def place_of_stranger(layers: Sequence[nn.Module], known: Sequence[nn.Module]) -> int | None:
+    """Place of the first layer that is none of the known ones; None if all are known."""
+    return next((place for place, layer in enumerate(layers) if not any(layer is one for one in known)), None)
+
+
 class SignedCAM(BaseCAM):  # type: ignore[misc]
     """A method of grad-cam that gives signed maps, layer by layer, and sums them before it scales anything.
 

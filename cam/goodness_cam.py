@@ -6,7 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from cam.base import SignedCAM, positions
+from cam.base import SignedCAM, place_of_stranger, positions
 from cam.functional import Target, target_gradient
 
 
@@ -72,12 +72,12 @@ class GoodnessCAM(SignedCAM):
     def __init__(self, model: nn.Module, target_layers: Sequence[nn.Module], reshape_transform: None = None) -> None:
         super().__init__(model, target_layers, reshape_transform)
         self.judged: JudgedByGoodness = model  # type: ignore[assignment]
-        for place, layer in enumerate(self.target_layers):
-            if not any(layer is known for known in self.judged.layers):
-                raise ValueError(
-                    f"the goodness of target layer {place} ({type(layer).__name__}) does not count; "
-                    f"that of {len(self.judged.layers)} layers does, those of model.layers"
-                )
+        place = place_of_stranger(self.target_layers, self.judged.layers)
+        if place is not None:
+            raise ValueError(
+                f"the goodness of target layer {place} ({type(self.target_layers[place]).__name__}) does not count; "
+                f"that of {len(self.judged.layers)} layers does, those of model.layers"
+            )
 
     @torch.no_grad()
     def layer_maps(

@@ -6,7 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from cam.base import Recorder, SignedCAM, positions
+from cam.base import Recorder, SignedCAM, place_of_stranger, positions
 from cam.functional import Target, position_weights, regions, target_gradient
 
 
@@ -55,12 +55,12 @@ class LinearCAM(SignedCAM):
     def __init__(self, model: nn.Module, target_layers: Sequence[nn.Module], reshape_transform: None = None) -> None:
         super().__init__(model, target_layers, reshape_transform)
         self.read: LinearlyRead = model  # type: ignore[assignment]
-        for place, layer in enumerate(self.target_layers):
-            if not any(layer is known for known in self.read.layers):
-                raise ValueError(
-                    f"the readout does not read target layer {place} ({type(layer).__name__}); "
-                    f"it reads {len(self.read.layers)} layers, those of model.layers"
-                )
+        place = place_of_stranger(self.target_layers, self.read.layers)
+        if place is not None:
+            raise ValueError(
+                f"the readout does not read target layer {place} ({type(self.target_layers[place]).__name__}); "
+                f"it reads {len(self.read.layers)} layers, those of model.layers"
+            )
         # All that is read is recorded: which columns of the weight are whose, only all sizes together tell.
         self.activations_and_grads = Recorder(model, self.read.layers, needs_graph=False)
 
