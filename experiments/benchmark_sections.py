@@ -379,7 +379,7 @@ def pruning(bench: Bench) -> list[Row]:
     import time
 
     from experiments import judge
-    from experiments.prepare import first_block, prepare
+    from experiments.prepare import prepare
     from experiments.settings import Settings
 
     settings = Settings(
@@ -399,7 +399,7 @@ def pruning(bench: Bench) -> list[Row]:
         candidates = readout.candidates(judged, count, precision=parts.precision) if pruned else None
         by_block = judge.block_goodness_by(parts, net, judged, candidates)
         seconds = time.perf_counter() - start
-        predicted = predictions(by_block, range(first_block(net), len(net)), candidates)
+        predicted = predictions(by_block, range(parts.first_block(net), len(net)), candidates)
         rows.append(
             {
                 "data": judged.name,

@@ -23,7 +23,6 @@ from cam import (
 from convff.data import as_floats
 from convff.functional import sum_goodness
 from experiments.finished import TrainedRun
-from experiments.prepare import first_block
 from experiments.settings import SettingsError
 
 BATCH = 64
@@ -70,14 +69,16 @@ def explained(trained: TrainedRun) -> Explained:
     if trained.head is not None:
         head = HeadModel(trained.net, trained.head, trained.parts.labels).eval()
         pooled = PoolingCAM(head, head.layers)
-        by_layer = GradCAM(head, head.blocks[first_block(trained.net) :])
+        by_layer = GradCAM(head, head.blocks[trained.parts.first_block(trained.net) :])
         return Explained(trained, head, pooled, GradCAM(head, head.layers), by_layer, None, None)
     if trained.readout is None:
         raise SettingsError(f"{trained.run.folder} has no readout (--inference goodness), so there is no score to map")
     model = ReadoutModel(trained.readout).eval()
     linear = LinearCAM(model, model.layers)
     mean = trained.parts.goodness is not sum_goodness
-    by_goodness = GoodnessModel(trained.net, trained.parts.labels, first=first_block(trained.net), mean=mean)
+    by_goodness = GoodnessModel(
+        trained.net, trained.parts.labels, first=trained.parts.first_block(trained.net), mean=mean
+    )
     usual = usual_activity(model, as_floats(trained.parts.train.images[:USUAL_IMAGES]))
     centred = CentredCAM(model, model.layers, usual=usual)
     return Explained(trained, model, linear, linear, linear, GoodnessCAM(by_goodness, by_goodness.layers), centred)

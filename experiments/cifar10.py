@@ -4,10 +4,10 @@ Example: `python experiments/cifar10.py --labels morph --rule hebbff --preset sm
 `experiments/settings.py`, the presets in `experiments/presets.py`, and what they reach in the README.
 """
 
-from experiments.settings import parse
+from experiments.settings import Settings, parse
 
 if __name__ == "__main__":
-    settings = parse("cifar10", __doc__)
+    settings = parse(Settings(dataset="cifar10"), __doc__)
 
     from experiments.runner import main  # after the parsing: it imports torch
 

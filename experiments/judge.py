@@ -15,7 +15,7 @@ from convff.passes import label_passes
 from convff.precision import autocast
 from convff.randomness import keyed_generator
 from convff.rules.bp import Head, head_scores
-from experiments.prepare import Parts, first_block, untrained
+from experiments.prepare import Parts, untrained
 
 CALIBRATION_BATCHES = 30
 PROBED = 500
@@ -52,7 +52,7 @@ def judge_goodness(parts: Parts, net: LayerLocalNet, data: ImageData, candidates
     """
     by_block = block_goodness_by(parts, net, data, candidates)
     of_all = by_block if candidates is None else block_goodness_by(parts, net, data.part(0, PROBED))
-    predicted = predictions(by_block, range(first_block(net), len(net)), candidates)
+    predicted = predictions(by_block, range(parts.first_block(net), len(net)), candidates)
     alone = [predictions(by_block, [block], candidates) for block in range(len(net))]
     return Goodness(
         accuracy=share_right(predicted, data.classes),

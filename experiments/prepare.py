@@ -17,13 +17,13 @@ from convff.precision import fastest_precision
 from convff.rules import Autograd
 from experiments.datasets import DataError, Dataset, load_dataset
 from experiments.label_choice import CHOOSABLE, choose
-from experiments.presets import Recipe, recipe_for
+from experiments.presets import recipe_for
 from experiments.processes import local_rank
+from experiments.recipe import Recipe
 from experiments.settings import Settings, SettingsError
 from labels import LABELS, LabelGenerator, labels_from_spec
 
 CURVE_IMAGES = 1000
-VALIDATION_IMAGES = 5000
 LEAST_IMAGES = 10
 
 
@@ -79,10 +79,14 @@ class Parts:
             net = MODELS[self.recipe.model](self.input_shape, **self.model_options)
         return net.to(self.device).to(memory_format=torch.channels_last)
 
+    def first_block(self, net: LayerLocalNet) -> int:
+        """Index of the first block of a network that inference looks at: the recipe's, where there are so many."""
+        return min(self.recipe.first_block, len(net) - 1)
+
     def new_readout(self, net: LayerLocalNet, *, every_position: bool = False) -> LinearReadout:
         """An untrained readout of a network."""
         grid = None if every_position else self.recipe.readout_grid
-        return LinearReadout(net, self.labels, self.train.shape, first=first_block(net), grid=grid)
+        return LinearReadout(net, self.labels, self.train.shape, first=self.first_block(net), grid=grid)
 
     def new_trainer(self, net: LayerLocalNet, readout: LinearReadout | None) -> Trainer:
         """The trainer of this run's rule; trains the readout beside the blocks if one is given."""
@@ -102,11 +106,6 @@ class Parts:
             processes=self.processes,
             compiled=self.settings.compile,
         )
-
-
-def first_block(net: LayerLocalNet) -> int:
-    """Index of the first block that inference looks at: the second, as in the papers, where there is one."""
-    return min(1, len(net) - 1)
 
 
 def _build(make: Callable[..., Any], options: dict[str, Any]) -> Any:
@@ -199,7 +198,12 @@ def _refuse_idle_options(settings: Settings, recipe: Recipe) -> None:
     """An option that would change nothing is a misunderstanding: say so instead of recording it."""
     takes_intensity = "intensity" in inspect.signature(LABELS[settings.labels]).parameters
     takes_theta = "theta" in inspect.signature(GATES[recipe.gate]).parameters
+    takes_label_scale = (
+        settings.labels == "layerwise" and "label_scale" in inspect.signature(MODELS[recipe.model]).parameters
+    )
     idle = {
+        "net": settings.model not in (None, "mlp") and f"--model {settings.model} is another network",
+        "label_scale": not takes_label_scale and "it is for dense networks with --labels layerwise",
         "label_intensity": not takes_intensity and f"--labels {settings.labels} has no intensity",
         "label_selection": settings.labels not in CHOOSABLE
         and f"--labels {settings.labels} has no candidates ({', '.join(CHOOSABLE)} have)",
@@ -219,7 +223,7 @@ def _split(dataset: Dataset, settings: Settings, recipe: Recipe) -> tuple[ImageD
     """Training images, validation images held out from them, and the images that the run is judged by."""
     total = len(dataset.train)
     on_validation = settings.evaluate_on == "validation"
-    held_out = min(VALIDATION_IMAGES if on_validation else CURVE_IMAGES, total // 5)
+    held_out = min(recipe.validation_images if on_validation else CURVE_IMAGES, total // 5)
     if total < LEAST_IMAGES:
         raise DataError(f"{dataset.source}: there are {total} training images; at least {LEAST_IMAGES} are needed")
     train, validation = dataset.train.part(0, total - held_out), dataset.train.part(total - held_out, None)

@@ -5,69 +5,14 @@ EPYC, no AMX), unless said otherwise. All numbers were chosen on validation imag
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, replace
+from typing import Any
 
+from experiments.hebbff_presets import HEBBFF_PRESETS
+from experiments.recipe import Recipe
 from experiments.settings import Settings
 
-if TYPE_CHECKING:
-    from convff import Schedule
-
 GRAY = ("mnist", "fashion_mnist", "digits")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """Every number of a run.
-
-    Args:
-        model: name of the network in `convff.MODELS`, and its options.
-        model_options: the model's options.
-        intensity: the label's share K of the intensity.
-        gate: name in `convff.GATES`.
-        scale: steepness of the gate.
-        theta: threshold of the threshold gate; None for the goodness of a layer whose units are all 1.
-        reduction: goodness is the "mean" or the "sum" of squares (HebbFF: always the mean).
-        negatives: wrong labels an image in each step.
-        augment: name in `convff.augment.AUGMENTATIONS`.
-        optimizer, lr, momentum, decay, epochs, batch_size: see `convff.Schedule`.
-        train_images: use only the first so many; None for all.
-        joint_readout: train a readout of every position beside the blocks, by Adam, as the paper does. The readout that
-            is compared with the control is fitted at the end, by L-BFGS, in any case.
-        readout_images: images that the final readout is fitted to; None for all.
-        readout_grid: the final readout averages each map to so many regions a side.
-        candidates: goodness inference tries the readout's best so many labels; 0 for every label.
-        test_images: judge by the first so many only; None for all. Only `smoke` does.
-    """
-
-    model: str
-    model_options: dict[str, Any] = field(default_factory=dict)
-    intensity: float = 0.3
-    gate: str = "symmetric"
-    scale: float = 32.0
-    theta: float | None = None
-    reduction: str = "mean"
-    negatives: int = 1
-    augment: str = "none"
-    optimizer: str = "adam"
-    lr: float = 1e-3
-    momentum: float = 0.9
-    decay: str = "cooldown"
-    epochs: int = 1
-    batch_size: int = 32
-    train_images: int | None = None
-    joint_readout: bool = False
-    readout_images: int | None = 20_000
-    readout_grid: int = 4
-    candidates: int = 0
-    test_images: int | None = None
-
-    def schedule(self) -> "Schedule":
-        """The part that the trainer needs."""
-        from convff import Schedule  # here, because it imports torch
-
-        names = ("epochs", "batch_size", "optimizer", "lr", "momentum", "decay")
-        return Schedule(**{name: getattr(self, name) for name in names})
 
 
 def recipe_for(settings: Settings) -> Recipe:
@@ -81,12 +26,17 @@ def recipe_for(settings: Settings) -> Recipe:
         >>> recipe_for(Settings(width=8)).model_options["widths"]
         (8, 16, 16, 32, 32, 32)
     """
-    recipe = PRESETS[settings.preset](settings)
+    presets = PRESETS if settings.net is None else HEBBFF_PRESETS
+    recipe = presets[settings.preset](settings)
     asked = {name: value for name, value in settings.as_json().items() if value is not None}
     asked["intensity"] = asked.get("label_intensity", recipe.intensity)
     named = {name: asked[name] for name in asdict(recipe) if name in asked and name != "model"}
     if settings.width is not None:
         named["model_options"] = _of_width(settings.width, recipe.model_options)
+    if settings.label_scale is not None:
+        named["model_options"] = named.get("model_options", recipe.model_options) | {
+            "label_scale": settings.label_scale
+        }
     return replace(recipe, **named)
 
 

@@ -18,7 +18,7 @@ from convff.rules.bp import BackpropStep
 from experiments import figures, judge, report
 from experiments.datasets import DataError
 from experiments.judge import Judgement
-from experiments.prepare import Parts, device_named, first_block, prepare
+from experiments.prepare import Parts, device_named, prepare
 from experiments.processes import processes
 from experiments.report import Results
 from experiments.settings import Settings, SettingsError, check, labels_in_words
@@ -66,7 +66,7 @@ def train_along(parts: Parts) -> None:
     """Do this process's share of a run that rank 0 writes and judges."""
     net = parts.new_net()
     for record in parts.new_trainer(net, _joint_readout(parts, net)).fit(parts.train):
-        _stop_if_diverged(record)
+        stop_if_diverged(record)
 
 
 def _joint_readout(parts: Parts, net: LayerLocalNet) -> LinearReadout | None:
@@ -138,7 +138,7 @@ def _train(parts: Parts, trainer: Trainer, metrics: report.MetricsFile) -> None:
     total = len(parts.train) * parts.recipe.epochs
     with tqdm(total=total, unit="image", disable=None, smoothing=0.05) as bar:
         for record in trainer.fit(parts.train, progress=bar.update):
-            _stop_if_diverged(record)
+            stop_if_diverged(record)
             validation = {}
             if parts.settings.rule != "bp":
                 validation["validation_goodness_accuracy"] = judge.judge_goodness(parts, trainer.net, watched).accuracy
@@ -149,7 +149,8 @@ def _train(parts: Parts, trainer: Trainer, metrics: report.MetricsFile) -> None:
             bar.write(f"epoch {record.epoch + 1}: {', '.join(shown)}, {record.images_per_second:.0f} images/s")
 
 
-def _stop_if_diverged(record: EpochRecord) -> None:
+def stop_if_diverged(record: EpochRecord) -> None:
+    """Raise `DivergedError` where a metric of the epoch is not a number."""
     for name, values in record.metrics.items():
         for block, value in enumerate(values, start=1):
             if not math.isfinite(value):
@@ -199,7 +200,7 @@ def _checkpoint(parts: Parts, net: LayerLocalNet, modules: Mapping[str, nn.Modul
         "image_shape": list(parts.train.shape),
         "class_names": list(parts.train.class_names),
         "dataset": parts.train.name,
-        "readout": {"first": first_block(net), "grid": parts.recipe.readout_grid},
+        "readout": {"first": parts.first_block(net), "grid": parts.recipe.readout_grid},
         "settings": parts.settings.as_json(),
     }
     return Checkpoint(parts.recipe.model, parts.input_shape, parts.model_options, net, extra, notes)

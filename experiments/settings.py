@@ -14,6 +14,7 @@ RuleName = Literal["ff", "hebbff", "bp"]
 PresetName = Literal["smoke", "quick", "paper", "best"]
 ModelName = Literal["cnn3", "cnn6", "mlp"]
 DatasetName = Literal["mnist", "fashion_mnist", "cifar10", "cifar100", "folder", "digits", "stand_in"]
+NetName = Literal["deep", "wide"]
 GateName = Literal["threshold", "symmetric", "softmax"]
 OptimizerName = Literal["adam", "sgd", "relative"]
 AugmentName = Literal["none", "flips"]
@@ -54,12 +55,18 @@ class Settings:
     label_intensity: float | None = None
     """The label's share K of the intensity, in [0, 1]."""
 
+    label_scale: float | None = None
+    """Dense networks with the label at every layer: length of the label over that of the activity beside it."""
+
     label_selection: SelectionName | None = None
     """Fourier and morph: take the labels out of 2,000 candidates drawn by --seed, so that the largest correlation of
     any two is smallest, or by chance. Left out: the fixed set 1, or "optimised" for more classes than that has."""
 
     model: ModelName | None = None
     """The network."""
+
+    net: NetName | None = None
+    """The HebbFF paper's dense networks: deep, 784-2048-1024-512-256-10, or wide, 784-2000-2000-10."""
 
     width: int | None = None
     """Filters (or units) of the first layer; the other layers keep their ratio to it."""
@@ -168,10 +175,10 @@ def check(settings: Settings) -> Settings:
         raise SettingsError(f"--label-intensity must lie in [0, 1], not {intensity}")
     if settings.momentum is not None and not 0 <= settings.momentum < 1:
         raise SettingsError(f"--momentum must lie in [0, 1), not {settings.momentum}")
-    for name in ("scale", "lr"):
+    for name in ("scale", "lr", "label_scale"):
         value = getattr(settings, name)
         if value is not None and not 0 < value < float("inf"):
-            raise SettingsError(f"--{name} must be positive, not {value}")
+            raise SettingsError(f"--{name.replace('_', '-')} must be positive, not {value}")
     existing = next(place for place in (settings.out, *settings.out.absolute().parents) if place.exists())
     if not (existing.is_dir() and os.access(existing, os.W_OK)):
         raise SettingsError(f"--out {settings.out} cannot be made: {existing} is not a folder that can be written to")
@@ -182,12 +189,17 @@ def check(settings: Settings) -> Settings:
     return settings
 
 
-def parse(dataset: DatasetName, description: str | None, arguments: list[str] | None = None) -> Settings:
-    """Settings from the command line of the script of one data set; exits with 2 and a message where they are wrong.
+def parse(default: Settings, description: str | None, arguments: list[str] | None = None) -> Settings:
+    """Settings from the command line of a script; exits with 2 and a message where they are wrong.
 
     Numbers out of range are refused here already, before anything slow is imported.
+
+    Args:
+        default: what the script does if nothing is said.
+        description: the head of its help.
+        arguments: the command line; that of the process if left out.
     """
-    settings = tyro.cli(Settings, default=Settings(dataset=dataset), args=arguments, description=description)
+    settings = tyro.cli(Settings, default=default, args=arguments, description=description)
     try:
         return check(settings)
     except SettingsError as error:

@@ -19,7 +19,7 @@ def test_every_command_names_a_script_and_known_options(command: str) -> None:
     script, *arguments = shlex.split(command.replace("LABELS", "fourier").replace("RULE", "ff"))
     assert (ROOT / script).is_file()
     if script in DATASET_SCRIPTS and "--help" not in arguments:
-        assert isinstance(parse("digits", None, arguments), Settings)
+        assert isinstance(parse(Settings(dataset="digits"), None, arguments), Settings)
 
 
 def test_there_are_commands() -> None:

@@ -1,9 +1,11 @@
 """Dense layers with length normalisation, as in Hinton's and the HebbFF paper."""
 
-from math import prod
+from math import prod, sqrt
 
+import torch
 from torch import Tensor, nn
 
+from convff.functional import length_normalise
 from convff.network import Block, LayerLocalNet, LengthNorm
 
 
@@ -15,27 +17,79 @@ class FlatLengthNorm(LengthNorm):
         return super().forward(x.flatten(1))
 
 
+class LabelBesideLengthNorm(nn.Module):
+    """Length normalisation of an activity alone, with the label beside it at a length of its own.
+
+    `[N, n + K]` -> `[N, n + K]`: the first n numbers are divided by their root mean square, which gives them the length
+    sqrt(n); the last K are multiplied by `label_scale * sqrt(n)`, which gives a one-hot label `label_scale` times the
+    activity's length. So one number says how loud the label is in every layer, whatever the width, and the goodness of
+    the layer below cannot be read off the label's share of the length.
+
+    Args:
+        label_channels: K, how many of the last numbers are the label.
+        label_scale: length of a one-hot label over the length of the activity.
+
+    Example:
+        >>> LabelBesideLengthNorm(2, 0.5)(torch.tensor([[3.0, 3.0, 3.0, 3.0, 0.0, 1.0]]))
+        tensor([[1., 1., 1., 1., 0., 1.]])
+
+    Reference:
+        HebbFF (Krutsylo), section 3: "we concatenate a scaled one-hot label vector to the activations at every layer". How
+        long it is there, and whether it is normalised with the activity, is not told: this is our reconstruction.
+    """
+
+    def __init__(self, label_channels: int, label_scale: float) -> None:
+        super().__init__()
+        self.label_channels = label_channels
+        self.label_scale = label_scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise `[N, n + K]`."""
+        activity, label = x[:, : -self.label_channels], x[:, -self.label_channels :]
+        return torch.cat([length_normalise(activity), label * (self.label_scale * sqrt(activity.shape[1]))], dim=1)
+
+    def extra_repr(self) -> str:
+        """For printing."""
+        return f"label_channels={self.label_channels}, label_scale={self.label_scale}"
+
+
 def mlp(
-    image_shape: tuple[int, int, int], *, widths: tuple[int, ...] = (1000, 1000, 1000), label_channels: int = 0
+    image_shape: tuple[int, int, int],
+    *,
+    widths: tuple[int, ...] = (1000, 1000, 1000),
+    label_channels: int = 0,
+    label_scale: float | None = None,
 ) -> LayerLocalNet:
-    """Dense layers (Hinton 2022: 4 x 2000; the public base code: 3 x 1000).
+    """Dense layers (Hinton 2022: 4 x 2000; the public base code: 3 x 1000; HebbFF: 2048-1024-512-256-10 and 2000-2000-10).
 
     Args:
         image_shape: channels, height and width of the input (with its label channels, if the labels add any).
         widths: units of each layer.
         label_channels: how many of the input's channels are a label that every block shall see, as one number each; see
             `LayerLocalNet`.
+        label_scale: length of that label over the length of the activity beside it, see `LabelBesideLengthNorm`; left out,
+            the label is normalised together with the activity.
+
+    Raises:
+        ValueError: a scale without label channels, or one that is not positive.
 
     Example:
         >>> len(mlp((1, 28, 28)))
         3
         >>> [block.layer.in_features for block in mlp((11, 28, 28), widths=(50, 50), label_channels=10)]
         [794, 60]
-    """
+    """  # noqa: E501
+    if label_scale is not None and not (label_channels and label_scale > 0):
+        raise ValueError(
+            f"a label scale must be positive, with label channels to scale: {label_scale}, {label_channels}"
+        )
     channels, *size = image_shape
     units = (prod((channels - label_channels, *size)), *widths)
     blocks = (
-        Block(FlatLengthNorm(), nn.Linear(inputs + label_channels, outputs))
+        Block(
+            FlatLengthNorm() if label_scale is None else LabelBesideLengthNorm(label_channels, label_scale),
+            nn.Linear(inputs + label_channels, outputs),
+        )
         for inputs, outputs in zip(units, widths, strict=False)
     )
     return LayerLocalNet(blocks, label_channels=label_channels)

@@ -42,7 +42,7 @@ def test_cifar100_runs(small_cifar100: Path, tmp_path: Path, preset: str, labels
     script = ["--labels", labels, "--preset", preset, "--label-selection", selection, "--require-data"]
     small = ["--epochs", "1", "--train-images", "60", "--inference", "linear", "--device", "cpu"]
     places = ["--data-dir", str(small_cifar100), "--out", str(tmp_path / "runs")]
-    (results,) = main(parse("cifar100", None, [*script, *small, *places]))
+    (results,) = main(parse(Settings(dataset="cifar100"), None, [*script, *small, *places]))
     assert (results.labels, results.label_selection) == (labels, selection)
     (folder,) = (tmp_path / "runs").iterdir()
     saved = json.loads((folder / "settings.json").read_text())
@@ -114,7 +114,7 @@ def test_refusals(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ValueError, match="odd"):
         choose("fourier", "optimised", num_classes=5, image_size=(32, 32), kernel_size=4, count=50)
     with pytest.raises(SystemExit) as stop:
-        parse("digits", None, ["--label-selection", "best"])
+        parse(Settings(dataset="digits"), None, ["--label-selection", "best"])
     assert stop.value.code == 2
     assert "optimised" in capsys.readouterr().err
 

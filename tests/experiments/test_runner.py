@@ -298,7 +298,7 @@ def test_bad_options_exit_with_2_and_say_what_is_allowed(
     capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     with pytest.raises(SystemExit) as stop:
-        parse("digits", None, arguments)
+        parse(Settings(dataset="digits"), None, arguments)
     assert stop.value.code == 2
     assert message in capsys.readouterr().err
 
