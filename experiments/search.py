@@ -7,7 +7,8 @@ Example: `python experiments/search.py --dataset mnist --net deep --rule hebbff 
 import json
 import shlex
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from experiments.prepare import Parts
 
+LEARNT_NOTHING = 0.15  # of ten classes
 Space = dict[str, tuple[float, float]]
 
 # What is searched, from where to where, all on a logarithmic scale. Rate and threshold of `paper` have the paper's
@@ -33,6 +35,16 @@ SPACES: dict[tuple[str, str], Space] = {
     ("quick", "hebbff"): {"lr": (1e-4, 0.1), "scale": (1.0, 300.0), **_LABEL_SCALE},
     ("quick", "ff"): {"lr": (1e-5, 0.01), "scale": (1.0, 300.0), **_LABEL_SCALE},
     ("quick", "bp"): {"lr": (1e-5, 0.01)},
+}
+# The first trials: these numbers, and the same with a higher and a lower rate.
+STARTS = {"theta": 1.0, "scale": 30.0, "label_scale": 0.3}
+STARTING_RATES = {
+    ("paper", "hebbff"): 3e-5,
+    ("paper", "ff"): 3.0,
+    ("paper", "bp"): 0.1,
+    ("quick", "hebbff"): 1e-2,
+    ("quick", "ff"): 1e-3,
+    ("quick", "bp"): 1e-3,
 }
 
 
@@ -59,10 +71,10 @@ class Search:
     trials: int = 20
     """How many trials in all, those of earlier runs of the same search included."""
 
-    epochs: int = 2
-    """Epochs of a trial."""
+    epochs: int = 3
+    """Epochs of a trial; one that is worse than most after an epoch, or has learnt nothing, ends there."""
 
-    train_images: int = 10_000
+    train_images: int = 12_000
     """Training images of a trial."""
 
     judged_images: int = 4_000
@@ -126,49 +138,65 @@ def search(asked: Search) -> dict[str, Any]:
         raise SettingsError('the search needs Optuna: pip install -e ".[search]"') from error
     from experiments.prepare import prepare
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     parts = prepare(asked.settings())
     asked.out.mkdir(parents=True, exist_ok=True)
     storage = f"sqlite:///{asked.out / 'hebbff_mlp.db'}"
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(storage=storage, study_name=asked.name, direction="maximize", load_if_exists=True)
     if not study.trials:
-        study.enqueue_trial(_start(asked, parts))
+        start = STARTS | {"lr": STARTING_RATES[asked.preset, asked.rule]}
+        for faster in (1, 3, 1 / 3):
+            study.enqueue_trial({name: start[name] * (faster if name == "lr" else 1) for name in asked.space})
     done = len([trial for trial in study.trials if trial.state.is_finished()])
     # Keyed by how many are done: a search that was cut off and goes on does not draw its first trials again.
-    study.sampler = optuna.samplers.TPESampler(seed=asked.seed + done, n_startup_trials=max(4, asked.trials // 3))
+    study.sampler = optuna.samplers.TPESampler(seed=asked.seed + done, n_startup_trials=8, multivariate=True)
+    study.pruner = optuna.pruners.MedianPruner(n_startup_trials=4)
     study.optimize(lambda trial: _trial(asked, parts, trial), n_trials=max(0, asked.trials - done))
+    if not any(trial.value is not None for trial in study.trials):
+        raise SettingsError(
+            f"no trial of {asked.name} learnt anything; more --trials, --epochs or --train-images may help"
+        )
     found = {
         "command": asked.command,
         "dataset": parts.train.name,
         "judged_on": f"{min(asked.judged_images, len(parts.judged))} validation images",
         "best": study.best_params,
         "accuracy": study.best_value,
-        "trials": [trial.params | {"accuracy": trial.value} for trial in study.trials if trial.state.is_finished()],
+        "trials": [_as_json(trial) for trial in study.trials if trial.state.is_finished()],
     }
     (asked.out / f"{asked.name}.json").write_text(json.dumps(found, indent=2) + "\n")
     return found
 
 
 def _trial(asked: Search, parts: "Parts", trial: "optuna.Trial") -> float:
-    """Train once with the numbers that the trial suggests, and judge by validation images."""
-    drawn = {name: trial.suggest_float(name, *bounds, log=True) for name, bounds in asked.space.items()}
-    accuracy = accuracy_with(parts, drawn, asked.judged_images)
-    shown = ", ".join(f"{name} {value:.3g}" for name, value in drawn.items())
-    print(f"trial {trial.number + 1} of {asked.trials}: {100 * accuracy:.2f} % with {shown}", flush=True)
+    """Train once with the numbers that the trial suggests, and judge by validation images after every epoch."""
+    import optuna
+
+    numbers = {name: trial.suggest_float(name, *bounds, log=True) for name, bounds in asked.space.items()}
+    accuracy, cut_off = 0.0, False
+    for epoch, accuracy in enumerate(accuracies_with(parts, numbers, asked.judged_images)):
+        trial.report(accuracy, epoch)
+        cut_off = epoch + 1 < asked.epochs and (trial.should_prune() or accuracy < LEARNT_NOTHING)
+        if cut_off:
+            break
+    shown = ", ".join(f"{name} {value:.3g}" for name, value in numbers.items())
+    print(
+        f"trial {trial.number + 1} of {asked.trials}: {100 * accuracy:.2f} % with {shown}{' (cut off)' * cut_off}",
+        flush=True,
+    )
+    if cut_off:
+        raise optuna.TrialPruned
     return accuracy
 
 
-def _start(asked: Search, parts: "Parts") -> dict[str, float]:
-    """The numbers of the recipe as it is: the first trial."""
-    of_recipe = {"lr": parts.recipe.lr, "theta": parts.recipe.theta or 1.0, "scale": parts.recipe.scale}
-    of_recipe |= {"label_scale": parts.recipe.model_options.get("label_scale", 1.0)}
-    return {name: min(max(of_recipe[name], low), high) for name, (low, high) in asked.space.items()}
+def _as_json(trial: "optuna.trial.FrozenTrial") -> dict[str, Any]:
+    """The numbers of a trial, its last accuracy, and the epochs after which that was."""
+    last = max(trial.intermediate_values, default=0)
+    return trial.params | {"accuracy": trial.intermediate_values.get(last), "epochs": last + 1}
 
 
-def accuracy_with(parts: "Parts", numbers: dict[str, float], judged_images: int) -> float:
-    """Accuracy on the first judged images after a training with these numbers in the recipe; 0 where it diverges."""
-    from dataclasses import replace
-
+def accuracies_with(parts: "Parts", numbers: dict[str, float], judged_images: int) -> Iterator[float]:
+    """Accuracy on the first judged images after each epoch with these numbers in the recipe; 0 where it diverges."""
     from convff.rules.bp import BackpropStep
     from experiments import judge
     from experiments.runner import DivergedError, stop_if_diverged
@@ -177,18 +205,20 @@ def accuracy_with(parts: "Parts", numbers: dict[str, float], judged_images: int)
     options = dict(parts.recipe.model_options)
     if "label_scale" in numbers:
         options["label_scale"] = numbers.pop("label_scale")
-    parts = replace(parts, recipe=replace(parts.recipe, model_options=options, **numbers))  # type: ignore[arg-type]
+    recipe = replace(parts.recipe, model_options=options, **numbers)  # type: ignore[arg-type]
+    parts = replace(parts, recipe=recipe, judged=parts.judged.part(0, judged_images))
     net = parts.new_net()
     trainer = parts.new_trainer(net, None)
     try:
         for record in trainer.fit(parts.train):
             stop_if_diverged(record)
+            if isinstance(trainer.step, BackpropStep):
+                yield judge.judge_head(parts, net, trainer.step.head)[0]
+            else:
+                yield judge.judge_goodness(parts, net, parts.judged).accuracy
+            net.train()
     except DivergedError:
-        return 0.0
-    judged = parts.judged.part(0, judged_images)
-    if isinstance(trainer.step, BackpropStep):
-        return judge.judge_head(replace(parts, judged=judged), net, trainer.step.head)[0]
-    return judge.judge_goodness(parts, net, judged).accuracy
+        yield 0.0
 
 
 def main(asked: Search) -> None:

@@ -34,8 +34,8 @@ class LabelBesideLengthNorm(nn.Module):
         tensor([[1., 1., 1., 1., 0., 1.]])
 
     Reference:
-        HebbFF (Krutsylo), section 3: "we concatenate a scaled one-hot label vector to the activations at every layer". How
-        long it is there, and whether it is normalised with the activity, is not told: this is our reconstruction.
+        HebbFF (Krutsylo), section 3: "we concatenate a scaled one-hot label vector to the activations at every layer".
+        How long it is, and whether it is normalised with the activity, is not told: this is our reconstruction.
     """
 
     def __init__(self, label_channels: int, label_scale: float) -> None:

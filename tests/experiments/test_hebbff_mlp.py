@@ -1,0 +1,140 @@
+"""The HebbFF paper's networks from the command line, and the search for what its paper leaves open."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from convff import load_checkpoint
+from experiments import search as search_script
+from experiments.hebbff_mlp import DEFAULT
+from experiments.hebbff_presets import FOUND
+from experiments.prepare import prepare
+from experiments.presets import recipe_for
+from experiments.runner import main
+from experiments.search import SPACES, Search, search
+from experiments.settings import Settings, SettingsError, parse
+
+COMMITTED = Path(__file__).parent.parent.parent / "experiments" / "results" / "search"
+TINY = Search(dataset="digits", trials=2, epochs=1, train_images=200, judged_images=100)
+PAPERS_UNITS = {"deep": [784, 2048, 1024, 512, 256, 10], "wide": [784, 2000, 2000, 10]}
+
+
+@pytest.mark.parametrize("net", PAPERS_UNITS)
+@pytest.mark.parametrize("rule", ["ff", "hebbff", "bp"])
+def test_the_networks_are_the_papers(net: str, rule: str) -> None:
+    asked = parse(DEFAULT, None, ["--dataset", "stand_in", "--net", net, "--rule", rule, "--preset", "paper"])
+    recipe = recipe_for(asked)
+    units = [784, *recipe.model_options["widths"]]
+    assert units == PAPERS_UNITS[net][: len(units)]
+    assert len(units) == len(PAPERS_UNITS[net]) - (rule == "bp")  # its softmax head is the last layer
+    assert (recipe.batch_size, recipe.gate, recipe.scale, recipe.reduction) == (128, "threshold", 1.0, "mean")
+    assert (recipe.optimizer, recipe.momentum, recipe.decay) == ("sgd", 0.0, "constant")
+    assert recipe.validation_images == 0.2 * 60_000
+    assert recipe.first_block == 0
+
+
+@pytest.mark.parametrize("rule", ["ff", "hebbff", "bp"])
+@pytest.mark.parametrize("preset", ["smoke", "paper"])
+def test_a_run_from_the_command_line(tmp_path: Path, rule: str, preset: str) -> None:
+    arguments = ["--dataset", "digits", "--net", "wide", "--rule", rule, "--preset", preset, "--out", str(tmp_path)]
+    (results,) = main(parse(DEFAULT, None, [*arguments, "--epochs", "1", "--train-images", "300", "--width", "40"]))
+    assert results.accuracy["head" if rule == "bp" else "goodness"] is not None
+    (folder,) = tmp_path.iterdir()
+    net = load_checkpoint(folder / "checkpoint.safetensors").net
+    assert [block.layer.out_features for block in net] == [40, 40] + ([1] if rule != "bp" else [])
+    assert net.label_channels == 10
+
+
+def test_the_engine_can_be_automatic_differentiation(tmp_path: Path) -> None:
+    small = replace(DEFAULT, dataset="digits", preset="paper", epochs=1, train_images=300, width=64, out=tmp_path)
+    closed, autograd = (
+        main(replace(small, engine=engine))[0].accuracy["goodness"] for engine in ("closed", "autograd")
+    )
+    assert closed == pytest.approx(autograd, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": "cnn6"}, "--net deep would change nothing: --model cnn6 is another network"),
+        ({"labels": "onehot", "label_scale": 0.5}, "--label-scale 0.5 would change nothing"),
+        ({"net": None, "model": "cnn6", "label_scale": 0.5}, "--label-scale 0.5 would change nothing"),
+    ],
+)
+def test_idle_options_are_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        prepare(replace(DEFAULT, dataset="digits", **change))
+
+
+def test_a_label_scale_must_be_positive(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_info:
+        parse(DEFAULT, None, ["--label-scale", "0"])
+    assert exit_info.value.code == 2
+    assert "--label-scale must be positive, not 0" in capsys.readouterr().err
+
+
+def test_a_search_finds_settings_and_goes_on_where_it_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = replace(TINY, out=tmp_path)
+    first = search(asked)
+    assert len(first["trials"]) == 2
+    assert json.loads((tmp_path / f"{asked.name}.json").read_text()) == first
+    assert first["accuracy"] == max(trial["accuracy"] for trial in first["trials"]) > 0
+    for trial in first["trials"]:
+        for name, (low, high) in asked.space.items():
+            assert low <= trial[name] <= high
+    assert first["judged_on"] == "100 validation images"
+
+    more = search(replace(asked, trials=3))
+    assert more["trials"][:2] == first["trials"]
+    assert len(more["trials"]) == 3
+    monkeypatch.setattr(search_script, "accuracies_with", lambda *_: pytest.fail("all trials were done already"))
+    assert search(replace(asked, trials=3)) == more
+
+
+def test_its_command_is_the_search_again() -> None:
+    import tyro
+
+    arguments = TINY.command.split()
+    assert arguments[:2] == ["python", "experiments/search.py"]
+    assert tyro.cli(Search, args=arguments[2:]) == TINY
+
+
+def test_a_training_that_diverges_is_the_worst(tmp_path: Path) -> None:
+    parts = prepare(replace(TINY, out=tmp_path).settings())
+    wild = {"lr": 1e30, "theta": 1.0, "label_scale": 1.0}
+    assert list(search_script.accuracies_with(parts, wild, 50))[-1] < 0.3
+
+
+def test_without_optuna_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "optuna", None)
+    with pytest.raises(SettingsError, match=r"pip install -e .*\[search\]"):
+        search(replace(TINY, out=tmp_path))
+
+
+def test_the_search_never_sees_a_test_image() -> None:
+    parts = prepare(TINY.settings())
+    assert parts.settings.evaluate_on == "validation"
+    train = {image.numpy().tobytes() for image in parts.dataset.train.images}
+    assert all(image.numpy().tobytes() in train for image in parts.judged.images)
+    learnt_from = {image.numpy().tobytes() for image in parts.train.images}
+    assert not any(image.numpy().tobytes() in learnt_from for image in parts.judged.images)
+
+
+def test_the_presets_have_what_the_committed_searches_found() -> None:
+    committed = {}
+    for file in sorted(COMMITTED.glob("*-paper-*.json")):
+        found = json.loads(file.read_text())
+        words = dict(zip(found["command"].split()[2::2], found["command"].split()[3::2], strict=True))
+        committed[words["--dataset"], words["--net"], words["--rule"]] = found["best"]
+    assert set(FOUND) == set(committed)
+    assert len(FOUND) == 12
+    for key, best in committed.items():
+        assert FOUND[key] == pytest.approx(best, rel=0.01)
+        for name, (low, high) in SPACES["paper", key[2]].items():
+            assert low <= FOUND[key][name] <= high
+    settings = Settings(dataset="mnist", net="deep", labels="layerwise", rule="hebbff", preset="paper")
+    assert recipe_for(settings).lr == FOUND["mnist", "deep", "hebbff"]["lr"]
