@@ -1,6 +1,6 @@
 """The first block for all labels of an image at once, where labels add to the image.
 
-A convolution is linear: `W * (base + pattern) = W * base + W * pattern`. So it runs once for each image and once for
+A convolution is linear: `W * (base + summand) = W * base + W * summand`. So it runs once for each image and once for
 each label, and not once for each pair of them. What is left for a pair is one addition.
 """
 
@@ -13,24 +13,33 @@ from torch import Tensor, nn
 from convff.network import Block, LayerLocalNet, LengthNorm
 from convff.passes import FEW_CHANNELS, AdditiveLabels, Labels, fast_layout
 
-# From images and patterns to the images and patterns of the normalised sum, and the scale `[B, K]` of each pair.
-NormOfSum = Callable[[nn.Module, Tensor, Tensor], tuple[Tensor, Tensor, Tensor | None]]
+# Normalises bases `[B, C, H, W]`; also gives the scale `[B, K]` that is left for each pair, where there is one.
+NormOfBases = Callable[[Tensor], tuple[Tensor, Tensor | None]]
+# From what labels add, `[K, C, H, W]`, to the same normalised, and to what normalises bases beside it.
+NormOfSum = Callable[[nn.Module, Tensor], tuple[Tensor, NormOfBases]]
 
 
-def _batch_norm_of_sum(norm: nn.Module, bases: Tensor, patterns: Tensor) -> tuple[Tensor, Tensor, None]:
-    """`(base + pattern - mean) / deviation`, with the running statistics: the mean is taken from the base alone."""
+def _batch_norm_of_sum(norm: nn.Module, summands: Tensor) -> tuple[Tensor, NormOfBases]:
+    """`(base + summand - mean) / deviation`, with the running statistics: the mean is taken from the base alone."""
     assert isinstance(norm, nn.BatchNorm2d)
     assert norm.running_var is not None
-    scale = torch.rsqrt(norm.running_var + norm.eps)[:, None, None]
-    return F.batch_norm(bases, norm.running_mean, norm.running_var, eps=norm.eps), patterns * scale, None
+    mean, variance, eps = norm.running_mean, norm.running_var, norm.eps
+    scale = torch.rsqrt(variance + eps)[:, None, None]
+    return summands * scale, lambda bases: (F.batch_norm(bases, mean, variance, eps=eps), None)
 
 
-def _length_norm_of_sum(norm: nn.Module, bases: Tensor, patterns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """`(base + pattern) / rms`; with `|base + pattern|^2 = |base|^2 + 2 base . pattern + |pattern|^2` for the scale."""
-    b, p = bases.flatten(1).float(), patterns.flatten(1).float()
-    with torch.autocast(b.device.type, enabled=False):
-        squares = b.square().sum(1)[:, None] + 2 * b @ p.T + p.square().sum(1)
-    return bases, patterns, torch.rsqrt(squares / b.shape[1] + 1e-8)
+def _length_norm_of_sum(norm: nn.Module, summands: Tensor) -> tuple[Tensor, NormOfBases]:
+    """`(base + summand) / rms`; with `|base + summand|^2 = |base|^2 + 2 base . summand + |summand|^2` for the scale."""
+    s = summands.flatten(1).float()
+    squares_of_summands = s.square().sum(1)
+
+    def of_bases(bases: Tensor) -> tuple[Tensor, Tensor]:
+        b = bases.flatten(1).float()
+        with torch.autocast(b.device.type, enabled=False):
+            squares = b.square().sum(1)[:, None] + 2 * b @ s.T + squares_of_summands
+        return bases, torch.rsqrt(squares / b.shape[1] + 1e-8)
+
+    return summands, of_bases
 
 
 # Norms that can be taken of a sum. One that is not here runs pass by pass.
@@ -45,7 +54,7 @@ class SharedFirstBlock:
 
     Args:
         net: the network; its weights must stay as they are while this object is used.
-        labels: labels that add.
+        labels: labels that add; what they add must stay as it is too.
         norm_of_sum: how the first block's norm treats a sum.
         images: float `[B, C, H, W]`; only their shape, device and dtype matter.
     """
@@ -53,11 +62,11 @@ class SharedFirstBlock:
     def __init__(self, net: LayerLocalNet, labels: AdditiveLabels, norm_of_sum: NormOfSum, images: Tensor) -> None:
         self.net = net
         self.labels = labels
-        self.norm_of_sum = norm_of_sum
         self.first: Block = next(iter(net))
-        bases, patterns = labels.parts(images[:1])
-        _, patterns, _ = norm_of_sum(self.first.norm, bases, patterns)
-        self.pattern_response = _pixels_first(_linear_part(self.first.layer, fast_layout(patterns)))  # (K, H, W, O)
+        summands = labels.summands(images)  # (K, C', H, W)
+        self.repeated = summands[:, -net.label_channels :] if net.label_channels else None
+        summands, self.norm_of_bases = norm_of_sum(self.first.norm, summands)
+        self.label_response = _pixels_first(_linear_part(self.first.layer, fast_layout(summands)))  # (K, H, W, O)
 
     @classmethod
     def of(cls, net: LayerLocalNet, labels: Labels, images: Tensor, wanted: bool | None) -> "SharedFirstBlock | None":
@@ -76,8 +85,7 @@ class SharedFirstBlock:
 
     def walk(self, images: Tensor, candidates: Tensor) -> Iterator[Tensor]:
         """The activity of every block, `[B*M, ...]`, for images `[B, C, H, W]` and the labels `[B, M]` to try."""
-        bases, patterns = self.labels.parts(images)
-        bases, _, scale = self.norm_of_sum(self.first.norm, bases, patterns)
+        bases, scale = self.norm_of_bases(self.labels.bases(images))
         z = self._responses(bases, candidates)  # (B, M, H, W, O)
         if scale is not None:
             z *= scale.gather(1, candidates).to(z.dtype)[:, :, None, None, None]
@@ -85,8 +93,7 @@ class SharedFirstBlock:
             z += self.first.layer.bias.to(z.dtype)
         a = torch.relu_(z).flatten(0, 1).permute(0, 3, 1, 2)  # (B*M, O, H, W), channels last in memory
         yield a
-        repeated = self.net.label_channels
-        label = patterns[:, -repeated:][candidates.flatten()] if repeated else None
+        label = None if self.repeated is None else self.repeated[candidates.flatten()]
         x = self.net.beside(self.first.pool(a), label)
         for block in list(self.net)[1:]:
             a = block(x)
@@ -94,11 +101,11 @@ class SharedFirstBlock:
             x = self.net.beside(block.pool(a), label)
 
     def _responses(self, bases: Tensor, candidates: Tensor) -> Tensor:
-        """`W * (base + pattern)`, `[B, M, H, W, O]`."""
+        """`W * (base + summand)`, `[B, M, H, W, O]`."""
         of_bases = _pixels_first(_linear_part(self.first.layer, fast_layout(bases)))[:, None]  # (B, 1, H, W, O)
         if candidates.stride(0) == 0:  # one row for all images: nothing needs to be copied for each of them
-            return of_bases + self.pattern_response[candidates[0]]
-        return self.pattern_response[candidates].add_(of_bases)
+            return of_bases + self.label_response[candidates[0]]
+        return self.label_response[candidates].add_(of_bases)
 
 
 def _linear_part(layer: nn.Module, x: Tensor) -> Tensor:

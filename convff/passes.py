@@ -22,10 +22,14 @@ class Labels(Protocol):
 
 @runtime_checkable
 class AdditiveLabels(Labels, Protocol):
-    """Labels that add a pattern of the class to something made of the image: waves, one-hot codes, label channels."""
+    """Labels that add something of the class to something made of the image: waves, one-hot codes, label channels."""
 
-    def parts(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Bases `[B, C', H, W]` and patterns `[K, C', H, W]`: a labelled image is its base plus its class's pattern."""
+    def bases(self, images: Tensor) -> Tensor:
+        """What is made of images `[B, C, H, W]` alone, `[B, C', H, W]`: base plus summand is the labelled image."""
+        ...
+
+    def summands(self, images: Tensor) -> Tensor:
+        """What each class adds, `[K, C', H, W]`; of the images `[B, C, H, W]` only shape, dtype and device matter."""
         ...
 
 

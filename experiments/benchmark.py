@@ -43,7 +43,8 @@ def main(settings: BenchmarkSettings) -> dict[str, object]:
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler that counts memory is talkative
     from convff.allocator import keep_freed_memory
     from experiments import report
-    from experiments.benchmark_sections import SECTIONS, Bench
+    from experiments.benchmarks import SECTIONS
+    from experiments.benchmarks.bench import Bench
     from experiments.prepare import device_named
     from experiments.settings import SettingsError
 

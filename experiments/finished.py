@@ -87,12 +87,13 @@ class TrainedRun:
     head: "Head | None"
 
 
-def load_run(run: FinishedRun, dataset: "Dataset | None" = None) -> TrainedRun:
-    """Build the network of a finished run on the CPU, and what was trained or fitted beside it.
+def load_run(run: FinishedRun, dataset: "Dataset | None" = None, device: str = "cpu") -> TrainedRun:
+    """Build the network of a finished run, and what was trained or fitted beside it.
 
     Args:
         run: the run.
         dataset: the data of the run, where they are loaded already.
+        device: where to compute, as `--device` names it.
 
     Raises:
         FileNotFoundError: there is no checkpoint.
@@ -105,7 +106,7 @@ def load_run(run: FinishedRun, dataset: "Dataset | None" = None) -> TrainedRun:
     from experiments.prepare import prepare, with_labels_of
 
     checkpoint = load_checkpoint(run.folder / "checkpoint.safetensors")
-    parts = with_labels_of(prepare(replace(run.settings, device="cpu"), dataset), checkpoint)
+    parts = with_labels_of(prepare(replace(run.settings, device=device), dataset), checkpoint)
     if parts.judged.name != run.results["dataset"]:
         raise SettingsError(f"{run.folder} was judged on {run.results['dataset']}, but found is {parts.judged.name}")
     net, extra = checkpoint.net.to(parts.device), checkpoint.extra

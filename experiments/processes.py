@@ -1,10 +1,14 @@
-"""The processes of a run: one, or those that `torchrun` started. It alone reads torchrun's environment."""
+"""The processes of a run: one, or those that `torchrun` started. It alone knows torchrun's environment."""
 
 import contextlib
 import gc
 import os
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import torch
 import torch.distributed as dist
@@ -39,3 +43,36 @@ def processes(device: torch.device) -> Iterator[Processes]:
     finally:
         dist.destroy_process_group()
         gc.collect()  # Gloo's threads end with the last reference; alive at the interpreter's end, they abort it
+
+
+def start_processes(arguments: list[str], count: int, *, stderr: int | None = None) -> list[subprocess.Popen[str]]:
+    """Start a Python program in several processes that find each other, as torchrun does, but without watching them.
+
+    Args:
+        arguments: what stands behind `python`; the working directory is the one that holds this package.
+        count: how many processes, one thread each.
+        stderr: `subprocess.PIPE` to catch the messages; they are printed if it is left out.
+
+    Returns:
+        The processes by rank; what they print is caught.
+
+    Example:
+        >>> started = start_processes(["-c", "import os; print(os.environ['RANK'])"], 2)
+        >>> [process.communicate()[0].strip() for process in started]
+        ['0', '1']
+    """
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = str(probe.getsockname()[1])
+    common = {"MASTER_ADDR": "localhost", "MASTER_PORT": port, "WORLD_SIZE": str(count), "OMP_NUM_THREADS": "1"}
+    return [
+        subprocess.Popen(
+            [sys.executable, *arguments],
+            env=os.environ | common | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            cwd=Path(__file__).parent.parent,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
+        for rank in range(count)
+    ]

@@ -3,23 +3,21 @@
 Example: `python experiments/rejudge.py runs/*`. For when the judging has changed, or with the data of another place.
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from convff import load_checkpoint
 from experiments import judge, report
 from experiments.datasets import DataError
-from experiments.prepare import prepare, with_labels_of
-from experiments.settings import SettingsError, settings_from_json
+from experiments.finished import load_run, read_run
+from experiments.settings import SettingsError
 
 
 def rejudge(folder: Path) -> dict[str, Any]:
     """Judge one run again.
 
     Args:
-        folder: a run folder with `settings.json`, `results.json` and `checkpoint.safetensors`.
+        folder: a run folder, with its checkpoint.
 
     Returns:
         the new content of `results.json`. `git_commit` stays that of the training; `judged_commit` is today's.
@@ -28,17 +26,13 @@ def rejudge(folder: Path) -> dict[str, Any]:
         FileNotFoundError: a file of the run is missing.
         SettingsError: the run cannot be judged again: it is of backpropagation, or its data are no longer there.
     """
-    settings = settings_from_json(json.loads((folder / "settings.json").read_text())["settings"])
-    results: dict[str, Any] = json.loads((folder / "results.json").read_text())
-    if settings.rule == "bp":
+    run = read_run(folder)
+    if run.settings.rule == "bp":
         raise SettingsError(f"{folder} is a run of backpropagation; only local rules can be judged again")
-    parts = prepare(settings)
-    if parts.judged.name != results["dataset"]:
-        raise SettingsError(f"{folder} was judged on {results['dataset']}, but found is {parts.judged.name}")
-    checkpoint = load_checkpoint(folder / "checkpoint.safetensors")
-    judgement = judge.everything(with_labels_of(parts, checkpoint), checkpoint.net.to(parts.device))
-    results |= {
-        "accuracy": results["accuracy"] | judgement.accuracy,
+    trained = load_run(run, device=run.settings.device)
+    judgement = judge.everything(trained.parts, trained.net)
+    results = run.results | {
+        "accuracy": run.results["accuracy"] | judgement.accuracy,
         "control": judgement.control,
         "per_layer": judgement.per_layer,
         "label_only_probe": judgement.label_only_probe,

@@ -77,7 +77,7 @@ class Search:
     train_images: int = 12_000
     """Training images of a trial."""
 
-    judged_images: int = 4_000
+    judged_images: int = 2_000
     """Validation images that judge a trial."""
 
     seed: int = 0

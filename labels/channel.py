@@ -47,12 +47,15 @@ class ChannelLabels:
         check_labelled(images, classes, self.num_classes)
         return self._stack(spread(images, classes), self._bank.fitting(images)[classes])
 
-    def parts(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Bases `[B, C', H, W]` with empty label planes and patterns `[K, C', H, W]` of planes alone: their sums are the labelled images."""  # noqa: E501
-        planes = self._bank.fitting(images)
-        empty = torch.zeros_like(planes[:1]).expand(len(images), -1, -1, -1)
-        black = images.new_zeros(1, *images.shape[1:]).expand(self.num_classes, -1, -1, -1)
-        return self._stack(images, empty), self._stack(black, planes)
+    def bases(self, images: Tensor) -> Tensor:
+        """The images with empty label planes, `[B, C', H, W]`; see `summands`."""
+        empty = torch.zeros_like(self._bank.fitting(images)[:1])
+        return self._stack(images, empty.expand(len(images), -1, -1, -1))
+
+    def summands(self, images: Tensor) -> Tensor:
+        """The label planes beside black, `[K, C', H, W]`: base plus summand is the labelled image."""
+        black = images.new_zeros(1, *images.shape[1:])
+        return self._stack(black.expand(self.num_classes, -1, -1, -1), self._bank.fitting(images))
 
     def neutral(self, images: Tensor) -> Tensor:
         """The image with the mean of all label planes (1/K in each one-hot plane)."""

@@ -253,10 +253,14 @@ class FourierLabels:
         waves = self._bank.fitting(images)[classes].unsqueeze(-3)  # (B, [P,] 1, H, W)
         return torch.lerp(spread(images, classes), waves.expand(*classes.shape, *images.shape[1:]), self.intensity)
 
-    def parts(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Bases `(1 - K) image` `[B, C, H, W]` and patterns `K wave` `[classes, C, H, W]`: their sums are the labelled images."""  # noqa: E501
+    def bases(self, images: Tensor) -> Tensor:
+        """`(1 - K) image`, `[B, C, H, W]`; see `summands`."""
+        return images * (1 - self.intensity)
+
+    def summands(self, images: Tensor) -> Tensor:
+        """`K wave`, `[classes, C, H, W]`: base plus summand is the labelled image."""
         waves = self._bank.fitting(images)[:, None].expand(-1, images.shape[1], -1, -1)
-        return images * (1 - self.intensity), waves * self.intensity
+        return waves * self.intensity
 
     def neutral(self, images: Tensor) -> Tensor:
         """The image with the mean of all waves: `(1 - K) image + K mean(waves)`. The choice is ours."""

@@ -71,12 +71,15 @@ class LearnedLabels:
         grad = torch.zeros_like(self.maps, requires_grad=False)
         return [grad.index_add_(0, classes.flatten(), of_passes.to(grad.dtype))]
 
-    def parts(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Bases `[B, C', H, W]` with an empty label channel and patterns `[K, C', H, W]` of maps alone: their sums are the labelled images."""  # noqa: E501
-        maps = self._fitting(images)
-        empty = torch.zeros_like(maps[:1]).expand(len(images), -1, -1, -1)
-        black = images.new_zeros(1, *images.shape[1:]).expand(self.num_classes, -1, -1, -1)
-        return self._stack(images, empty), self._stack(black, maps)
+    def bases(self, images: Tensor) -> Tensor:
+        """The images with an empty label channel, `[B, C', H, W]`; see `summands`."""
+        empty = torch.zeros_like(self._fitting(images)[:1])
+        return self._stack(images, empty.expand(len(images), -1, -1, -1))
+
+    def summands(self, images: Tensor) -> Tensor:
+        """The maps as they are now, beside black, `[K, C', H, W]`: base plus summand is the labelled image."""
+        black = images.new_zeros(1, *images.shape[1:])
+        return self._stack(black.expand(self.num_classes, -1, -1, -1), self._fitting(images))
 
     def neutral(self, images: Tensor) -> Tensor:
         """The image with the mean of all maps."""

@@ -36,9 +36,14 @@ class OneHotLabels:
         code = torch.nn.functional.one_hot(classes, self.num_classes).to(images.dtype) * self.value  # (B, [P,] K)
         return self._write(spread(images, classes), code)
 
-    def parts(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Bases `[B, C, H, W]` without the first K pixels and patterns `[K, C, H, W]`: their sums are the labelled images."""  # noqa: E501
-        return self._write(images, images.new_zeros(len(images), self.num_classes)), self.patterns(images[0])
+    def bases(self, images: Tensor) -> Tensor:
+        """The images with 0 in the first K pixels, `[B, C, H, W]`; see `summands`."""
+        return self._write(images, images.new_zeros(len(images), self.num_classes))
+
+    def summands(self, images: Tensor) -> Tensor:
+        """The codes on black, `[K, C, H, W]`: base plus summand is the labelled image."""
+        code = torch.eye(self.num_classes, dtype=images.dtype, device=images.device) * self.value
+        return self._write(images.new_zeros(1, *images.shape[1:]).expand(self.num_classes, -1, -1, -1), code)
 
     def neutral(self, images: Tensor) -> Tensor:
         """1/K of the hot value in each of the first K pixels, as the public base code of the field has it."""
@@ -47,8 +52,7 @@ class OneHotLabels:
 
     def patterns(self, image: Tensor) -> Tensor:
         """The codes on a black image, `[K, C, H, W]`."""
-        code = torch.eye(self.num_classes, dtype=image.dtype, device=image.device) * self.value
-        return self._write(torch.zeros_like(image).expand(self.num_classes, -1, -1, -1), code)
+        return self.summands(image[None])
 
     def channels(self, image_channels: int) -> int:
         """As many channels as the image has."""

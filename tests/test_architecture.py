@@ -64,7 +64,8 @@ def test_the_command_line_offers_what_the_tables_hold() -> None:
     from convff import GATES, MODELS, RULES
     from convff.augment import AUGMENTATIONS
     from convff.optimizers import OPTIMIZERS
-    from experiments import settings
+    from experiments import benchmark, settings
+    from experiments.benchmarks import SECTIONS
     from experiments.datasets import DATASETS
     from experiments.label_choice import CHOOSABLE
     from experiments.presets import PRESETS
@@ -79,6 +80,7 @@ def test_the_command_line_offers_what_the_tables_hold() -> None:
         (settings.AugmentName, AUGMENTATIONS),
         (settings.DatasetName, DATASETS),
         (settings.PresetName, PRESETS),
+        (benchmark.SectionName, SECTIONS),
     ]
     for names, table in pairs:
         assert set(get_args(names)) == set(table)

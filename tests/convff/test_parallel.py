@@ -1,17 +1,14 @@
 """Several processes: the same run as one, whatever their number, and a clear end where one is lost."""
 
-import os
 import signal
-import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
 
-ROOT = Path(__file__).parents[2]
+from experiments.processes import start_processes
 
 TRAIN = """
 import sys, torch
@@ -48,21 +45,7 @@ with processes(torch.device("cpu")) as group:
 
 
 def start(count: int, out: Path, epochs: int) -> list[subprocess.Popen[str]]:
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = str(probe.getsockname()[1])
-    common = os.environ | {"MASTER_ADDR": "localhost", "MASTER_PORT": port, "WORLD_SIZE": str(count)}
-    return [
-        subprocess.Popen(
-            [sys.executable, "-c", TRAIN, str(out), str(epochs)],
-            env=common | {"RANK": str(rank), "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1"},
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(count)
-    ]
+    return start_processes(["-c", TRAIN, str(out), str(epochs)], count, stderr=subprocess.PIPE)
 
 
 def train(count: int, out: Path) -> tuple[dict[str, torch.Tensor], dict[str, list[dict[str, list[float]]]]]:

@@ -68,11 +68,11 @@ def network(model: str, labels: LabelGenerator) -> LayerLocalNet:
 
 
 @pytest.mark.parametrize("family", ADDITIVE)
-def test_parts_add_up_to_the_labelled_image(family: str) -> None:
+def test_base_and_summand_add_up_to_the_labelled_image(family: str) -> None:
     labels = ADDITIVE[family]
     images, classes = noise().images / 255.0, torch.arange(5).expand(12, -1)
-    bases, patterns = labels.parts(images)
-    torch.testing.assert_close(bases[:, None] + patterns[None], labels(images, classes), rtol=0, atol=1e-6)
+    summed = labels.bases(images)[:, None] + labels.summands(images)[None]
+    torch.testing.assert_close(summed, labels(images, classes), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("model", ["cnn3", "cnn6"])
@@ -85,6 +85,15 @@ def test_sharing_the_first_block_changes_nothing(model: str, family: str) -> Non
     tried = torch.tensor([[4, 0, 2], [1, 3, 0], [2, 1, 4]]).repeat(4, 1)
     some = block_goodness_of(net, data, labels, share_first=True, candidates=tried)
     torch.testing.assert_close(some, exact.gather(2, tried.expand(len(net), -1, -1)), rtol=2e-6, atol=0)
+
+
+@pytest.mark.parametrize("model", ["cnn3", "cnn6"])
+def test_what_labels_add_is_made_once_for_all_batches(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels, made = LayerwiseLabels(5, SIZE), []
+    summands = labels.summands
+    monkeypatch.setattr(labels, "summands", lambda images: made.append(len(images)) or summands(images))
+    block_goodness_of(network(model, labels), noise(), labels, share_first=True, passes_per_batch=10)
+    assert len(made) == 1
 
 
 def test_sharing_is_left_alone_where_it_is_not_known_to_hold() -> None:
@@ -185,12 +194,13 @@ def test_length_norm_of_a_sum_of_images() -> None:
     """The scale from inner products is the root mean square of the sum itself."""
     from convff.first_block import NORMS_OF_SUMS
 
-    bases, patterns = torch.rand(3, 2, 4, 4), torch.rand(5, 2, 4, 4)
-    _, _, scale = NORMS_OF_SUMS[LengthNorm](LengthNorm(), bases, patterns)
+    bases, summands = torch.rand(3, 2, 4, 4), torch.rand(5, 2, 4, 4)
+    _, of_bases = NORMS_OF_SUMS[LengthNorm](LengthNorm(), summands)
+    _, scale = of_bases(bases)
     assert scale is not None
     for image in range(3):
         for label in range(5):
-            rms = (bases[image] + patterns[label]).square().mean().sqrt()
+            rms = (bases[image] + summands[label]).square().mean().sqrt()
             assert scale[image, label].item() == pytest.approx(1 / rms.item(), rel=1e-5)
 
 

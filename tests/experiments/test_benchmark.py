@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from experiments.benchmark import BenchmarkSettings, main
-from experiments.benchmark_sections import SECTIONS, Bench
+from experiments.benchmarks import SECTIONS
+from experiments.benchmarks.bench import Bench
 from experiments.measuring import interleaved_medians, peak_mib
 
 CPU = torch.device("cpu")

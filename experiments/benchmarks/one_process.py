@@ -1,4 +1,4 @@
-"""One process of the benchmark's section about processes: 20 steps on noise. Started by `benchmark_sections`."""
+"""One process of the benchmark's section about processes: 20 steps on noise."""
 
 import statistics
 import sys

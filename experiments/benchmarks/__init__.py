@@ -1,0 +1,23 @@
+"""What the benchmark measures, one section a file: its `measure` returns the rows of a table.
+
+To add a section, write a file with a function `measure(bench) -> list[Row]`, give it a row in `SECTIONS` and add its
+name to `SectionName` in `experiments/benchmark.py`.
+"""
+
+from collections.abc import Callable
+
+from experiments.benchmarks import inference, labelling, memory, model, processes, pruning, shares, step
+from experiments.benchmarks.bench import Bench, Row
+
+__all__ = ["SECTIONS"]
+
+SECTIONS: dict[str, Callable[[Bench], list[Row]]] = {
+    "step": step.measure,
+    "shares": shares.measure,
+    "memory": memory.measure,
+    "inference": inference.measure,
+    "labelling": labelling.measure,
+    "pruning": pruning.measure,
+    "processes": processes.measure,
+    "model": model.measure,
+}

@@ -1,0 +1,88 @@
+"""What several sections measure: a training step, and its floor."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.grad import conv2d_weight
+
+from convff import RULES, Block, RandomNegatives, Schedule
+from convff.data import as_floats
+from convff.passes import label_passes
+from convff.precision import autocast
+from convff.randomness import keyed_generator
+from convff.rules import Autograd
+from convff.rules.base import Step
+from convff.training import LocalStep
+from experiments.benchmarks.bench import CLASSES, Bench
+from experiments.benchmarks.cases import Case
+
+# A block, its raw input, its normalised input and its activity in a training step.
+Recorded = tuple[Block, Tensor, Tensor, Tensor]
+
+
+def training_step(bench: Bench, case: Case, rule: str, precision: str, engine: str = "closed") -> Callable[[], object]:
+    """A training step of one rule, ready to be called."""
+    data = bench.images(bench.batch_size, case.shape)
+    net = case.net(bench.device)
+    step: Step
+    if rule == "bp":
+        step = RULES["bp"]().start(net, case.labels, CLASSES, Schedule())
+    else:
+        local = Autograd(rule=RULES[rule]()) if engine == "autograd" else RULES[rule]()
+        schedule = Schedule(optimizer="relative" if rule == "hebbff" else "adam")
+        step = LocalStep(net, case.labels, local, RandomNegatives(), schedule, compiled=engine == "compiled")
+    images = as_floats(data.images)
+
+    def action() -> None:
+        with autocast(bench.device, precision):
+            step(images, data.classes, keyed_generator(0, "step"))
+
+    return action
+
+
+def recorded_blocks(bench: Bench, case: Case) -> list[Recorded]:
+    """Every block of a case with what it sees and does in a training step."""
+    data, net = bench.images(bench.batch_size, case.shape), case.net(bench.device)
+    wrong = RandomNegatives()(data.classes, CLASSES, keyed_generator(0, "wrong"))
+    h = label_passes(case.labels, as_floats(data.images), torch.cat([data.classes[:, None], wrong], dim=1))
+    recorded: list[Recorded] = []
+    with torch.no_grad(), autocast(bench.device, bench.precision):
+        for block in net:
+            x = block.normalised(h)
+            a = block.activity(x)
+            recorded.append((block, h, x, a))
+            h = block.pool(a)
+    return recorded
+
+
+def floor(recorded: list[Recorded], precision: str) -> Callable[[], object]:
+    """The convolutions (matrix products) and weight-gradients of all blocks, with everything else left out."""
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    parts: list[Callable[[], object]] = []
+    for block, _, x, a in recorded:
+        layer, inputs, activity = block.layer, x.to(dtype), a.to(dtype)
+        weight = layer.weight.detach().to(dtype)
+        if isinstance(layer, nn.Conv2d):
+            parts += floor_of_conv(layer, weight, inputs, activity)
+        else:
+            parts += _floor_of_dense(weight, inputs, activity)
+
+    @torch.no_grad()
+    def action() -> None:
+        for part in parts:
+            part()
+
+    return action
+
+
+def floor_of_conv(layer: nn.Conv2d, weight: Tensor, x: Tensor, a: Tensor) -> list[Callable[[], object]]:
+    """One convolution and its weight-gradient."""
+    return [
+        lambda: torch.conv2d(x, weight, None, layer.stride, layer.padding),
+        lambda: conv2d_weight(x, list(weight.shape), a, layer.stride, layer.padding),
+    ]
+
+
+def _floor_of_dense(weight: Tensor, x: Tensor, a: Tensor) -> list[Callable[[], object]]:
+    return [lambda: x @ weight.T, lambda: a.T @ x]

@@ -1,0 +1,47 @@
+"""Where and how the benchmark measures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from convff import ImageData
+from convff.precision import fastest_precision
+from convff.randomness import keyed_generator
+from experiments.measuring import interleaved_medians
+
+Row = dict[str, Any]
+CLASSES = 10
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where and how to measure.
+
+    Args:
+        device: where to compute.
+        repeats: rounds of each median.
+        batch_size: images a step.
+        small: tiny networks instead of the real ones, for the tests.
+    """
+
+    device: torch.device
+    repeats: int
+    batch_size: int
+    small: bool = False
+    precision: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "precision", fastest_precision(self.device))
+
+    def medians(self, actions: dict[str, Callable[[], object]]) -> dict[str, float]:
+        """Median seconds of each action."""
+        return interleaved_medians(actions, self.device, repeats=self.repeats)
+
+    def images(self, count: int, shape: tuple[int, int, int]) -> ImageData:
+        """Noise with classes."""
+        generator = keyed_generator(0, "benchmark")
+        images = torch.randint(256, (count, *shape), generator=generator).byte()
+        classes = torch.randint(CLASSES, (count,), generator=generator)
+        return ImageData(images, classes, tuple(map(str, range(CLASSES))), "noise").to(self.device)

@@ -1,0 +1,56 @@
+"""The networks that the benchmark measures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from convff import LayerLocalNet, cnn3, cnn6, mlp
+from experiments.benchmarks.bench import CLASSES, Bench
+from labels import FourierLabels, LabelGenerator, MorphLabels, OneHotLabels
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network with its labels and images."""
+
+    name: str
+    labels: LabelGenerator
+    shape: tuple[int, int, int]
+    make: Callable[[tuple[int, int, int]], LayerLocalNet]
+
+    def net(self, device: torch.device) -> LayerLocalNet:
+        """A fresh network; the same at every call."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            net = self.make((self.labels.channels(self.shape[0]), *self.shape[1:]))
+        return net.to(device).to(memory_format=torch.channels_last)
+
+
+def cases(bench: Bench) -> list[Case]:
+    """The networks of the papers' kind, and the one of preset quick, each with its labels."""
+    color, gray = (3, 32, 32), (1, 28, 28)
+    wide, width, dense = (64, 64, 128, 128, 256, 256), 64, (2000, 2000, 2000)
+    if bench.small:
+        wide, width, dense = (4, 4, 4, 4, 4, 4), 4, (8, 8, 8)
+
+    def six(shape: tuple[int, int, int]) -> LayerLocalNet:
+        return cnn6(shape, widths=wide)
+
+    def quick(shape: tuple[int, int, int]) -> LayerLocalNet:
+        return cnn6(shape, widths=wide if bench.small else (32, 64, 64, 128, 128, 128), pool_after=(1, 2, 4))
+
+    def three(shape: tuple[int, int, int]) -> LayerLocalNet:
+        return cnn3(shape, width=width, kernel=3 if bench.small else 7)
+
+    def flat(shape: tuple[int, int, int]) -> LayerLocalNet:
+        return mlp(shape, widths=dense)
+
+    return [
+        Case(f"cnn6 {wide}, fourier", FourierLabels(CLASSES, color[1:]), color, six),
+        Case(f"cnn6 {wide}, morph", MorphLabels(CLASSES), color, six),
+        Case(f"cnn3 {width}, fourier", FourierLabels(CLASSES, gray[1:]), gray, three),
+        Case(f"cnn3 {width}, morph", MorphLabels(CLASSES), gray, three),
+        Case("cnn6 of preset quick, fourier", FourierLabels(CLASSES, color[1:]), color, quick),
+        Case(f"mlp {dense}, onehot", OneHotLabels(CLASSES), gray, flat),
+    ]

@@ -1,0 +1,67 @@
+"""The parts of a training step."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from convff import RULES, Schedule
+from convff.data import as_floats
+from convff.functional import mean_goodness
+from convff.passes import label_passes
+from convff.precision import autocast
+from experiments.benchmarks.actions import Recorded, floor, recorded_blocks, training_step
+from experiments.benchmarks.bench import CLASSES, Bench, Row
+from experiments.benchmarks.cases import cases
+
+
+def measure(bench: Bench) -> list[Row]:
+    """Where the time of a step goes, part by part, each measured alone."""
+    rows: list[Row] = []
+    for case in cases(bench)[:2]:
+        data, recorded = bench.images(bench.batch_size, case.shape), recorded_blocks(bench, case)
+        images = as_floats(data.images)
+        classes = torch.stack([data.classes, (data.classes + 1) % CLASSES], dim=1)
+        optimizers = [Schedule().make_optimizer(block.layer.parameters()) for block, *_ in recorded]
+        for block, *_ in recorded:
+            for parameter in block.layer.parameters():
+                parameter.grad = torch.zeros_like(parameter)
+        whole = training_step(bench, case, "ff", bench.precision)
+        parts: dict[str, Callable[[], object]] = {
+            "labelling": partial(label_passes, case.labels, images, classes),
+            "normalisation": _over(bench, recorded, lambda block, h, x, a: block.normalised(h)),
+            "forward, relu": _over(bench, recorded, lambda block, h, x, a: block.activity(x)),
+            "goodness": _over(bench, recorded, lambda block, h, x, a: mean_goodness(a)),
+            "gate, weight-gradient, metrics": _over(bench, recorded, _direction),
+            "pooling": _over(bench, recorded, lambda block, h, x, a: block.pool(a)),
+            "optimiser": partial(_step_all, optimizers),
+        }
+        medians = bench.medians({"whole step": whole, "floor": floor(recorded, bench.precision)} | parts)
+        for name, seconds in medians.items():
+            share = seconds / medians["whole step"]
+            rows.append({"network": case.name, "part": name, "ms": 1e3 * seconds, "share of the step": share})
+    return rows
+
+
+def _step_all(optimizers: list[torch.optim.Optimizer]) -> None:
+    for optimizer in optimizers:
+        optimizer.step()
+
+
+def _direction(block: Any, h: Tensor, x: Tensor, a: Tensor) -> object:
+    rule = RULES["ff"]()
+    return rule.direction(block, x, a, torch.linspace(0, 1, len(a), device=a.device).view(-1, 2), None)
+
+
+def _over(bench: Bench, recorded: list[Recorded], part: Callable[..., object]) -> Callable[[], object]:
+    """One part of a step, over all blocks."""
+
+    @torch.no_grad()
+    def action() -> None:
+        with autocast(bench.device, bench.precision):
+            for block, h, x, a in recorded:
+                part(block, h, x, a)
+
+    return action

@@ -1,0 +1,30 @@
+"""The time of a training step, by rule."""
+
+from experiments.benchmarks.actions import floor, recorded_blocks, training_step
+from experiments.benchmarks.bench import Bench, Row
+from experiments.benchmarks.cases import cases
+
+
+def measure(bench: Bench) -> list[Row]:
+    """Time of a training step by rule, against the floor and against backpropagation of the same network."""
+    rows: list[Row] = []
+    for case in cases(bench)[:: 3 if bench.small else 1]:
+        actions = {"floor": floor(recorded_blocks(bench, case), bench.precision)}
+        actions |= {rule: training_step(bench, case, rule, bench.precision) for rule in ("ff", "hebbff", "bp")}
+        actions["ff, compiled"] = training_step(bench, case, "ff", bench.precision, "compiled")
+        actions["ff, float32"] = training_step(bench, case, "ff", "float32")
+        actions["ff, float32, autograd"] = training_step(bench, case, "ff", "float32", "autograd")
+        medians = bench.medians(actions)
+        for name, seconds in medians.items():
+            rows.append(
+                {
+                    "network": case.name,
+                    "step": name,
+                    "ms": 1e3 * seconds,
+                    "images/s": bench.batch_size / seconds,
+                    "over floor": seconds / medians["floor"],
+                    "over bp": seconds / medians["bp"],
+                    "autograd over it": medians["ff, float32, autograd"] / seconds,
+                }
+            )
+    return rows
