@@ -186,6 +186,38 @@ def hebbian_outer_linear(x: Tensor, a: Tensor, c: Tensor) -> tuple[Tensor, Tenso
     return gated.T @ x.to(a.dtype), gated.sum(dim=0)
 
 
+def hebbian_step_linear_(layer: nn.Linear, x: Tensor, a: Tensor, c: Tensor, lr: float) -> None:
+    """The plain step of a dense layer in place: `W += lr sum_n c_n a_n x_n^T`, `b += lr sum_n c_n a_n`.
+
+    The outer product is added to the weights as it is computed: no direction of the size of the weights is ever held.
+
+    Args:
+        layer: the layer; its parameters change.
+        x: normalised input `[N, I]`.
+        a: activity `[N, O]`.
+        c: gate `[N]`, positive to strengthen and negative to weaken.
+        lr: learning rate eta.
+
+    Example:
+        >>> layer = nn.Linear(2, 1)
+        >>> _ = nn.init.zeros_(layer.weight)
+        >>> x, a = torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0]])
+        >>> with torch.no_grad():
+        ...     hebbian_step_linear_(layer, x, a, torch.tensor([0.5]), lr=0.1)
+        >>> layer.weight.data
+        tensor([[0.1500, 0.3000]])
+    """
+    if a.dtype != layer.weight.dtype:  # a product in bfloat16 cannot be added to float32 weights as it is computed
+        weight, bias = hebbian_outer_linear(x, a, c)
+        layer.weight.add_(weight, alpha=lr)
+    else:
+        gated = a * c.to(a.dtype)[:, None]
+        bias = gated.sum(dim=0)
+        layer.weight.addmm_(gated.T, x.to(a.dtype), alpha=lr)
+    if layer.bias is not None:
+        layer.bias.add_(bias, alpha=lr)
+
+
 def hebbian_outer_conv2d(x: Tensor, a: Tensor, c: Tensor, layer: nn.Conv2d) -> tuple[Tensor, Tensor]:
     """Gated Hebbian outer product of a convolution, summed over the positions that share the weights.
 

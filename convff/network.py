@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from convff.functional import length_normalise
+from convff.passes import fast_layout
 
 
 class LengthNorm(nn.Module):
@@ -111,14 +112,17 @@ class LayerLocalNet(nn.Module):
             x = self.beside(block.pool(a), label)
 
     def enter(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The first block's input, and the label to put beside the inputs of the others, if there is to be one.
+        """The first block's input as it is fastest on, and the label to put beside the inputs of the others, if any.
 
         Dense layers take each label channel as one number: `[N, C + K, H, W]` becomes `[N, C*H*W + K]`.
         """
+        convolves = isinstance(next(iter(self)).layer, nn.Conv2d)
+        if convolves:
+            x = fast_layout(x)
         if not self.label_channels:
             return x, None
         label = x[:, -self.label_channels :]
-        if isinstance(next(iter(self)).layer, nn.Conv2d):
+        if convolves:
             return x, label
         label = label.mean(dim=(2, 3))
         return torch.cat([x[:, : -self.label_channels].flatten(1), label], dim=1), label

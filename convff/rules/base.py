@@ -64,6 +64,20 @@ class InputRule(LocalRule, Protocol):
         ...
 
 
+@runtime_checkable
+class OuterProductRule(LocalRule, Protocol):
+    """A rule whose direction is a gated Hebbian outer product and nothing beside: `dW = sum_n c_n a_n x_n^T`."""
+
+    @property
+    def is_outer_product(self) -> bool:
+        """That it is."""
+        ...
+
+    def weights(self, g: Tensor, units: int) -> Tensor:
+        """The signed weight c `[B, P]` of each pass, for goodness `[B, P]` of a layer of so many units."""
+        ...
+
+
 class Step(Protocol):
     """One step of learning; what a rule makes of a network."""
 

@@ -8,12 +8,12 @@ from torch.nn.grad import conv2d_weight
 
 from convff import RULES, Block, RandomNegatives, Schedule
 from convff.data import as_floats
+from convff.local_step import LocalStep
 from convff.passes import label_passes
 from convff.precision import autocast
 from convff.randomness import keyed_generator
 from convff.rules import Autograd
 from convff.rules.base import Step
-from convff.training import LocalStep
 from experiments.benchmarks.bench import CLASSES, Bench
 from experiments.benchmarks.cases import Case
 
@@ -45,7 +45,9 @@ def recorded_blocks(bench: Bench, case: Case) -> list[Recorded]:
     """Every block of a case with what it sees and does in a training step."""
     data, net = bench.images(bench.batch_size, case.shape), case.net(bench.device)
     wrong = RandomNegatives()(data.classes, CLASSES, keyed_generator(0, "wrong"))
-    h = label_passes(case.labels, as_floats(data.images), torch.cat([data.classes[:, None], wrong], dim=1))
+    h, _ = net.enter(
+        label_passes(case.labels, as_floats(data.images), torch.cat([data.classes[:, None], wrong], dim=1))
+    )
     recorded: list[Recorded] = []
     with torch.no_grad(), autocast(bench.device, bench.precision):
         for block in net:

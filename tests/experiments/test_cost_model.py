@@ -6,7 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from convff import RULES, LayerLocalNet, RandomNegatives, Schedule, cnn3, cnn6, mlp
 from convff.inference import block_goodness
-from convff.training import LocalStep
+from convff.local_step import LocalStep
 from experiments.cost_model import (
     backpropagation_operations,
     block_costs,

@@ -1,0 +1,55 @@
+"""The plain step of dense layers in place: no direction is ever held, so a step needs little more than the weights.
+
+`W += eta sum_n c_n a_n x_n^T` is one matrix product that a library adds to the weights as it goes. Any other step (momentum,
+Adam, a share of the weights, a sum over processes) needs the direction first.
+"""
+
+from collections import defaultdict
+
+import torch
+from torch import Tensor, nn
+
+from convff.functional import hebbian_step_linear_
+from convff.local_step import LocalStep
+from convff.network import LayerLocalNet
+from convff.parallel import Processes
+from convff.passes import Labels, LearningLabels, label_passes
+from convff.rules.base import LocalRule, OuterProductRule
+from convff.schedule import Schedule
+
+
+def goes_in_place(
+    net: LayerLocalNet, labels: Labels, rule: LocalRule, schedule: Schedule, processes: Processes, compiled: bool
+) -> bool:
+    """Whether a step of every block is nothing but its rule's outer product, times a rate, added to its weights."""
+    return (
+        isinstance(rule, OuterProductRule)
+        and schedule.optimizer == "sgd"
+        and schedule.momentum == 0
+        and all(isinstance(block.layer, nn.Linear) for block in net)
+        and not isinstance(labels, LearningLabels)
+        and processes.size == 1
+        and not compiled
+    )
+
+
+class InPlaceStep(LocalStep):
+    """A `LocalStep` of dense layers by plain gradient descent: the same step, but for rounding."""
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor, classes: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """See `Step`."""
+        passes = self.draw_passes(classes, generator)
+        rule: OuterProductRule = self.rule  # type: ignore[assignment]
+        metrics: dict[str, list[Tensor]] = defaultdict(list)
+        h, label = self.net.enter(label_passes(self.labels, images, passes))
+        for block, optimizer in zip(self.net, self.optimizers, strict=True):
+            x = block.normalised(h)
+            a = block.activity(x)
+            g = rule.goodness(a).view(passes.shape)
+            h = self.net.beside(block.pool(a), label)
+            c = rule.weights(g, a.shape[1]).reshape(-1)
+            hebbian_step_linear_(block.layer, x, a, c, optimizer.param_groups[0]["lr"])  # type: ignore[arg-type]
+            for name, value in rule.metrics(g, a.shape[1]).items():
+                metrics[name].append(value)
+        return {name: torch.stack(values) for name, values in metrics.items()}
