@@ -1,7 +1,7 @@
 """The plain step of dense layers in place: no direction is ever held, so a step needs little more than the weights.
 
-`W += eta sum_n c_n a_n x_n^T` is one matrix product that a library adds to the weights as it goes. Any other step (momentum,
-Adam, a share of the weights, a sum over processes) needs the direction first.
+`W += eta sum_n c_n a_n x_n^T` is one matrix product that a library adds to the weights as it goes. Any other step
+(momentum, Adam, a share of the weights, a sum over processes) needs the direction first.
 """
 
 from collections import defaultdict

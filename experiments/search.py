@@ -147,7 +147,7 @@ def search(asked: Search) -> dict[str, Any]:
         start = STARTS | {"lr": STARTING_RATES[asked.preset, asked.rule]}
         for faster in (1, 3, 1 / 3):
             study.enqueue_trial({name: start[name] * (faster if name == "lr" else 1) for name in asked.space})
-    done = len([trial for trial in study.trials if trial.state.is_finished()])
+    done = len(_done(study))
     # Keyed by how many are done: a search that was cut off and goes on does not draw its first trials again.
     study.sampler = optuna.samplers.TPESampler(seed=asked.seed + done, n_startup_trials=8, multivariate=True)
     study.pruner = optuna.pruners.MedianPruner(n_startup_trials=4)
@@ -162,7 +162,7 @@ def search(asked: Search) -> dict[str, Any]:
         "judged_on": f"{min(asked.judged_images, len(parts.judged))} validation images",
         "best": study.best_params,
         "accuracy": study.best_value,
-        "trials": [_as_json(trial) for trial in study.trials if trial.state.is_finished()],
+        "trials": [_as_json(trial) for trial in _done(study)],
     }
     (asked.out / f"{asked.name}.json").write_text(json.dumps(found, indent=2) + "\n")
     return found
@@ -176,17 +176,22 @@ def _trial(asked: Search, parts: "Parts", trial: "optuna.Trial") -> float:
     accuracy, cut_off = 0.0, False
     for epoch, accuracy in enumerate(accuracies_with(parts, numbers, asked.judged_images)):
         trial.report(accuracy, epoch)
-        cut_off = epoch + 1 < asked.epochs and (trial.should_prune() or accuracy < LEARNT_NOTHING)
+        cut_off = epoch + 1 < asked.epochs and (accuracy < LEARNT_NOTHING or bool(trial.should_prune()))
         if cut_off:
             break
     shown = ", ".join(f"{name} {value:.3g}" for name, value in numbers.items())
-    print(
-        f"trial {trial.number + 1} of {asked.trials}: {100 * accuracy:.2f} % with {shown}{' (cut off)' * cut_off}",
-        flush=True,
-    )
+    ended = " (cut off)" if cut_off else ""
+    print(f"trial {trial.number + 1} of {asked.trials}: {100 * accuracy:.2f} % with {shown}{ended}", flush=True)
     if cut_off:
         raise optuna.TrialPruned
     return accuracy
+
+
+def _done(study: "optuna.Study") -> list["optuna.trial.FrozenTrial"]:
+    """The trials that ended as they should: not those that were interrupted."""
+    from optuna.trial import TrialState
+
+    return study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
 
 
 def _as_json(trial: "optuna.trial.FrozenTrial") -> dict[str, Any]:
