@@ -12,14 +12,23 @@ from typing import Literal
 
 import tyro
 
-SectionName = Literal["step", "shares", "memory", "inference", "labelling", "pruning", "processes", "model"]
+SectionName = Literal["step", "shares", "memory", "inference", "labelling", "pruning", "processes", "model", "hebbff"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class BenchmarkSettings:
     """Measure speed and memory, and print every figure with what it is compared with."""
 
-    sections: tuple[SectionName, ...] = ("step", "shares", "memory", "inference", "labelling", "processes", "model")
+    sections: tuple[SectionName, ...] = (
+        "step",
+        "shares",
+        "memory",
+        "inference",
+        "labelling",
+        "processes",
+        "model",
+        "hebbff",
+    )
     """What to measure; "pruning" trains for a minute on a task of 100 classes, and is measured only when named."""
 
     repeats: int = 15

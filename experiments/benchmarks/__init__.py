@@ -6,7 +6,7 @@ name to `SectionName` in `experiments/benchmark.py`.
 
 from collections.abc import Callable
 
-from experiments.benchmarks import inference, labelling, memory, model, processes, pruning, shares, step
+from experiments.benchmarks import hebbff, inference, labelling, memory, model, processes, pruning, shares, step
 from experiments.benchmarks.bench import Bench, Row
 
 __all__ = ["SECTIONS"]
@@ -20,4 +20,5 @@ SECTIONS: dict[str, Callable[[Bench], list[Row]]] = {
     "pruning": pruning.measure,
     "processes": processes.measure,
     "model": model.measure,
+    "hebbff": hebbff.measure,
 }
