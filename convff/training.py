@@ -21,7 +21,7 @@ from convff.passes import Labels, LearningLabels, label_passes
 from convff.precision import autocast
 from convff.randomness import keyed_generator
 from convff.readout import LinearReadout
-from convff.rules.base import LocalRule, NetworkRule, Step
+from convff.rules.base import ConstrainingRule, LocalRule, NetworkRule, Step
 from convff.schedule import Schedule
 
 
@@ -135,6 +135,8 @@ class LocalStep:
         wait()
         named = self.net.blocks[index].layer.named_parameters()  # type: ignore[union-attr]
         _step(self.optimizers[index], ((parameter, grads[name]) for name, parameter in named))
+        if isinstance(self.rule, ConstrainingRule):
+            self.rule.constrain(self.net.blocks[index], self.states[index])  # type: ignore[arg-type]
         if self.learning_labels is not None and of_labels:
             _step(self.optimizers[-1], zip(self.learning_labels.parameters(), of_labels, strict=True))
 
@@ -156,7 +158,8 @@ class Trainer:
         compiled: fuse the arithmetic of each block by `torch.compile`; pays where training takes minutes.
 
     Raises:
-        ValueError: a rule that is not local, with several processes or with labels that learn.
+        ValueError: a rule that is not local, with several processes or with labels that learn; a stabiliser that needs
+            the whole batch, with several processes.
 
     Example:
         >>> from convff import ImageData, RULES, cnn3
@@ -199,6 +202,10 @@ class Trainer:
                 raise ValueError(f"{type(rule).__name__} is not a local rule: labels do not learn by it")
             self.step = rule.start(net, labels, labels.num_classes, schedule)
         else:
+            if self.processes.size > 1 and getattr(rule, "needs_whole_batch", False):
+                raise ValueError(
+                    "a stabiliser that keeps statistics of its own needs the whole batch: one process only"
+                )
             negatives = negatives or RandomNegatives()
             self.step = LocalStep(net, labels, rule, negatives, schedule, self.processes, compiled)
 

@@ -30,7 +30,7 @@ class LocalUpdate(NamedTuple):
 class LocalRule(Protocol):
     """A rule that needs one block, its input and its activity, and nothing of the blocks above.
 
-    It never writes to a parameter and knows no learning rate: directions are for an optimiser.
+    Its direction never writes to a parameter and knows no learning rate: directions are for an optimiser.
     """
 
     @property
@@ -61,6 +61,24 @@ class InputRule(LocalRule, Protocol):
 
     def input_direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor) -> Tensor:
         """What an optimiser would subtract from the normalised input x, of its shape."""
+        ...
+
+
+@runtime_checkable
+class GatedRule(InputRule, Protocol):
+    """A rule whose direction is a gated Hebbian outer product, `dW = sum_n c_n a_n x_n^T`."""
+
+    def weights(self, g: Tensor, units: int) -> Tensor:
+        """The signed weight c `[B, P]` of each pass, for goodness `[B, P]` of a layer of so many units."""
+        ...
+
+
+@runtime_checkable
+class ConstrainingRule(LocalRule, Protocol):
+    """A rule that also holds the parameters to something, whatever the optimiser did."""
+
+    def constrain(self, block: Block, state: Any) -> None:
+        """Put a block's parameters back where they have to be; called after each step, with the state of that step."""
         ...
 
 

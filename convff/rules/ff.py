@@ -40,24 +40,23 @@ class ForwardForward:
         """The mean FF loss of the batch, whose gradient the direction is."""
         return self.gate.loss(g, self._unit_goodness(units)).mean()
 
+    def weights(self, g: Tensor, units: int) -> Tensor:
+        """The weight `[B, P]` of each pass: its gate, and the factor that makes a gradient of the direction."""
+        derivative = 2 / units if self.reduction == "mean" else 2.0
+        return self.gate(g, self._unit_goodness(units)) * (self.gate.scale * derivative / len(g))
+
     def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: None) -> LocalUpdate:
         """The gradient of the mean FF loss of the batch."""
-        grads = gated_grads(block, x, a, self._weights(a, g))
+        grads = gated_grads(block, x, a, self.weights(g, a[0].numel()))
         return LocalUpdate(grads, state, self.metrics(g, a[0].numel()))
 
     def input_direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor) -> Tensor:
         """The gradient of the mean FF loss of the batch by the normalised input."""
-        return gated_input_direction(block, x, a, self._weights(a, g))
+        return gated_input_direction(block, x, a, self.weights(g, a[0].numel()))
 
     def metrics(self, g: Tensor, units: int) -> dict[str, Tensor]:
         """Loss, discrimination accuracy and gate saturation."""
         return gate_metrics(self.gate, g, self._unit_goodness(units))
-
-    def _weights(self, a: Tensor, g: Tensor) -> Tensor:
-        """The weight `[B, P]` of each pass: its gate, and the factor that makes a gradient of the direction."""
-        units = a[0].numel()
-        derivative = 2 / units if self.reduction == "mean" else 2.0
-        return self.gate(g, self._unit_goodness(units)) * (self.gate.scale * derivative / len(g))
 
     def _unit_goodness(self, units: int) -> float:
         """Goodness of a layer whose units are all 1."""

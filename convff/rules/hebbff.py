@@ -38,14 +38,18 @@ class HebbianForwardForward:
         """The loss whose gradient the direction is: with ReLU, `n / 2s` times the sum of the FF losses (ours)."""
         return self.gate.loss(g, 1.0).sum() * (units / (2 * self.gate.scale))
 
+    def weights(self, g: Tensor, units: int) -> Tensor:
+        """The weight `[B, P]` of each pass: its gate (equation 2)."""
+        return self.gate(g, unit_goodness=1.0)
+
     def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: None) -> LocalUpdate:
         """Equations 3 and 4, without the learning rate and with the sign that an optimiser subtracts."""
-        c = self.gate(g, unit_goodness=1.0)
-        return LocalUpdate(gated_grads(block, x, a, c), state, self.metrics(g, a[0].numel()))
+        units = a[0].numel()
+        return LocalUpdate(gated_grads(block, x, a, self.weights(g, units)), state, self.metrics(g, units))
 
     def input_direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor) -> Tensor:
         """The same for the normalised input: `W^T` of the gated activity, with the sign that an optimiser subtracts."""
-        return gated_input_direction(block, x, a, self.gate(g, unit_goodness=1.0))
+        return gated_input_direction(block, x, a, self.weights(g, a[0].numel()))
 
     def metrics(self, g: Tensor, units: int) -> dict[str, Tensor]:
         """Loss, discrimination accuracy and gate saturation."""
