@@ -8,14 +8,16 @@ from convff.models import MODELS, cnn3, cnn6, mlp
 from convff.negatives import RandomNegatives
 from convff.network import Block, LayerLocalNet, LengthNorm
 from convff.readout import LinearReadout
-from convff.rules import RULES, Backpropagation, ForwardForward, HebbianForwardForward
+from convff.rules import RULES, Backpropagation, ForwardForward, HebbianForwardForward, Stabilised
 from convff.schedule import Schedule
+from convff.stabilisers import STABILISERS
 from convff.training import EpochRecord, Trainer
 
 __all__ = [
     "GATES",
     "MODELS",
     "RULES",
+    "STABILISERS",
     "Backpropagation",
     "Block",
     "Checkpoint",
@@ -29,6 +31,7 @@ __all__ = [
     "RandomNegatives",
     "Schedule",
     "Softmax",
+    "Stabilised",
     "Symmetric",
     "Threshold",
     "Trainer",

@@ -13,7 +13,7 @@ from convff.negatives import Negatives
 from convff.network import LayerLocalNet
 from convff.parallel import OneProcess, Processes
 from convff.passes import Labels, label_passes
-from convff.rules.base import LocalRule
+from convff.rules.base import ConstrainingRule, LocalRule
 from convff.schedule import Schedule
 
 
@@ -106,5 +106,7 @@ class LocalStep:
         wait()
         named = self.net.blocks[index].layer.named_parameters()  # type: ignore[union-attr]
         _step(self.optimizers[index], ((parameter, grads[name]) for name, parameter in named))
+        if isinstance(self.rule, ConstrainingRule):
+            self.rule.constrain(self.net.blocks[index], self.states[index])  # type: ignore[arg-type]
         if self.learning_labels is not None and of_labels:
             _step(self.optimizers[-1], zip(self.learning_labels.parameters(), of_labels, strict=True))

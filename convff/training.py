@@ -65,7 +65,8 @@ class Trainer:
         compiled: fuse the arithmetic of each block by `torch.compile`; pays where training takes minutes.
 
     Raises:
-        ValueError: a rule that is not local, with several processes or with labels that learn.
+        ValueError: a rule that is not local, with several processes or with labels that learn; a stabiliser that needs
+            the whole batch, with several processes.
 
     Example:
         >>> from convff import ImageData, RULES, cnn3
@@ -108,6 +109,10 @@ class Trainer:
                 raise ValueError(f"{type(rule).__name__} is not a local rule: labels do not learn by it")
             self.step = rule.start(net, labels, labels.num_classes, schedule)
         else:
+            if self.processes.size > 1 and getattr(rule, "needs_whole_batch", False):
+                raise ValueError(
+                    "a stabiliser that keeps statistics of its own needs the whole batch: one process only"
+                )
             negatives = negatives or RandomNegatives()
             in_place = goes_in_place(net, labels, rule, schedule, self.processes, compiled)
             step = InPlaceStep if in_place else LocalStep

@@ -14,6 +14,7 @@ from cam import GoodnessDifference, LinearCAM, kinds, overlay
 from cam.overlay import HELPS, HURTS
 from experiments import style
 from experiments.cam_views import Explained, class_targets, scores_of
+from experiments.settings import rule_in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -172,7 +173,8 @@ def _size(columns: int, rows: int) -> tuple[float, float]:
 
 
 def _row_name(view: Explained) -> str:
-    return f"{view.trained.run.settings.labels}\n{view.trained.run.settings.rule}"
+    settings = view.trained.run.settings
+    return f"{settings.labels}\n{rule_in_words(settings.rule, settings.stabilise)}"
 
 
 def _predicted(view: Explained, image: Tensor) -> int:

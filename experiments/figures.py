@@ -18,7 +18,7 @@ import tyro
 
 from experiments import style
 from experiments.finished import FinishedRun, load_runs, read_run
-from experiments.settings import SettingsError
+from experiments.settings import SettingsError, rule_in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -199,7 +199,8 @@ def _draw_accuracy(axes: "Axes", rows: list[dict[str, float]]) -> None:
 
 
 def _title(run: FinishedRun) -> str:
-    return f"{run.results['dataset']}, labels {run.settings.labels}, rule {run.settings.rule}"
+    rule = rule_in_words(run.settings.rule, run.settings.stabilise)
+    return f"{run.results['dataset']}, labels {run.settings.labels}, rule {rule}"
 
 
 def predicted_classes(trained: "TrainedRun") -> tuple["Tensor", str]:

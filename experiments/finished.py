@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.settings import Settings, SettingsError, settings_from_json
+from experiments.settings import Settings, SettingsError, rule_in_words, settings_from_json
 
 if TYPE_CHECKING:
     from convff import LayerLocalNet, LinearReadout
@@ -41,7 +41,7 @@ class FinishedRun:
     @property
     def method(self) -> str:
         """Labels and rule in words: what tells the runs of one data set apart."""
-        return f"{self.settings.labels} {self.settings.rule}"
+        return f"{self.settings.labels} {rule_in_words(self.settings.rule, self.settings.stabilise)}"
 
     def by_block(self, metric: str) -> dict[str, list[float]]:
         """The columns of a metric with one value a block, epoch by epoch: block to values; empty if there is none."""

@@ -8,7 +8,19 @@ from typing import Any
 
 import torch
 
-from convff import GATES, MODELS, RULES, Checkpoint, ImageData, LayerLocalNet, LinearReadout, RandomNegatives, Trainer
+from convff import (
+    GATES,
+    MODELS,
+    RULES,
+    STABILISERS,
+    Checkpoint,
+    ImageData,
+    LayerLocalNet,
+    LinearReadout,
+    RandomNegatives,
+    Stabilised,
+    Trainer,
+)
 from convff.augment import AUGMENTATIONS
 from convff.gates import GOODNESS
 from convff.parallel import OneProcess, Processes
@@ -90,13 +102,10 @@ class Parts:
 
     def new_trainer(self, net: LayerLocalNet, readout: LinearReadout | None) -> Trainer:
         """The trainer of this run's rule; trains the readout beside the blocks if one is given."""
-        gate_options = {"theta": self.recipe.theta, "scale": self.recipe.scale}
-        gate = _build(GATES[self.recipe.gate], gate_options)
-        rule = _build(RULES[self.settings.rule], {"gate": gate, "reduction": self.recipe.reduction})
         return Trainer(
             net,
             self.labels,
-            Autograd(rule=rule) if self.settings.engine == "autograd" else rule,
+            self._rule(),
             schedule=self.recipe.schedule(),
             negatives=RandomNegatives(self.recipe.negatives),
             augment=AUGMENTATIONS[self.recipe.augment],
@@ -105,6 +114,20 @@ class Parts:
             precision=self.precision,
             processes=self.processes,
             compiled=self.settings.compile,
+        )
+
+    def _rule(self) -> Any:
+        gate_options = {"theta": self.recipe.theta, "scale": self.recipe.scale}
+        gate = _build(GATES[self.recipe.gate], gate_options)
+        rule = _build(RULES[self.settings.rule], {"gate": gate, "reduction": self.recipe.reduction})
+        if self.settings.engine == "autograd":
+            rule = Autograd(rule=rule)
+        if not self.settings.stabilise:
+            return rule
+        strength = self.settings.stabiliser_strength
+        options = {} if strength is None else {"strength": strength}
+        return Stabilised(
+            rule=rule, stabilisers=tuple(STABILISERS[name](**options) for name in self.settings.stabilise)
         )
 
 
@@ -209,14 +232,19 @@ def _refuse_idle_options(settings: Settings, recipe: Recipe) -> None:
         and f"--labels {settings.labels} has no candidates ({', '.join(CHOOSABLE)} have)",
         "theta": not takes_theta and f"the {recipe.gate} gate has no threshold (--gate threshold has)",
     }
+    if not settings.stabilise:
+        idle["stabiliser_strength"] = "--stabilise names no stabiliser"
     if settings.rule == "bp":
         idle |= dict.fromkeys(("gate", "scale", "theta", "negatives"), "--rule bp has neither gates nor wrong labels")
+        idle["stabilise"] = "--rule bp has no Hebbian direction to stabilise"
         idle |= dict.fromkeys(("candidates", "compile", "engine"), "--rule bp has neither local steps nor goodness")
     if settings.inference == "linear":
         idle["candidates"] = "--inference linear tries no labels"
     for name, reason in idle.items():
-        if reason and getattr(settings, name) != getattr(Settings, name):
-            raise SettingsError(f"--{name.replace('_', '-')} {getattr(settings, name)} would change nothing: {reason}")
+        value = getattr(settings, name)
+        if reason and value != getattr(Settings, name):
+            given = " ".join(value) if isinstance(value, tuple) else value
+            raise SettingsError(f"--{name.replace('_', '-')} {given} would change nothing: {reason}")
 
 
 def _split(dataset: Dataset, settings: Settings, recipe: Recipe) -> tuple[ImageData, ImageData, ImageData]:

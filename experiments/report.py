@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from convff import EpochRecord
-from experiments.settings import labels_in_words
+from experiments.settings import labels_in_words, rule_in_words
 
 PACKAGES = ("torch", "torchvision", "kornia", "numpy")
 
@@ -62,6 +62,7 @@ class Results:
     seconds: dict[str, float]
     hardware: str
     processes: int = 1
+    stabilise: tuple[str, ...] = ()
     candidates: int | None = None
     versions: dict[str, str] = field(default_factory=package_versions)
     git_commit: str | None = field(default_factory=git_commit)
@@ -133,8 +134,9 @@ def closing_table(results: Results) -> str:
     if results.candidates is not None:
         names["goodness"] += f" of the readout's {results.candidates} best labels"
     labels = labels_in_words(results.labels, results.label_selection)
+    rule = rule_in_words(results.rule, results.stabilise)
     lines = [
-        f"{results.dataset} · labels {labels} · rule {results.rule} · preset {results.preset} "
+        f"{results.dataset} · labels {labels} · rule {rule} · preset {results.preset} "
         f"· seed {results.seed} · judged on {results.judged_on}",
         *(_line(name, accuracy.get(key)) for key, name in names.items() if accuracy.get(key) is not None),
         _line(CONTROL, control),

@@ -21,7 +21,7 @@ from experiments.judge import Judgement
 from experiments.prepare import Parts, device_named, prepare
 from experiments.processes import processes
 from experiments.report import Results
-from experiments.settings import Settings, SettingsError, check, labels_in_words
+from experiments.settings import Settings, SettingsError, check, labels_in_words, rule_in_words
 
 CURVE_CHECK = 500
 
@@ -104,7 +104,8 @@ def run(parts: Parts) -> Results:
     results = replace(results, seconds=results.seconds | {"total": time.perf_counter() - start})
     report.write_json(folder / "results.json", asdict(results))
     labels = labels_in_words(results.labels, results.label_selection)
-    title = f"{results.dataset}\nlabels {labels}, rule {results.rule}, preset {results.preset}"
+    rule = rule_in_words(results.rule, results.stabilise)
+    title = f"{results.dataset}\nlabels {labels}, rule {rule}, preset {results.preset}"
     figures.learning_curve(metrics.rows, folder / "figures" / "learning_curve.png", title=title)
     figures.confusion_matrix(
         judgement.predicted, parts.judged, folder / "figures" / "confusion_matrix.png", title=title
@@ -116,6 +117,7 @@ def run(parts: Parts) -> Results:
 
 def _announce(parts: Parts, folder: Path) -> None:
     settings, recipe = parts.settings, parts.recipe
+    rule = rule_in_words(settings.rule, settings.stabilise)
     labels = labels_in_words(settings.labels, settings.label_selection)
     if parts.dataset.is_stand_in:
         print(
@@ -126,7 +128,7 @@ def _announce(parts: Parts, folder: Path) -> None:
         f"({settings.evaluate_on}), from {parts.dataset.source}"
     )
     print(
-        f"{recipe.model} {recipe.model_options}, labels {labels}, rule {settings.rule}, "
+        f"{recipe.model} {recipe.model_options}, labels {labels}, rule {rule}, "
         f"{recipe.epochs} epochs of batches of {recipe.batch_size}, {parts.precision} on {parts.device}"
         f"{f' in {parts.processes.size} processes' if parts.processes.size > 1 else ''}; run {folder}"
     )
@@ -172,6 +174,7 @@ def _results(parts: Parts, judgement: Judgement, metrics: report.MetricsFile, tr
         labels=settings.labels,
         label_selection=settings.label_selection,
         rule=settings.rule,
+        stabilise=settings.stabilise,
         preset=settings.preset,
         seed=settings.seed,
         accuracy=judgement.accuracy,

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +20,7 @@ GateName = Literal["threshold", "symmetric", "softmax"]
 OptimizerName = Literal["adam", "sgd", "relative"]
 AugmentName = Literal["none", "flips"]
 EngineName = Literal["closed", "autograd"]
+StabiliserName = Literal["decay", "oja", "bcm", "weight_norm"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +82,12 @@ class Settings:
     theta: float | None = None
     """Threshold of the threshold gate."""
 
+    stabilise: tuple[StabiliserName, ...] = ()
+    """What keeps weights from growing without bound, beside the rule; one or several."""
+
+    stabiliser_strength: float | None = None
+    """Strength of every stabiliser named. Left out: each one's own."""
+
     negatives: int | None = None
     """Wrong labels an image in each step."""
 
@@ -137,8 +145,9 @@ def settings_from_json(saved: dict[str, Any]) -> Settings:
         >>> settings_from_json(Settings(seed=3).as_json()) == Settings(seed=3)
         True
     """
+    # JSON has neither paths nor tuples; runs of before there were stabilisers have none.
     paths = {name: Path(saved[name]) for name in ("out", "data_dir") if saved[name] is not None}
-    return Settings(**(saved | paths))
+    return Settings(**(saved | paths | {"stabilise": tuple(saved.get("stabilise", ()))}))
 
 
 def labels_in_words(family: str, selection: str | None) -> str:
@@ -151,11 +160,30 @@ def labels_in_words(family: str, selection: str | None) -> str:
     return family if selection is None else f"{family} ({selection})"
 
 
+def rule_in_words(rule: str, stabilise: Iterable[str]) -> str:
+    """The rule, and the stabilisers beside it.
+
+    Example:
+        >>> rule_in_words("hebbff", ("oja", "decay")), rule_in_words("ff", ())
+        ('hebbff + oja + decay', 'ff')
+    """
+    return " + ".join((rule, *stabilise))
+
+
 class SettingsError(ValueError):
     """Settings that cannot be run; the message says which, and what is allowed."""
 
 
-LEAST = {"seeds": 1, "epochs": 1, "batch_size": 2, "negatives": 1, "train_images": 2, "width": 1, "candidates": 0}
+LEAST = {
+    "seeds": 1,
+    "epochs": 1,
+    "batch_size": 2,
+    "negatives": 1,
+    "train_images": 2,
+    "width": 1,
+    "candidates": 0,
+    "stabiliser_strength": 0,
+}
 
 
 def check(settings: Settings) -> Settings:
@@ -179,6 +207,8 @@ def check(settings: Settings) -> Settings:
         value = getattr(settings, name)
         if value is not None and not 0 < value < float("inf"):
             raise SettingsError(f"--{name.replace('_', '-')} must be positive, not {value}")
+    if len(set(settings.stabilise)) < len(settings.stabilise):
+        raise SettingsError(f"--stabilise names a stabiliser twice: {' '.join(settings.stabilise)}")
     existing = next(place for place in (settings.out, *settings.out.absolute().parents) if place.exists())
     if not (existing.is_dir() and os.access(existing, os.W_OK)):
         raise SettingsError(f"--out {settings.out} cannot be made: {existing} is not a folder that can be written to")

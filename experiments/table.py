@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from experiments.settings import labels_in_words
+from experiments.settings import labels_in_words, rule_in_words
 
 COLUMNS = "data | labels | rule | goodness | readout | untrained control | minutes"
 
@@ -26,7 +26,7 @@ def row(results: dict[str, Any]) -> str:
     cells = [
         results["dataset"],
         labels_in_words(results["labels"], results.get("label_selection")),
-        results["rule"],
+        rule_in_words(results["rule"], results.get("stabilise", ())),
         _percent(accuracy["goodness"]) if accuracy.get("head") is None else f"{_percent(accuracy['head'])} (head)",
         _percent(accuracy["linear"]),
         _percent(results["control"]["untrained_linear"]),

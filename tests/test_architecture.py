@@ -61,7 +61,7 @@ def test_no_script_hides_a_package() -> None:
 
 
 def test_the_command_line_offers_what_the_tables_hold() -> None:
-    from convff import GATES, MODELS, RULES
+    from convff import GATES, MODELS, RULES, STABILISERS
     from convff.augment import AUGMENTATIONS
     from convff.optimizers import OPTIMIZERS
     from experiments import benchmark, settings
@@ -76,6 +76,7 @@ def test_the_command_line_offers_what_the_tables_hold() -> None:
         (settings.LabelName, LABELS),
         (settings.ModelName, MODELS),
         (settings.GateName, GATES),
+        (settings.StabiliserName, STABILISERS),
         (settings.OptimizerName, OPTIMIZERS),
         (settings.AugmentName, AUGMENTATIONS),
         (settings.DatasetName, DATASETS),

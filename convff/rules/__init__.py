@@ -7,6 +7,7 @@ from convff.rules.base import LocalRule, LocalUpdate
 from convff.rules.bp import Backpropagation
 from convff.rules.ff import ForwardForward
 from convff.rules.hebbff import HebbianForwardForward
+from convff.rules.stabilised import Stabilised
 
 RULES: dict[str, Any] = {"ff": ForwardForward, "hebbff": HebbianForwardForward, "bp": Backpropagation}
 
@@ -18,4 +19,5 @@ __all__ = [
     "HebbianForwardForward",
     "LocalRule",
     "LocalUpdate",
+    "Stabilised",
 ]

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from convff.network import Block
-from convff.rules.base import LocalRule, LocalUpdate
+from convff.rules.base import GatedRule, LocalUpdate
 
 
-class RuleWithLoss(LocalRule, Protocol):
+class RuleWithLoss(GatedRule, Protocol):
     """A rule whose direction is the gradient of a loss of its own block."""
 
     def loss(self, g: Tensor, units: int) -> Tensor:
@@ -54,6 +54,10 @@ class Autograd:
     def goodness(self, a: Tensor) -> Tensor:
         """Goodness `[N]` of activity `[N, ...]`, as the rule has it."""
         return self.rule.goodness(a)
+
+    def weights(self, g: Tensor, units: int) -> Tensor:
+        """As the rule has them."""
+        return self.rule.weights(g, units)
 
     def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: Any) -> LocalUpdate:
         """The gradient of the rule's loss; its metrics are those of the rule."""

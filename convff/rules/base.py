@@ -30,7 +30,7 @@ class LocalUpdate(NamedTuple):
 class LocalRule(Protocol):
     """A rule that needs one block, its input and its activity, and nothing of the blocks above.
 
-    It never writes to a parameter and knows no learning rate: directions are for an optimiser.
+    Its direction never writes to a parameter and knows no learning rate: directions are for an optimiser.
     """
 
     @property
@@ -65,16 +65,30 @@ class InputRule(LocalRule, Protocol):
 
 
 @runtime_checkable
-class OuterProductRule(LocalRule, Protocol):
-    """A rule whose direction is a gated Hebbian outer product and nothing beside: `dW = sum_n c_n a_n x_n^T`."""
+class GatedRule(InputRule, Protocol):
+    """A rule that weighs the Hebbian outer product of each pass by a gate, `sum_n c_n a_n x_n^T`."""
+
+    def weights(self, g: Tensor, units: int) -> Tensor:
+        """The signed weight c `[B, P]` of each pass, for goodness `[B, P]` of a layer of so many units."""
+        ...
+
+
+@runtime_checkable
+class OuterProductRule(GatedRule, Protocol):
+    """A rule whose direction is the gated outer product and nothing beside, so that it need not be held."""
 
     @property
     def is_outer_product(self) -> bool:
         """That it is."""
         ...
 
-    def weights(self, g: Tensor, units: int) -> Tensor:
-        """The signed weight c `[B, P]` of each pass, for goodness `[B, P]` of a layer of so many units."""
+
+@runtime_checkable
+class ConstrainingRule(LocalRule, Protocol):
+    """A rule that also holds the parameters to something, whatever the optimiser did."""
+
+    def constrain(self, block: Block, state: Any) -> None:
+        """Put a block's parameters back where they have to be; called after each step, with the state of that step."""
         ...
 
 

@@ -1,10 +1,12 @@
 """No hidden backpropagation, one batch for right and wrong labels, and nothing left to chance."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from convff import RULES, ImageData, LayerLocalNet, RandomNegatives, Schedule, Trainer, cnn3
+from convff import RULES, STABILISERS, ImageData, LayerLocalNet, RandomNegatives, Schedule, Stabilised, Trainer, cnn3
 from convff.data import as_floats, epoch_batches
 from convff.models import MODELS
 from convff.passes import label_passes
@@ -13,7 +15,13 @@ from labels import FourierLabels
 
 SIZE = (12, 12)
 LABELS = FourierLabels(4, SIZE)
-LOCAL_RULES = [name for name in RULES if name != "bp"]
+STABILISED = {
+    f"{rule} + {piece}": partial(Stabilised, rule=RULES[rule](), stabilisers=(STABILISERS[piece](),))
+    for rule in ("ff", "hebbff")
+    for piece in STABILISERS
+}
+MADE = RULES | STABILISED
+LOCAL_RULES = [name for name in MADE if name != "bp"]
 SMALL = {
     "cnn3": {"width": 6, "kernel": 3},
     "cnn6": {"widths": (4, 4, 6, 6), "pool_after": (1,)},
@@ -33,7 +41,7 @@ def network(model: str = "cnn6", seed: int = 0) -> LayerLocalNet:
 
 
 def train(net: LayerLocalNet, rule: str, *, epochs: int = 1, seed: int = 0) -> LayerLocalNet:
-    trainer = Trainer(net, LABELS, RULES[rule](), schedule=Schedule(epochs=epochs, batch_size=8), seed=seed)
+    trainer = Trainer(net, LABELS, MADE[rule](), schedule=Schedule(epochs=epochs, batch_size=8), seed=seed)
     for _ in trainer.fit(data()):
         pass
     return net

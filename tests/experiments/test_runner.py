@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import torch
 
 from convff import load_checkpoint
 from experiments.runner import main
-from experiments.settings import Settings, parse
+from experiments.settings import Settings, parse, settings_from_json
 from labels import labels_from_spec
 
 ROOT = Path(__file__).parent.parent.parent
@@ -127,6 +128,25 @@ def test_a_run_judged_again_gives_the_same(tmp_path: Path, labels: str) -> None:
     assert again["control"] == results.control
     for name, values in results.label_only_probe.items():
         assert again["label_only_probe"][name] == pytest.approx(values, rel=1e-4)
+
+
+def test_stabilisers_are_named_wherever_the_rule_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from experiments.finished import read_run
+    from experiments.table import row
+
+    settings = parse("digits", None, ["--preset", "smoke", "--rule", "hebbff", "--stabilise", "weight_norm", "oja"])
+    main(replace(settings, out=tmp_path, device="cpu", inference="goodness"))
+    run = read_run(only_folder(tmp_path))
+    assert run.settings.stabilise == ("weight_norm", "oja")
+    assert run.method == "fourier hebbff + weight_norm + oja"
+    assert "| hebbff + weight_norm + oja |" in row(run.results)
+    assert capsys.readouterr().out.count("rule hebbff + weight_norm + oja") == 2  # at the start and at the end
+
+
+def test_runs_of_before_there_were_stabilisers_have_none() -> None:
+    saved = Settings().as_json()
+    del saved["stabilise"], saved["stabiliser_strength"]
+    assert settings_from_json(saved) == Settings()
 
 
 def test_too_few_images_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -247,6 +267,11 @@ def test_the_stand_in_is_named_wherever_the_data_are(
         ({"labels": "learned", "rule": "bp"}, "labels do not learn by it"),
         ({"theta": 1.0}, "--theta 1.0 would change nothing"),
         ({"rule": "bp", "negatives": 2}, "--negatives 2 would change nothing"),
+        ({"rule": "bp", "stabilise": ("oja", "bcm")}, "--stabilise oja bcm would change nothing"),
+        ({"stabiliser_strength": 0.1}, "--stabiliser-strength 0.1 would change nothing"),
+        ({"stabilise": ("oja",), "stabiliser_strength": -0.1}, "--stabiliser-strength must be at least 0, not -0.1"),
+        ({"stabilise": ("weight_norm",), "stabiliser_strength": 2.0}, r"strength must lie in \[0, 1\], not 2.0"),
+        ({"stabilise": ("oja", "oja")}, "--stabilise names a stabiliser twice: oja oja"),
         ({"dataset": "folder"}, "folder"),
         ({"dataset": "mnist", "data_dir": Path("no/such/place")}, "no/such/place"),
     ],

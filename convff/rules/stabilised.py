@@ -1,0 +1,95 @@
+"""A gated rule with stabilisers beside it."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from convff.network import Block
+from convff.rules.base import GatedRule, LocalUpdate
+from convff.stabilisers import GatedStep, Stabiliser
+
+
+class StabilisedState(NamedTuple):
+    """The state of the rule, and of each stabiliser."""
+
+    rule: Any
+    stabilisers: tuple[Any, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stabilised:
+    """The rule's direction, and beside it the terms of any number of stabilisers: `dW + sum_i term_i`.
+
+    All terms are of the weights and the activity before the step, so their order does not matter; constraints come
+    after the step, in order. With strength 0 it is the bare rule, to the bit.
+
+    Args:
+        rule: a gated rule.
+        stabilisers: the pieces; see `convff.stabilisers`.
+
+    Example:
+        >>> import torch
+        >>> from convff import HebbianForwardForward, LengthNorm
+        >>> from convff.stabilisers import Decay
+        >>> block, bare = Block(LengthNorm(), torch.nn.Linear(3, 2)), HebbianForwardForward()
+        >>> rule = Stabilised(rule=bare, stabilisers=(Decay(strength=0.5),))
+        >>> x = torch.rand(4, 3)
+        >>> with torch.no_grad():
+        ...     a = block.activity(x)
+        ...     g = rule.goodness(a).view(2, 2)  # 2 images
+        ...     stabilised = rule.direction(block, x, a, g, rule.init(block)).grads["weight"]
+        ...     grads = bare.direction(block, x, a, g, None).grads["weight"]
+        >>> torch.allclose(stabilised - grads, 0.5 * 2 * block.layer.weight, atol=1e-6)
+        True
+    """
+
+    rule: GatedRule
+    stabilisers: tuple[Stabiliser, ...] = ()
+
+    @property
+    def batch_reduction(self) -> str:
+        """As the rule has it; the terms follow."""
+        return self.rule.batch_reduction
+
+    @property
+    def needs_whole_batch(self) -> bool:
+        """Whether a stabiliser keeps something of the batch that does not add up over shares of it."""
+        return any(piece.needs_whole_batch for piece in self.stabilisers)
+
+    def init(self, block: Block) -> StabilisedState:
+        """The states before the first step."""
+        return StabilisedState(self.rule.init(block), tuple(piece.init(block) for piece in self.stabilisers))
+
+    def goodness(self, a: Tensor) -> Tensor:
+        """Goodness `[N]` of activity `[N, ...]`, as the rule has it."""
+        return self.rule.goodness(a)
+
+    def weights(self, g: Tensor, units: int) -> Tensor:
+        """The signed weight `[B, P]` of each pass, as the rule has it."""
+        return self.rule.weights(g, units)
+
+    def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: StabilisedState) -> LocalUpdate:
+        """The rule's direction minus the stabilisers' terms, which are ascents; its metrics are those of the rule."""
+        update = self.rule.direction(block, x, a, g, state.rule)
+        c = self.weights(g, a[0].numel()).reshape(-1)
+        step = GatedStep(block, x, a, c, len(g) if self.batch_reduction == "sum" else 1)
+        grads, kept = dict(update.grads), []
+        for piece, before in zip(self.stabilisers, state.stabilisers, strict=True):
+            terms, after = piece.term(step, before)
+            grads |= {name: grads[name] - term for name, term in terms.items()}
+            kept.append(after)
+        return update._replace(grads=grads, state=StabilisedState(update.state, tuple(kept)))
+
+    def input_direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor) -> Tensor:
+        """As the rule has it: stabilisers hold weights, not labels."""
+        return self.rule.input_direction(block, x, a, g)
+
+    def constrain(self, block: Block, state: StabilisedState) -> None:
+        """Let each stabiliser put the parameters back where they have to be."""
+        for piece, kept in zip(self.stabilisers, state.stabilisers, strict=True):
+            piece.constrain(block, kept)
+
+    def metrics(self, g: Tensor, units: int) -> dict[str, Tensor]:
+        """As the rule has them."""
+        return self.rule.metrics(g, units)

@@ -1,0 +1,18 @@
+"""What keeps weights from growing without bound, one piece a file. A new piece is a file and a row of the table."""
+
+from collections.abc import Callable
+
+from convff.stabilisers.base import GatedStep, Stabiliser
+from convff.stabilisers.bcm import SlidingThreshold
+from convff.stabilisers.decay import Decay
+from convff.stabilisers.oja import Oja
+from convff.stabilisers.weight_norm import WeightNorm
+
+STABILISERS: dict[str, Callable[..., Stabiliser]] = {
+    "decay": Decay,
+    "oja": Oja,
+    "bcm": SlidingThreshold,
+    "weight_norm": WeightNorm,
+}
+
+__all__ = ["STABILISERS", "Decay", "GatedStep", "Oja", "SlidingThreshold", "Stabiliser", "WeightNorm"]

@@ -1,0 +1,152 @@
+"""The equations of the stabilisers, as pure functions.
+
+Legend as in `convff.functional`: N passes; K units of a dense layer, or filters of a convolution; x input, a activity,
+c the signed weight of a pass; w_k the weights of unit k. A convolution is one dense layer a position with shared
+weights, so its sums and means run over the positions too.
+
+Sources: Oja 1982, "A simplified neuron model as a principal component analyzer"; Bienenstock, Cooper & Munro 1982,
+"Theory for the development of neuron selectivity"; Intrator & Cooper 1992, "Objective function formulation of the BCM
+theory"; von der Malsburg 1973, "Self-organization of orientation sensitive cells in the striate cortex"; Miller &
+MacKay 1994, "The role of constraints in Hebbian learning".
+"""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from convff.functional import CACHED
+
+
+def unit_squares(a: Tensor) -> Tensor:
+    """Squared activity of each unit, `a_nk^2`, summed over positions.
+
+    Args:
+        a: activity `[N, K]` or `[N, K, H, W]`.
+
+    Returns:
+        `[N, K]`, in float32 or better whatever the dtype of `a`.
+
+    Example:
+        >>> unit_squares(torch.tensor([[3.0, 4.0]]))
+        tensor([[ 9., 16.]])
+    """
+    if a.ndim == 2:
+        return _squares(a)
+    if a.device.type == "cpu" and not torch.compiler.is_compiling():
+        # As in `sum_goodness`: the squares of a few samples at a time fit into a processor's cache.
+        parts = a.split(max(1, CACHED // a[0].numel()))
+        return torch.cat([_squares(part).sum(dim=(2, 3)) for part in parts])
+    return _squares(a).sum(dim=(2, 3))
+
+
+def _squares(a: Tensor) -> Tensor:
+    return a.to(torch.promote_types(a.dtype, torch.float32)).square()
+
+
+def oja_forgetting(a: Tensor, c: Tensor) -> Tensor:
+    """How fast each unit forgets its weights, `r_k = sum_n |c_n| a_nk^2` (Oja 1982, the second term).
+
+    Oja's rule is `dw_k = sum_n c_n (a_nk x_n - a_nk^2 w_k)` for passes that are all strengthened. Weakening must not
+    become remembering, hence the absolute value (ours).
+
+    Args:
+        a: activity `[N, K]` or `[N, K, H, W]`.
+        c: weight of each pass `[N]`.
+
+    Returns:
+        rates `[K]`, at least 0, in float32 or better.
+
+    Example:
+        >>> oja_forgetting(torch.tensor([[3.0], [4.0]]), torch.tensor([1.0, -0.5]))
+        tensor([17.])
+    """
+    return (unit_squares(a) * c.abs()[:, None]).sum(dim=0)
+
+
+def sliding_threshold(a: Tensor, theta: Tensor, momentum: float) -> Tensor:
+    """The running mean of each unit's squared activity, `theta_k <- tau theta_k + (1 - tau) mean a_k^2`.
+
+    Its expectation is the `theta = E[a^2]` of Intrator & Cooper 1992.
+
+    Args:
+        a: activity `[N, K]` or `[N, K, H, W]`.
+        theta: the threshold so far `[K]`; NaN where there has been no batch, and this one's mean is taken.
+        momentum: tau in [0, 1).
+
+    Returns:
+        thresholds `[K]` of the dtype of `theta`.
+
+    Example:
+        >>> first = sliding_threshold(torch.tensor([[3.0], [1.0]]), torch.tensor([torch.nan]), 0.5)
+        >>> first, sliding_threshold(torch.tensor([[1.0]]), first, 0.5)
+        (tensor([5.]), tensor([3.]))
+    """
+    mean = (unit_squares(a).sum(dim=0) / (a.numel() // a.shape[1])).to(theta.dtype)
+    return torch.where(theta.isnan(), mean, momentum * theta + (1 - momentum) * mean)
+
+
+def bcm_response(a: Tensor, theta: Tensor) -> Tensor:
+    """What BCM has in the place of the activity, `a_k (a_k - theta_k)`: below the threshold a unit unlearns.
+
+    The modification function of Bienenstock, Cooper & Munro 1982, quadratic as in Intrator & Cooper 1992.
+
+    Args:
+        a: activity `[N, K]` or `[N, K, H, W]`.
+        theta: thresholds `[K]`.
+
+    Returns:
+        of the shape and dtype of `a`.
+
+    Example:
+        >>> bcm_response(torch.tensor([[3.0, 1.0]]), torch.tensor([2.0, 2.0]))
+        tensor([[ 3., -1.]])
+    """
+    return a * (a - per_unit(theta.to(a.dtype), a[0]))
+
+
+def unit_lengths(parameters: Iterable[Tensor]) -> Tensor:
+    """The length of each unit's weight vector, `|(w_k, b_k)|`.
+
+    Args:
+        parameters: tensors `[K, ...]`: the weight, and the bias if there is one.
+
+    Returns:
+        lengths `[K]`.
+
+    Example:
+        >>> unit_lengths([torch.tensor([[3.0, 0.0]]), torch.tensor([4.0])])
+        tensor([5.])
+    """
+    squares = [unit.detach().reshape(len(unit), -1).square().sum(dim=1) for unit in parameters]
+    return torch.stack(squares).sum(dim=0).sqrt()
+
+
+def rescaling(length: Tensor, wanted: Tensor, strength: float) -> Tensor:
+    """The factor that takes a length to the wanted one, `(wanted / length)^strength`; 1 where the length is 0.
+
+    Multiplicative normalisation (von der Malsburg 1973; Miller & MacKay 1994), here of the Euclidean length.
+
+    Args:
+        length: lengths as they are `[K]`.
+        wanted: lengths as they should be `[K]`.
+        strength: the share of the way, in [0, 1], on the scale of logarithms.
+
+    Returns:
+        factors `[K]`.
+
+    Example:
+        >>> rescaling(torch.tensor([4.0, 0.0]), torch.tensor([1.0, 1.0]), 0.5)
+        tensor([0.5000, 1.0000])
+    """
+    return torch.where(length > 0, wanted / length, 1.0) ** strength
+
+
+def per_unit(values: Tensor, like: Tensor) -> Tensor:
+    """Values `[K]` laid out to multiply `[K, ...]`.
+
+    Example:
+        >>> per_unit(torch.ones(4), torch.zeros(4, 3, 2, 2)).shape
+        torch.Size([4, 1, 1, 1])
+    """
+    return values.view(-1, *[1] * (like.ndim - 1))
