@@ -3,6 +3,7 @@
 from convff.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from convff.data import ImageData
 from convff.gates import GATES, Softmax, Symmetric, Threshold
+from convff.health import Finding, TrainingWarning
 from convff.inference import block_goodness, goodness_scores
 from convff.models import MODELS, cnn3, cnn6, mlp
 from convff.negatives import RandomNegatives
@@ -22,6 +23,7 @@ __all__ = [
     "Block",
     "Checkpoint",
     "EpochRecord",
+    "Finding",
     "ForwardForward",
     "HebbianForwardForward",
     "ImageData",
@@ -35,6 +37,7 @@ __all__ = [
     "Symmetric",
     "Threshold",
     "Trainer",
+    "TrainingWarning",
     "block_goodness",
     "cnn3",
     "cnn6",

@@ -2,14 +2,16 @@
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from convff.augment import Augmentation, unchanged
 from convff.data import ImageData, as_floats, epoch_batches
+from convff.health import Finding, HealthCheck, TrainingWarning, weight_rms
 from convff.in_place import InPlaceStep, goes_in_place
 from convff.local_step import LocalStep
 from convff.negatives import Negatives, RandomNegatives
@@ -29,15 +31,20 @@ class EpochRecord:
 
     Args:
         epoch: counted from 0.
-        metrics: means over the epoch's steps by name, each with one entry a block (or one for the whole network).
+        metrics: means over the epoch's steps by name, each with one entry a block (or one for the whole network);
+            and `weight_rms`, the length of each block's weights at the end.
         images_per_second: images, not passes.
         seconds: duration of the epoch.
+        first_half: means over the first half of the epoch's steps; beside `metrics`, they show where it is going.
+        findings: faults that no earlier epoch of the training showed; see `convff.health`.
     """
 
     epoch: int
     metrics: dict[str, list[float]]
     images_per_second: float
     seconds: float
+    first_half: dict[str, list[float]]
+    findings: tuple[Finding, ...] = ()
 
 
 DEFAULT_SCHEDULE = Schedule()
@@ -130,16 +137,26 @@ class Trainer:
 
         Raises:
             ValueError: the data do not have as many classes as the labels.
+
+        Warns:
+            TrainingWarning: a layer is dead, its gates are saturated, or its weights grow without bound; once for
+                each block and fault, after the epoch that showed it.
         """
         if data.num_classes != self.num_classes:
             raise ValueError(f"{data.name} has {data.num_classes} classes, but the labels are for {self.num_classes}")
+        check = HealthCheck(weight_rms(self.net), self.schedule.epochs)
         for epoch in range(self.schedule.epochs):
-            yield self.epoch(data, epoch, progress=progress)
+            record = self.epoch(data, epoch, progress=progress)
+            findings = check(epoch, record.metrics, record.first_half)
+            for finding in findings:
+                warnings.warn(str(finding), TrainingWarning, stacklevel=2)
+            yield replace(record, findings=findings)
 
     def epoch(self, data: ImageData, epoch: int, *, progress: Progress = _ignore) -> EpochRecord:
         """Train for one epoch of the schedule."""
         start = time.perf_counter()
         totals: dict[str, Tensor] = {}
+        first_half: dict[str, Tensor] = {}
         steps = math.ceil(len(data) / self.schedule.batch_size)
         taken = 0
         self.net.train()
@@ -148,11 +165,15 @@ class Trainer:
             for name, values in self._step(data, batch.to(data.images.device), epoch, taken).items():
                 totals[name] = totals[name] + values if name in totals else values
             taken += 1
+            if taken == max(1, steps // 2):
+                first_half = {name: total / taken for name, total in totals.items()}
             progress(len(batch))
-        self.processes.start_sum(totals.values(), 1.0)()
+        self.processes.start_sum([*totals.values(), *first_half.values()], 1.0)()
         means = {name: (total / taken).tolist() for name, total in totals.items()}
+        means["weight_rms"] = weight_rms(self.net)
+        halfway = {name: mean.tolist() for name, mean in first_half.items()}
         seconds = time.perf_counter() - start
-        return EpochRecord(epoch, means, len(data) / seconds, seconds)
+        return EpochRecord(epoch, means, len(data) / seconds, seconds, halfway)
 
     def _step(self, data: ImageData, batch: Tensor, epoch: int, step: int) -> dict[str, Tensor]:
         images, classes = as_floats(data.images[batch]), data.classes[batch]

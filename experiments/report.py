@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from convff import EpochRecord
+from convff import EpochRecord, Finding
 from experiments.settings import labels_in_words, rule_in_words
 
 PACKAGES = ("torch", "torchvision", "kornia", "numpy")
@@ -64,6 +64,7 @@ class Results:
     processes: int = 1
     stabilise: tuple[str, ...] = ()
     candidates: int | None = None
+    findings: tuple[Finding, ...] = ()
     versions: dict[str, str] = field(default_factory=package_versions)
     git_commit: str | None = field(default_factory=git_commit)
 
@@ -195,6 +196,7 @@ def _remarks(results: Results) -> list[str]:
             f"  The readout ({100 * linear:.1f} %) is NOT better than on the untrained network "
             f"({100 * control:.1f} %): training gave it nothing."
         )
+    remarks += [f"  warning: {finding}" for finding in results.findings]
     if results.is_stand_in:
         remarks.append("  These are DRAWN STAND-IN images, not the data set asked for: no number here is comparable.")
     return remarks

@@ -4,6 +4,7 @@ import math
 import statistics
 import sys
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,7 +12,16 @@ from pathlib import Path
 from torch import nn
 from tqdm import tqdm
 
-from convff import Checkpoint, EpochRecord, LayerLocalNet, LinearReadout, Trainer, save_checkpoint
+from convff import (
+    Checkpoint,
+    EpochRecord,
+    Finding,
+    LayerLocalNet,
+    LinearReadout,
+    Trainer,
+    TrainingWarning,
+    save_checkpoint,
+)
 from convff.allocator import keep_freed_memory
 from convff.parallel import LostProcessError, Processes
 from convff.rules.bp import BackpropStep
@@ -38,7 +48,10 @@ def main(settings: Settings) -> list[Results]:
     keep_freed_memory()
     try:
         check(settings)
-        with processes(device_named(settings.device)) as group:
+        with (
+            processes(device_named(settings.device)) as group,
+            warnings.catch_warnings(action="ignore", category=TrainingWarning),  # rank 0 prints them itself
+        ):
             results = _all_seeds(settings, group)
     except tuple(EXIT_CODES) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -91,7 +104,7 @@ def run(parts: Parts) -> Results:
     joint = _joint_readout(parts, net)
     trainer = parts.new_trainer(net, joint)
     metrics = report.MetricsFile(folder / "metrics.csv")
-    _train(parts, trainer, metrics)
+    findings = _train(parts, trainer, metrics)
     head = trainer.step.head if isinstance(trainer.step, BackpropStep) else None
     modules = {"head": head, "joint_readout": joint}
     checkpoint = folder / "checkpoint.safetensors"
@@ -100,7 +113,7 @@ def run(parts: Parts) -> Results:
 
     judgement = judge.everything(parts, net, head, joint)
     save_checkpoint(checkpoint, _checkpoint(parts, net, modules | {"readout": judgement.readout}))
-    results = _results(parts, judgement, metrics, trained - start)
+    results = _results(parts, judgement, metrics, findings, trained - start)
     results = replace(results, seconds=results.seconds | {"total": time.perf_counter() - start})
     report.write_json(folder / "results.json", asdict(results))
     labels = labels_in_words(results.labels, results.label_selection)
@@ -134,8 +147,9 @@ def _announce(parts: Parts, folder: Path) -> None:
     )
 
 
-def _train(parts: Parts, trainer: Trainer, metrics: report.MetricsFile) -> None:
-    """Train, with a bar, a row and a line an epoch."""
+def _train(parts: Parts, trainer: Trainer, metrics: report.MetricsFile) -> list[Finding]:
+    """Train, with a bar, a row and a line an epoch, and a line for each sign of a wrong setting; returns these."""
+    findings: list[Finding] = []
     watched = parts.validation.part(0, CURVE_CHECK)
     total = len(parts.train) * parts.recipe.epochs
     with tqdm(total=total, unit="image", disable=None, smoothing=0.05) as bar:
@@ -149,6 +163,10 @@ def _train(parts: Parts, trainer: Trainer, metrics: report.MetricsFile) -> None:
             if "discrimination" in record.metrics:
                 shown += [f"discrimination {' '.join(f'{share:.2f}' for share in record.metrics['discrimination'])}"]
             bar.write(f"epoch {record.epoch + 1}: {', '.join(shown)}, {record.images_per_second:.0f} images/s")
+            findings += record.findings
+            for finding in record.findings:
+                bar.write(f"warning: {finding}")
+    return findings
 
 
 def stop_if_diverged(record: EpochRecord) -> None:
@@ -165,7 +183,13 @@ def stop_if_diverged(record: EpochRecord) -> None:
 SHOWN = ("validation_goodness_accuracy", "train_accuracy", "readout_loss")
 
 
-def _results(parts: Parts, judgement: Judgement, metrics: report.MetricsFile, training_seconds: float) -> Results:
+def _results(
+    parts: Parts,
+    judgement: Judgement,
+    metrics: report.MetricsFile,
+    findings: list[Finding],
+    training_seconds: float,
+) -> Results:
     settings = parts.settings
     return Results(
         dataset=parts.judged.name,
@@ -187,6 +211,7 @@ def _results(parts: Parts, judgement: Judgement, metrics: report.MetricsFile, tr
         hardware=report.hardware(parts.device),
         processes=parts.processes.size,
         candidates=judgement.candidates,
+        findings=tuple(findings),
     )
 
 

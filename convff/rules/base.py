@@ -16,8 +16,10 @@ class LocalUpdate(NamedTuple):
     Args:
         grads: by parameter name of `block.layer`; what an optimiser subtracts, so the direction with a minus.
         state: the rule's own memory for this block, for the next call.
-        metrics: scalars on the device: `loss`, `discrimination` (share of decisions taken rightly) and
-            `saturation` (share of gates within 1 % of open or closed).
+        metrics: scalars on the device: `loss`, `discrimination` (share of decisions taken rightly), `saturation` (share
+            of gates within 1 % of open or shut), `gate_right` and `gate_wrong` (means over the images, in [0, 1]: how
+            much the right label strengthens, and how much the wrong ones weaken together), `goodness` (its mean over
+            the passes) and `silent` (share of passes without any activity).
         input: what an optimiser would subtract from the block's raw input `[B*P, ...]`; only where labels learn.
     """
 

@@ -25,7 +25,7 @@ def gated_input_direction(block: Block, x: Tensor, a: Tensor, c: Tensor) -> Tens
 
 
 def gate_metrics(gate: Gate, g: Tensor, unit_goodness: float) -> dict[str, Tensor]:
-    """Loss, discrimination accuracy and gate saturation of one step, as 0-d tensors on the device."""
+    """What a step shows of a block, as 0-d tensors on the device; see `convff.rules.base.LocalUpdate`."""
     c = gate(g, unit_goodness)
     openness = torch.cat([c[:, :1], -c[:, 1:] * (c.shape[1] - 1)], dim=1).clamp(0, 1)
     closed_or_open = (openness < SATURATED) | (openness > 1 - SATURATED)
@@ -33,4 +33,8 @@ def gate_metrics(gate: Gate, g: Tensor, unit_goodness: float) -> dict[str, Tenso
         "loss": gate.loss(g, unit_goodness).mean(),
         "discrimination": gate.discriminates(g, unit_goodness).mean(),
         "saturation": closed_or_open.float().mean(),
+        "gate_right": c[:, 0].mean(),
+        "gate_wrong": -c[:, 1:].sum(dim=1).mean(),
+        "goodness": g.mean(),
+        "silent": (g == 0).float().mean(),
     }

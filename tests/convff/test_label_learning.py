@@ -132,6 +132,7 @@ def train(net: LayerLocalNet, rule: object, labels: LearnedLabels, epochs: int =
     return labels
 
 
+@pytest.mark.filterwarnings("ignore::convff.TrainingWarning")  # noise for weights is not a sane start
 @pytest.mark.parametrize("rule", ["ff", "hebbff"])
 @pytest.mark.parametrize("model", SMALL)
 def test_maps_learn_the_same_whatever_is_above_the_first_block(model: str, rule: str) -> None:

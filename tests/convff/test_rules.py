@@ -205,7 +205,8 @@ class TestContract:
         update = directions(RULES[name](), block, h)
         expected = {key: (p.shape, p.dtype) for key, p in block.layer.named_parameters()}
         assert {key: (grad.shape, grad.dtype) for key, grad in update.grads.items()} == expected
-        assert set(update.metrics) >= {"loss", "discrimination", "saturation"}
+        of_gates = {"saturation", "gate_right", "gate_wrong"}
+        assert set(update.metrics) >= {"loss", "discrimination", "goodness", "silent"} | of_gates
         assert all(value.ndim == 0 and not value.requires_grad for value in update.metrics.values())
 
     def test_a_step_along_the_direction_parts_right_from_wrong(self, name: str, kind: str) -> None:

@@ -4,7 +4,7 @@ import csv
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -69,6 +69,7 @@ def test_a_run_leaves_its_folder(
     contract = "dataset labels rule preset seed accuracy control per_layer label_only_probe images_per_second"
     assert set(report) >= {*contract.split(), "peak_memory_mib", "seconds", "versions", "git_commit"}
     assert report["accuracy"]["linear"] == results.accuracy["linear"]
+    assert report["findings"] == []
     assert 0.05 <= report["control"]["untrained_linear"] <= 1
     if rule == "bp":
         assert report["accuracy"]["goodness"] is None
@@ -306,6 +307,29 @@ def test_divergence_stops_the_run_and_says_where(tmp_path: Path, capsys: pytest.
     assert "of block " in message
     assert "epoch 1" in message
     assert "--lr" in message
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault", "remedy"),
+    [
+        ({"gate": "threshold", "scale": 1.0, "theta": 1000.0}, "saturated gates", "a smaller theta"),
+        ({"scale": 1e6, "rule": "hebbff"}, "saturated gates", "a smaller scale"),
+        ({"optimizer": "sgd", "lr": 10.0}, "dead layer", "a smaller lr"),
+        ({"optimizer": "adam", "lr": 10.0}, "growing weights", "a smaller lr"),
+    ],
+)
+def test_a_wrong_setting_explains_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, object], fault: str, remedy: str
+) -> None:
+    (results,) = main(tiny(tmp_path, inference="goodness", **changes))
+    finding = next(finding for finding in results.findings if finding.fault == fault)
+    assert finding.block == 1
+    assert finding.remedy.startswith(remedy)
+    *_, closing = (printed := capsys.readouterr().out).partition("goodness inference")
+    assert printed.count(f"warning: {finding}\n") == 2  # when it shows, and again at the end
+    assert f"  warning: {fault} in block 1, epoch 1: " in closing
+    saved = json.loads((only_folder(tmp_path) / "results.json").read_text())["findings"]
+    assert saved == [asdict(finding) for finding in results.findings]
 
 
 @pytest.mark.parametrize(

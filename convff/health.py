@@ -1,0 +1,217 @@
+"""What a wrong setting does to a training: dead layers, saturated gates, weights that grow without bound.
+
+All three show in the metrics that every epoch has anyway. A finding names the block, the figure and a remedy. The
+bounds are ours. They lie far from what sane runs showed (both rules, all networks, scikit-learn's digits and MNIST) and
+from what wrong settings did (rates, thresholds and scales that are off by factors of 100).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from convff.network import LayerLocalNet
+
+Fault = Literal["dead layer", "saturated gates", "growing weights"]
+Metrics = Mapping[str, Sequence[float]]
+
+SILENT = 0.5  # sane runs: 0.01 at most; a layer that dies within an epoch: 0.6 to 1
+SATURATED = 0.99  # sane runs at chance: below 0.1; those that have learnt: their gates are shut
+ENTIRELY_SATURATED = 0.9999
+SHUT, OPEN = 0.05, 0.95  # the mean gate of a whole epoch
+LONG = 20.0  # sane runs: 3.6 times the initial length at most; too large a rate: 27 and more
+STILL_GROWING = 1.1  # a factor in an epoch
+LEFT_OUT = " (left out, it is the goodness of a layer whose units are all 1)"
+
+
+class TrainingWarning(UserWarning):
+    """A training shows signs of a wrong setting."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A fault of a block, and what may mend it.
+
+    Args:
+        fault: what is wrong.
+        block: where, counted from 1.
+        epoch: when, counted from 1.
+        figure: how it shows, in words with the number.
+        remedy: what to try; parameters by the names that they have in the library and on the command line.
+
+    Example:
+        >>> print(Finding(fault="dead layer", block=3, epoch=2, figure="no activity", remedy="a smaller lr"))
+        dead layer in block 3, epoch 2: no activity; try a smaller lr
+    """
+
+    fault: Fault
+    block: int
+    epoch: int
+    figure: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """One sentence."""
+        return f"{self.fault} in block {self.block}, epoch {self.epoch}: {self.figure}; try {self.remedy}"
+
+
+def weight_rms(net: LayerLocalNet) -> list[float]:
+    """The root mean square of each block's weights and biases, taken as one vector.
+
+    Example:
+        >>> from convff import Block, LengthNorm
+        >>> block = Block(LengthNorm(), torch.nn.Linear(4, 1, bias=False))
+        >>> for parameter in block.parameters():
+        ...     _ = torch.nn.init.constant_(parameter, -2.0)
+        >>> weight_rms(LayerLocalNet([block]))
+        [2.0]
+    """
+    lengths = []
+    for block in net:
+        parameters = [p.detach().flatten() for p in block.layer.parameters()]
+        # In float64, where the square of no finite float32 weight is infinite.
+        of_each = torch.stack([torch.linalg.vector_norm(p, dtype=torch.float64) for p in parameters])
+        lengths.append(torch.linalg.vector_norm(of_each) / math.sqrt(sum(p.numel() for p in parameters)))
+    rms: list[float] = torch.stack(lengths).tolist()
+    return rms
+
+
+class HealthCheck:
+    """Looks at the epochs of one training, one after another, and reports each fault of a block once.
+
+    Args:
+        weights: `weight_rms` of the network before the first epoch.
+        epochs: how many there will be.
+
+    Example:
+        >>> check = HealthCheck([0.1], epochs=3)
+        >>> metrics = {"silent": [1.0], "weight_rms": [0.1]}
+        >>> [str(finding) for finding in check(0, metrics, metrics)]  # doctest: +ELLIPSIS
+        ['dead layer in block 1, epoch 1: 100 % of its passes have no activity at all; try a smaller lr...']
+        >>> check(1, metrics, metrics)
+        ()
+    """
+
+    def __init__(self, weights: Sequence[float], epochs: int) -> None:
+        self._epochs = epochs
+        self._at_start = self._before = list(weights)
+        self._reported: set[tuple[Fault, int]] = set()
+
+    def __call__(self, epoch: int, metrics: Metrics, first_half: Metrics) -> tuple[Finding, ...]:
+        """The findings of an epoch, counted from 0, that no earlier epoch had; see `EpochRecord` for the metrics."""
+        found = [
+            *dead_layers(epoch, metrics),
+            *saturated_gates(epoch, metrics, first_half, self._epochs - epoch - 1),
+            *growing_weights(epoch, metrics["weight_rms"], self._before, self._at_start),
+        ]
+        self._before = list(metrics["weight_rms"])
+        new = tuple(finding for finding in found if (finding.fault, finding.block) not in self._reported)
+        self._reported |= {(finding.fault, finding.block) for finding in new}
+        return new
+
+
+def dead_layers(epoch: int, metrics: Metrics) -> list[Finding]:
+    """Blocks that are silent, of whatever an image and its label may be, in most passes of an epoch.
+
+    Goodness 0 means that no unit is active at any position. ReLU then lets no direction through, so that what is dead
+    stays dead.
+    """
+    silent = metrics.get("silent", ())
+    found = []
+    for index, share in enumerate(silent):
+        if not share > SILENT:
+            continue
+        remedy = "a smaller lr (or a larger theta, if the gate has one) from the start: what is dead stays dead"
+        if index and silent[index - 1] > SILENT:
+            remedy = f"mending block {index} first, which hands on nothing"
+        figure = f"{_percent(share)} of its passes have no activity at all"
+        found.append(Finding(fault="dead layer", block=index + 1, epoch=epoch + 1, figure=figure, remedy=remedy))
+    return found
+
+
+def saturated_gates(epoch: int, metrics: Metrics, first_half: Metrics, epochs_left: int) -> list[Finding]:
+    """Blocks whose gates are all open or shut for an epoch, so that they say the same of every image.
+
+    Not a fault are gates that are shut for right and wrong labels, because the block has learnt everything; and
+    gates that will leave saturation within the epochs left, at the pace of this one.
+    """
+    found = []
+    for index, saturation in enumerate(metrics.get("saturation", ())):
+        of_block = {name: values[index] for name, values in metrics.items() if index < len(values)}
+        if saturation < SATURATED or not of_block.keys() >= {"gate_right", "gate_wrong", "goodness", "silent"}:
+            continue
+        loss = of_block["loss"]
+        # From the middle of the first half to that of the whole epoch is a quarter of an epoch.
+        fall = 4 * (first_half["loss"][index] - loss)
+        arrives = loss > 0 and fall * (epochs_left + 1) >= loss
+        explained = None if of_block["silent"] > SILENT else _explained(of_block, arrives)
+        if explained is not None:
+            figure = f"{_percent(saturation)} of its gates are fully open or shut: {explained[0]}"
+            found.append(
+                Finding(fault="saturated gates", block=index + 1, epoch=epoch + 1, figure=figure, remedy=explained[1])
+            )
+    return found
+
+
+def _explained(of_block: Mapping[str, float], arrives: bool) -> tuple[str, str] | None:
+    """What holds a block's saturated gates, and a remedy; None where nothing is wrong with them."""
+    right, wrong, goodness = of_block["gate_right"], of_block["gate_wrong"], f"{of_block['goodness']:.3g}"
+    if wrong < SHUT and (right < SHUT or (right > OPEN and arrives)):
+        return None
+    # Weakening alone ends in a dead layer, so it gets no time to arrive at theta.
+    if right < SHUT and wrong > OPEN:
+        return (
+            f"passes are only weakened, for their goodness, {goodness} on average, is far above theta",
+            f"a larger theta{LEFT_OUT}, or a gate without one (symmetric, softmax)",
+        )
+    if right > OPEN and wrong < SHUT:
+        return (
+            f"passes are only strengthened, for their goodness, {goodness} on average, is far below theta",
+            f"a smaller theta{LEFT_OUT}, a gate without one (symmetric, softmax), or a larger lr",
+        )
+    # Gates that compare passes weaken as much as they strengthen. The threshold gate of the FF papers, on sums of
+    # squares, is hardly ever half open and learns nevertheless: it has to be worse, and to stay so.
+    in_pairs = math.isclose(right, wrong, abs_tol=1e-4)
+    if not in_pairs and (arrives or of_block["saturation"] < ENTIRELY_SATURATED):
+        return None
+    return (
+        f"they cannot tell a near miss from a far one, and {_percent(1 - of_block['discrimination'])} "
+        "of the block's decisions are wrong",
+        "a smaller scale",
+    )
+
+
+def growing_weights(
+    epoch: int, now: Sequence[float], before: Sequence[float], at_start: Sequence[float]
+) -> list[Finding]:
+    """Blocks whose weights are many times as long as at the start, and still grow by more than a tenth in an epoch.
+
+    Goodness goes with their square. Weights also grow where all is well, to shut the gates of what is learnt, but
+    slower and slower: by a tenth in an epoch only as long as they are a few times as long as at the start.
+
+    Args:
+        epoch: counted from 0.
+        now: `weight_rms` after this epoch.
+        before: the same, after the epoch before.
+        at_start: the same, before the first epoch.
+    """
+    found = []
+    for index, length in enumerate(now):
+        ratio, factor = _ratio(length, at_start[index]), _ratio(length, before[index])
+        if ratio <= LONG or factor <= STILL_GROWING:  # both are false of NaN
+            continue
+        figure = f"its weights are {ratio:.3g} times as long as at the start, and {factor:.3g} times as an epoch ago"
+        found.append(
+            Finding(fault="growing weights", block=index + 1, epoch=epoch + 1, figure=figure, remedy="a smaller lr")
+        )
+    return found
+
+
+def _ratio(now: float, before: float) -> float:
+    return now / before if before else 1.0  # weights that start at 0 have no length to be measured against
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
