@@ -62,6 +62,7 @@ class Results:
     seconds: dict[str, float]
     hardware: str
     processes: int = 1
+    net: str | None = None
     stabilise: tuple[str, ...] = ()
     candidates: int | None = None
     findings: tuple[Finding, ...] = ()

@@ -92,7 +92,8 @@ def run(parts: Parts) -> Results:
     """Train, judge and write the run folder; prints as it goes."""
     settings = parts.settings
     start = time.perf_counter()
-    name = f"{settings.dataset}-{settings.labels}-{settings.rule}-{settings.preset}-seed{settings.seed}"
+    network = settings.labels if settings.net is None else settings.net
+    name = f"{settings.dataset}-{network}-{settings.rule}-{settings.preset}-seed{settings.seed}"
     folder = report.new_folder(settings.out, name)
     report.write_json(
         folder / "settings.json",
@@ -210,6 +211,7 @@ def _results(
         seconds={"training": training_seconds} | judgement.seconds,
         hardware=report.hardware(parts.device),
         processes=parts.processes.size,
+        net=settings.net,
         candidates=judgement.candidates,
         findings=tuple(findings),
     )

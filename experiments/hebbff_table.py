@@ -1,0 +1,136 @@
+"""Tables 1 and 2 of the HebbFF paper, the paper's figures beside ours.
+
+Example: `python experiments/hebbff_table.py experiments/results/hebbff/paper/* --benchmark
+experiments/results/benchmark/hebbff.json`. Runs are folders of `experiments/hebbff_mlp.py` or their `results.json`; those
+of one network, data set and rule that differ in the seed alone are averaged.
+"""
+
+import json
+import statistics
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+# Mean and standard deviation in per cent: Krutsylo, "The Hebbian Forward-Forward Algorithm", table 1.
+PAPER_ACCURACY: dict[tuple[str, str, str], tuple[float, float]] = {
+    ("deep", "Fashion-MNIST", "bp"): (88.03, 0.61),
+    ("deep", "Fashion-MNIST", "ff"): (80.79, 0.64),
+    ("deep", "Fashion-MNIST", "hebbff"): (80.65, 0.46),
+    ("deep", "MNIST", "bp"): (97.62, 0.24),
+    ("deep", "MNIST", "ff"): (89.79, 0.43),
+    ("deep", "MNIST", "hebbff"): (90.03, 0.27),
+    ("wide", "Fashion-MNIST", "bp"): (88.09, 0.64),
+    ("wide", "Fashion-MNIST", "ff"): (81.20, 0.34),
+    ("wide", "Fashion-MNIST", "hebbff"): (80.87, 0.32),
+    ("wide", "MNIST", "bp"): (97.79, 0.21),
+    ("wide", "MNIST", "ff"): (89.41, 0.34),
+    ("wide", "MNIST", "hebbff"): (89.16, 0.51),
+}
+# Seconds on MNIST and megabytes: table 2.
+PAPER_COST: dict[tuple[str, str], tuple[float, float]] = {
+    ("deep", "bp"): (108, 117.9),
+    ("deep", "ff"): (462, 123.3),
+    ("deep", "hebbff"): (369, 71.5),
+    ("wide", "bp"): (125, 150.4),
+    ("wide", "ff"): (659, 164.5),
+    ("wide", "hebbff"): (331, 106.2),
+}
+RULES = ("bp", "ff", "hebbff")
+USUAL_FF = "ff by autograd, layers run again once trained"
+
+
+def accuracy_table(results: list[dict[str, Any]]) -> str:
+    """Table 1: accuracy on test images in per cent, mean and standard deviation over the seeds.
+
+    Example:
+        >>> base = {"net": "deep", "dataset": "MNIST", "rule": "hebbff", "judged_on": "10000 test images"}
+        >>> runs = [base | {"seed": seed, "accuracy": {"goodness": 0.9 + seed / 100}} for seed in (0, 1)]
+        >>> print(accuracy_table(runs).splitlines()[-1])
+        | deep | MNIST | 97.62 ± 0.24 | - | 89.79 ± 0.43 | - | 90.03 ± 0.27 | 90.50 ± 0.71 (2) |
+    """
+    groups: dict[tuple[str, str, str], list[float]] = {}
+    for run in results:
+        accuracy = run["accuracy"].get("head") or run["accuracy"]["goodness"]
+        groups.setdefault((run["net"], run["dataset"], run["rule"]), []).append(100 * accuracy)
+    lines = [
+        "| network | data | backprop, paper | ours | FF, paper | ours | HebbFF, paper | ours |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for net, data in dict.fromkeys((net, data) for net, data, _ in PAPER_ACCURACY):
+        cells = []
+        if not any((net, data, rule) in groups for rule in RULES):
+            continue
+        for rule in RULES:
+            mean, deviation = PAPER_ACCURACY[net, data, rule]
+            ours = groups.get((net, data, rule))
+            cells += [f"{mean:.2f} ± {deviation:.2f}", _mean(ours) if ours else "-"]
+        lines.append(f"| {net} | {data} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def cost_table(rows: list[dict[str, Any]]) -> str:
+    """Table 2 as ratios to FF: time and peak memory of a training, here of a step.
+
+    Args:
+        rows: the section "hebbff" of `experiments/benchmark.py --json`.
+    """
+    ours = {(row["network"], row["rule"]): row for row in rows}
+    lines = [
+        "| network | rule | time over FF, paper | ours | memory over FF, paper | ours | ms a step | MiB |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for net in dict.fromkeys(row["network"] for row in rows):
+        for rule in dict.fromkeys(row["rule"] for row in rows):
+            row, papers_name = ours[net, rule], {USUAL_FF: "ff", "ff": "-"}.get(rule, rule)
+            cells = ["-", "-"]
+            if (net, papers_name) in PAPER_COST:
+                cost, of_ff = PAPER_COST[net, papers_name], PAPER_COST[net, "ff"]
+                cells = [f"{mine / ffs:.2f}" for mine, ffs in zip(cost, of_ff, strict=True)]
+            name = "ff, closed form" if rule == "ff" else rule
+            lines.append(
+                f"| {net} | {name} | {cells[0]} | {row['time over autograd ff']:.2f} | {cells[1]} "
+                f"| {row['memory over autograd ff']:.2f} | {row['ms']:.1f} | {row['MiB']:.0f} |"
+            )
+    return "\n".join(lines)
+
+
+def _mean(values: list[float]) -> str:
+    if len(values) == 1:
+        return f"{values[0]:.2f} (1)"
+    return f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f} ({len(values)})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tables:
+    """Print the tables of the HebbFF paper beside what was measured here."""
+
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Run folders, or their results.json."""
+
+    benchmark: Path | None = None
+    """What `experiments/benchmark.py --sections hebbff --json PATH` wrote, for table 2."""
+
+
+def main(asked: Tables) -> None:
+    """Print both tables; exits with 2 where a file is missing or is no run of these networks."""
+    try:
+        files = [path / "results.json" if path.is_dir() else path for path in asked.runs]
+        results = [json.loads(file.read_text()) for file in files]
+        strangers = [str(file) for file, run in zip(files, results, strict=True) if run.get("net") is None]
+        if strangers:
+            raise ValueError(f"{', '.join(strangers)}: not a run of experiments/hebbff_mlp.py")
+        rows = None if asked.benchmark is None else json.loads(asked.benchmark.read_text())["hebbff"]
+    except (OSError, ValueError, KeyError) as error:
+        print(f"error: {error!s}", file=sys.stderr)
+        sys.exit(2)
+    if results:
+        print(accuracy_table(results))
+    if rows is not None:
+        print(f"\n{cost_table(rows)}")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Tables, description=__doc__))
