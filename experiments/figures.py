@@ -4,6 +4,7 @@ Example: `python experiments/figures.py runs/* --out figures`. It writes, as PNG
 
 - `layers-RUN`: loss and discrimination of every block against epochs, and the accuracy (the paper's figures 3c, 3d);
 - `discrimination-DATASET`: the discrimination of several runs side by side (figures 5a, 5b);
+- `steps-DATASET`: accuracy on held-out images against steps, several runs in one panel;
 - `confusion-RUN`: the confusion matrix (figure 3b), from the run's checkpoint and its data;
 - `filters-DATASET`: accuracy against filters a layer (figure 3a), where runs differ in `--width`.
 """
@@ -11,6 +12,7 @@ Example: `python experiments/figures.py runs/* --out figures`. It writes, as PNG
 import statistics
 import sys
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -133,6 +135,33 @@ def discrimination(runs: list[FinishedRun], path: Path) -> None:
         figure.legend(loc="outside right upper")
 
 
+def accuracy_against_steps(runs: list[FinishedRun], path: Path) -> None:
+    """Accuracy by goodness on held-out images against steps: how fast rules and optimisers learn."""
+    with style.new_figure(path, width=style.PAGE, height=2.8) as figure:
+        axes = figure.add_subplot()
+        for index, run in enumerate(runs):
+            steps = [row["epoch"] * steps_an_epoch(run) for row in run.rows]
+            accuracy = [100 * row["validation_goodness_accuracy"] for row in run.rows]
+            colour, marker = style.COLOURS[index % 7], style.MARKERS[index % 7]
+            axes.plot(steps, accuracy, label=optimiser_in_words(run), color=colour, marker=marker)
+        axes.set(xlabel=f"steps of {runs[0].recipe['batch_size']} images", ylim=(0, None), xlim=(0, None))
+        axes.set(ylabel="accuracy by goodness,\nheld-out images, %", title=runs[0].results["dataset"])
+        figure.legend(loc="outside right upper")
+
+
+def steps_an_epoch(run: FinishedRun) -> int:
+    """How many steps a run took in an epoch."""
+    row = run.rows[0]
+    return ceil(round(row["images_per_second"] * row["seconds"]) / run.recipe["batch_size"])
+
+
+def optimiser_in_words(run: FinishedRun) -> str:
+    """Labels, rule and optimiser of a run, with rate and momentum."""
+    recipe = run.recipe
+    momentum = f", momentum {recipe['momentum']:g}" if recipe["momentum"] else ""
+    return f"{run.method}\n{recipe['optimizer']} {recipe['lr']:g}{momentum}"
+
+
 def accuracy_against_filters(runs: list[FinishedRun], path: Path) -> bool:
     """Accuracy against filters a layer, mean and standard deviation over seeds (figure 3a of Scodellaro et al. 2025).
 
@@ -242,6 +271,8 @@ def main(options: Options) -> list[Path]:
         if len(local) > 1:
             written.append(options.out / f"discrimination-{dataset}.png")
             discrimination(local, written[-1])
+            written.append(options.out / f"steps-{dataset}.png")
+            accuracy_against_steps(local, written[-1])
         path = options.out / f"filters-{dataset}.png"
         if accuracy_against_filters(same, path):
             written.append(path)
