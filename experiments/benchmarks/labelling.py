@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from convff.randomness import keyed_generator
 from experiments.benchmarks.actions import training_step
 from experiments.benchmarks.bench import Bench, Row
 from experiments.benchmarks.cases import cases
-from experiments.label_choice import choose
+from experiments.label_choice import CANDIDATES, choose
 from labels import ChannelLabels, FourierLabels, LabelGenerator, MorphLabels, OneHotLabels
 
 
@@ -47,7 +48,8 @@ def _label_actions(bench: Bench, images: Tensor) -> dict[str, Callable[[], objec
             "morph": MorphLabels(count),
         }
         for family in ("fourier", "morph"):
-            chosen = choose(family, "optimised", num_classes=count, image_size=(32, 32), kernel_size=3)
+            options: dict[str, Any] = {"num_classes": count, "image_size": (32, 32), "kernel_size": 3}
+            chosen = choose(family, "optimised", **options, count=50 if bench.small else CANDIDATES)
             families[f"{family} (optimised)"] = chosen.labels
         order = torch.randperm(2 * len(images), generator=keyed_generator(0, "classes"))
         classes = (order % count).view(len(images), 2).to(bench.device)

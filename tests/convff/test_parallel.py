@@ -10,14 +10,14 @@ import torch
 
 from experiments.processes import start_processes
 
+EPOCHS = 4
 TRAIN = """
-import sys, torch
+import torch
 from convff import ImageData, LinearReadout, RULES, Schedule, Trainer, cnn6
 from convff.randomness import keyed_generator
 from experiments.processes import processes
 from labels import FourierLabels, LearnedLabels
 
-out, epochs = sys.argv[1], int(sys.argv[2])
 images = torch.randint(256, (86, 3, 8, 8), generator=keyed_generator(0, "images")).byte()  # a last batch of 3 images
 data = ImageData(images, torch.arange(86) % 4, tuple("abcd"), "noise")
 tensors, metrics = {}, {}
@@ -44,22 +44,34 @@ with processes(torch.device("cpu")) as group:
 """
 
 
-def start(count: int, out: Path, epochs: int) -> list[subprocess.Popen[str]]:
-    return start_processes(["-c", TRAIN, str(out), str(epochs)], count, stderr=subprocess.PIPE)
+Result = tuple[dict[str, torch.Tensor], dict[str, list[dict[str, list[float]]]]]
 
 
-def train(count: int, out: Path) -> tuple[dict[str, torch.Tensor], dict[str, list[dict[str, list[float]]]]]:
-    for process in start(count, out, epochs=4):
-        _, errors = process.communicate(timeout=100)
-        assert process.returncode == 0, errors
-    tensors, metrics = torch.load(out, weights_only=True)
-    return tensors, metrics
+def start_two(out: Path, epochs: int) -> list[subprocess.Popen[str]]:
+    program = f"out, epochs = {str(out)!r}, {epochs}\n{TRAIN}"
+    return start_processes(["-c", program], 2, stderr=subprocess.PIPE)
+
+
+def train_alone(out: Path) -> Result:
+    """As a user without torchrun, in this process: another would spend most of its time on imports."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as the others have
+    try:
+        with torch.random.fork_rng(devices=[]):
+            exec(TRAIN, {"out": out, "epochs": EPOCHS})
+    finally:
+        torch.set_num_threads(threads)
+    return torch.load(out, weights_only=True)
 
 
 def test_the_number_of_processes_does_not_change_a_run(tmp_path: Path) -> None:
     """24 steps of each rule, and of labels that learn; some batches are too small to share; weights differ at first."""
-    alone, alone_metrics = train(1, tmp_path / "one.pt")
-    shared, shared_metrics = train(2, tmp_path / "two.pt")
+    started = start_two(tmp_path / "two.pt", EPOCHS)
+    alone, alone_metrics = train_alone(tmp_path / "one.pt")
+    for process in started:
+        _, errors = process.communicate(timeout=100)
+        assert process.returncode == 0, errors
+    shared, shared_metrics = torch.load(tmp_path / "two.pt", weights_only=True)
     assert len(alone) > 20
     assert alone["moved"].abs().flatten(1).amax(dim=1).min() > 1e-3
     for name, tensor in alone.items():
@@ -74,7 +86,7 @@ def test_the_number_of_processes_does_not_change_a_run(tmp_path: Path) -> None:
 
 
 def test_a_lost_process_ends_the_others_with_a_message(tmp_path: Path) -> None:
-    started = start(2, tmp_path / "never.pt", epochs=100_000)
+    started = start_two(tmp_path / "never.pt", epochs=100_000)
     try:
         for process in started:
             assert process.stdout is not None

@@ -2,7 +2,14 @@
 
 import pytest
 
-from experiments import figures
+from experiments import figures, style
+
+
+@pytest.fixture(autouse=True)
+def _coarse(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test looks at fine lines; only those of the gallery ask how large its pictures are."""
+    if "test_label_gallery" not in request.node.nodeid:
+        monkeypatch.setitem(style.RC, "savefig.dpi", 80)
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,9 @@ def bench() -> Bench:
 
 
 @pytest.mark.parametrize("section", [name for name in SECTIONS if name not in ("pruning", "processes")])
-@pytest.mark.filterwarnings("ignore:torch.compile failed")  # a machine without a C++ compiler has the other figures
-def test_every_section_measures(section: str, bench: Bench) -> None:
+def test_every_section_measures(section: str, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A C++ compiler takes most of a minute the first time; a slow test in tests/convff/test_speed.py has it.
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
     rows = SECTIONS[section](bench)
     assert rows
     for row in rows:

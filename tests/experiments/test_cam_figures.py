@@ -14,11 +14,19 @@ from scipy.stats import spearmanr
 from experiments import cam_figures, cam_judge, figures
 from experiments.cam_views import explained
 from experiments.finished import load_run, read_run
-from experiments.runner import main as train
+from experiments.runner import main
 from experiments.settings import Settings, SettingsError
 
 ROOT = Path(__file__).parent.parent.parent
 RUNS = (("ff", "cnn6"), ("hebbff", "cnn3"), ("bp", "cnn6"))
+
+
+def train(settings: Settings) -> None:
+    """A run without the figures of its own, which are not what is tested here."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("learning_curve", "confusion_matrix"):
+            patch.setattr(figures, name, lambda *arguments, **options: None)
+        main(settings)
 
 
 @pytest.fixture(scope="module")

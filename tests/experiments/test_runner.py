@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from convff import load_checkpoint
+from experiments.datasets import DATASETS, load_dataset, stand_in
 from experiments.runner import main
 from experiments.settings import Settings, parse, settings_from_json
 from labels import labels_from_spec
@@ -51,8 +53,15 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     ],
 )
 def test_a_run_leaves_its_folder(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], labels: str, rule: str, model: str
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    labels: str,
+    rule: str,
+    model: str,
 ) -> None:
+    if labels != "fourier":  # one run of each rule renders its figures; they take longer than the rest of a tiny run
+        monkeypatch.setattr(Figure, "savefig", lambda figure, path, **options: path.touch())
     (results,) = main(tiny(tmp_path, labels=labels, rule=rule, model=model))
     folder = only_folder(tmp_path)
     assert {path.name for path in folder.iterdir()} == {
@@ -91,7 +100,10 @@ def test_a_run_leaves_its_folder(
 
 @pytest.mark.parametrize("preset", ["quick", "paper", "best"])
 @pytest.mark.parametrize("rule", ["ff", "hebbff"])
-def test_every_preset_runs(tmp_path: Path, preset: str, rule: str) -> None:
+def test_every_preset_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preset: str, rule: str) -> None:
+    digits = load_dataset("digits", None)
+    few = replace(digits, train=digits.train.part(0, 100), test=digits.test.part(0, 40))
+    monkeypatch.setitem(DATASETS, "digits", lambda *arguments: few)
     changes = {"epochs": 1, "train_images": 60, "batch_size": 20}
     (results,) = main(tiny(tmp_path, preset=preset, rule=rule, **changes))
     assert results.accuracy["goodness"] is not None
@@ -175,7 +187,6 @@ def test_one_kind_of_inference_alone(tmp_path: Path, inference: str) -> None:
 @pytest.mark.parametrize("family", ["fourier", "learned"])
 def test_the_checkpoint_rebuilds_what_was_judged(tmp_path: Path, family: str) -> None:
     from convff.inference import block_goodness_of, predictions
-    from experiments.datasets import load_dataset
 
     (results,) = main(tiny(tmp_path, labels=family, precision="float32"))
     checkpoint = load_checkpoint(only_folder(tmp_path) / "checkpoint.safetensors")
@@ -241,6 +252,8 @@ def test_validation_images_are_held_out(tmp_path: Path) -> None:
 def test_the_stand_in_is_named_wherever_the_data_are(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(stand_in, "TRAIN_COUNT", 300)
+    monkeypatch.setattr(stand_in, "TEST_COUNT", 200)
     (results,) = main(tiny(tmp_path, dataset="stand_in", train_images=200))
     assert results.is_stand_in
     assert "stand-in" in json.loads((only_folder(tmp_path) / "results.json").read_text())["dataset"]
@@ -353,19 +366,8 @@ def test_bad_options_exit_with_2_and_say_what_is_allowed(
 
 
 def test_the_script_itself(tmp_path: Path) -> None:
-    arguments = [
-        "--dataset",
-        "digits",
-        "--preset",
-        "smoke",
-        "--labels",
-        "morph",
-        "--rule",
-        "hebbff",
-        "--out",
-        str(tmp_path),
-    ]
-    command = [sys.executable, str(ROOT / "experiments" / "cifar10.py"), *arguments]
+    options = "--dataset digits --preset smoke --labels morph --rule hebbff --inference goodness --train-images 200"
+    command = [sys.executable, str(ROOT / "experiments" / "cifar10.py"), *options.split(), "--out", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
     assert "goodness inference" in done.stdout
