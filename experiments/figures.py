@@ -152,7 +152,8 @@ def accuracy_against_steps(runs: list[FinishedRun], path: Path) -> None:
 def steps_an_epoch(run: FinishedRun) -> int:
     """How many steps a run took in an epoch."""
     row = run.rows[0]
-    return ceil(round(row["images_per_second"] * row["seconds"]) / run.recipe["batch_size"])
+    batch_size: int = run.recipe["batch_size"]
+    return ceil(round(row["images_per_second"] * row["seconds"]) / batch_size)
 
 
 def optimiser_in_words(run: FinishedRun) -> str:
