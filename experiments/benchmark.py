@@ -29,7 +29,7 @@ class BenchmarkSettings:
         "model",
         "hebbff",
     )
-    """What to measure; "pruning" trains for a minute on a task of 100 classes, and is measured only when named."""
+    """What to measure; "pruning" trains for some minutes on a task of 100 classes, and is measured only when named."""
 
     repeats: int = 15
     """Rounds that count for each median."""

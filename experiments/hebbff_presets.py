@@ -34,7 +34,7 @@ def paper(settings: Settings) -> Recipe:
         lr=_RATES[settings.rule],
         momentum=0.0,
         decay="constant",
-        epochs=10,
+        epochs=5,
         batch_size=128,
         first_block=0,
         validation_images=12_000,

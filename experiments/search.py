@@ -7,6 +7,7 @@ Example: `python experiments/search.py --dataset mnist --net deep --rule hebbff 
 import json
 import shlex
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -136,6 +137,7 @@ def search(asked: Search) -> dict[str, Any]:
         import optuna
     except ImportError as error:
         raise SettingsError('the search needs Optuna: pip install -e ".[search]"') from error
+    from convff import TrainingWarning
     from experiments.prepare import prepare
 
     parts = prepare(asked.settings())
@@ -151,7 +153,9 @@ def search(asked: Search) -> dict[str, Any]:
     # Keyed by how many are done: a search that was cut off and goes on does not draw its first trials again.
     study.sampler = optuna.samplers.TPESampler(seed=asked.seed + done, n_startup_trials=8, multivariate=True)
     study.pruner = optuna.pruners.MedianPruner(n_startup_trials=4)
-    study.optimize(lambda trial: _trial(asked, parts, trial), n_trials=max(0, asked.trials - done))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TrainingWarning)  # a search is there to meet settings that do not work
+        study.optimize(lambda trial: _trial(asked, parts, trial), n_trials=max(0, asked.trials - done))
     if not any(trial.value is not None for trial in study.trials):
         raise SettingsError(
             f"no trial of {asked.name} learnt anything; more --trials, --epochs or --train-images may help"
@@ -181,7 +185,7 @@ def _trial(asked: Search, parts: "Parts", trial: "optuna.Trial") -> float:
             break
     shown = ", ".join(f"{name} {value:.3g}" for name, value in numbers.items())
     ended = " (cut off)" if cut_off else ""
-    print(f"trial {trial.number + 1} of {asked.trials}: {100 * accuracy:.2f} % with {shown}{ended}", flush=True)
+    print(f"trial {trial.number + 1}: {100 * accuracy:.2f} % with {shown}{ended}", flush=True)
     if cut_off:
         raise optuna.TrialPruned
     return accuracy

@@ -1,41 +1,118 @@
-"""Inference over the readout's candidates; trains for a minute."""
+"""Inference over the readout's candidates, and what it costs in accuracy; trains for some minutes.
+
+The task of 100 classes is made of scikit-learn's digits, which everyone has: two of them in one image, one in each
+channel, so that neither a position nor one of the two tells the class. It is one that goodness can learn.
+"""
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from convff.inference import predictions
-from experiments import judge
+import torch
+from torch import Tensor
+
+from convff import (
+    ForwardForward,
+    ImageData,
+    LayerLocalNet,
+    LinearReadout,
+    RandomNegatives,
+    Schedule,
+    Softmax,
+    Trainer,
+    cnn3,
+    mlp,
+)
+from convff.inference import block_goodness_of, predictions
+from convff.randomness import keyed_generator
 from experiments.benchmarks.bench import Bench, Row
-from experiments.prepare import prepare
-from experiments.settings import Settings
+from experiments.datasets import load_dataset
+from labels import ChannelLabels, LabelGenerator, LayerwiseLabels
+
+PAIRS = 100
+SIZE = (8, 8)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A network to train on pairs of digits, and where its inference starts."""
+
+    name: str
+    net: Callable[[], LayerLocalNet]
+    labels: LabelGenerator
+    epochs: int
+    first: int
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Accuracy and time of goodness inference over 100 classes: all labels, and the readout's candidates."""
-    settings = Settings(
-        dataset="cifar100", labels="channel", device=str(bench.device), preset="smoke" if bench.small else "quick"
+    """Accuracy and time of goodness inference over 100 pairs of digits: all labels, and the readout's candidates."""
+    digits = load_dataset("digits", None)
+    train, test = (
+        pairs_of(part, count, name).to(bench.device)
+        for part, count, name in (
+            (digits.train, 200 if bench.small else 20_000, "train"),
+            (digits.test, 50 if bench.small else 2_000, "test"),
+        )
     )
-    parts = prepare(settings)
-    net = parts.new_net()
-    for _ in parts.new_trainer(net, None).fit(parts.train):
+    return [row for task in _tasks(bench) for row in _measured(bench, task, train, test)]
+
+
+def pairs_of(digits: ImageData, count: int, name: str) -> ImageData:
+    """Two digits drawn at random in the channels of each image: uint8 `[count, 2, 8, 8]`, class `10 first + second`."""
+    generator = keyed_generator(0, f"pairs of digits, {name}")
+    first, second = torch.randint(len(digits), (2, count), generator=generator)
+    images = torch.cat([digits.images[first], digits.images[second]], dim=1)
+    classes = 10 * digits.classes[first] + digits.classes[second]
+    return ImageData(images, classes, tuple(f"{pair:02d}" for pair in range(PAIRS)), "pairs of digits")
+
+
+def _tasks(bench: Bench) -> list[_Task]:
+    width, units = (4, 16) if bench.small else (64, 500)
+    shape = (2 + PAIRS, *SIZE)
+
+    def convolutions() -> LayerLocalNet:
+        return cnn3(shape, width=width, kernel=5)
+
+    def dense() -> LayerLocalNet:
+        return mlp(shape, widths=(units, units), label_channels=PAIRS, label_scale=0.3)
+
+    return [
+        _Task("cnn3, channel labels", convolutions, ChannelLabels(PAIRS, SIZE), 3, 0),
+        _Task("mlp, layerwise labels", dense, LayerwiseLabels(PAIRS, SIZE), 4, 0),
+    ]
+
+
+def _measured(bench: Bench, task: _Task, train: ImageData, test: ImageData) -> list[Row]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = task.net().to(bench.device)
+    trainer = Trainer(
+        net,
+        task.labels,
+        ForwardForward(gate=Softmax(scale=30.0)),
+        schedule=Schedule(epochs=1 if bench.small else task.epochs, batch_size=64),
+        negatives=RandomNegatives(3),
+        precision=bench.precision,
+    )
+    for _ in trainer.fit(train):
         pass
-    readout = parts.new_readout(net)
-    readout.fit(parts.train.part(0, parts.recipe.readout_images), precision=parts.precision)
-    judged = parts.judged.part(0, 20 if bench.small else 2000)
+    readout = LinearReadout(net, task.labels, train.shape, first=1)
+    readout.fit(train.part(0, 10_000), precision=bench.precision)
+
+    def inference(count: int) -> tuple[Tensor | None, Tensor]:
+        candidates = readout.candidates(test, count, precision=bench.precision) if count < PAIRS else None
+        return candidates, block_goodness_of(net, test, task.labels, candidates=candidates, precision=bench.precision)
+
     rows: list[Row] = []
-    for count in (100, 20, 10, 5):
+    for count in (PAIRS, 20, 10, 5):
+        inference(count)  # a first call makes room in memory
         start = time.perf_counter()
-        pruned = count < parts.labels.num_classes
-        candidates = readout.candidates(judged, count, precision=parts.precision) if pruned else None
-        by_block = judge.block_goodness_by(parts, net, judged, candidates)
+        candidates, by_block = inference(count)
         seconds = time.perf_counter() - start
-        predicted = predictions(by_block, range(parts.first_block(net), len(net)), candidates)
+        predicted = predictions(by_block, range(task.first, len(net)), candidates)
+        accuracy = (predicted == test.classes).float().mean().item()
         rows.append(
-            {
-                "data": judged.name,
-                "labels tried": count,
-                "images/s": len(judged) / seconds,
-                "accuracy": judge.share_right(predicted, judged.classes),
-            }
+            {"network": task.name, "labels tried": count, "images/s": len(test) / seconds, "accuracy": accuracy}
         )
     for row in rows:
         row["times as fast"] = row["images/s"] / rows[0]["images/s"]

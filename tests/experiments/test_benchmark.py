@@ -12,6 +12,8 @@ import torch
 from experiments.benchmark import BenchmarkSettings, main
 from experiments.benchmarks import SECTIONS
 from experiments.benchmarks.bench import Bench
+from experiments.benchmarks.pruning import pairs_of
+from experiments.datasets import load_dataset
 from experiments.measuring import interleaved_medians, peak_mib
 
 CPU = torch.device("cpu")
@@ -43,7 +45,17 @@ def test_processes_measure(bench: Bench) -> None:
 
 @pytest.mark.slow
 def test_pruning_measures(bench: Bench) -> None:
-    assert [row["labels tried"] for row in SECTIONS["pruning"](bench)] == [100, 20, 10, 5]
+    rows = SECTIONS["pruning"](bench)
+    assert [row["labels tried"] for row in rows] == 2 * [100, 20, 10, 5]
+
+
+def test_a_pair_of_digits_is_in_the_image() -> None:
+    digits = load_dataset("digits", None).test
+    pairs = pairs_of(digits, 20, "test")
+    for image, pair in zip(pairs.images, pairs.classes.tolist(), strict=True):
+        for channel, digit in zip(image, divmod(pair, 10), strict=True):
+            where = (digits.images[:, 0] == channel).all(dim=(1, 2))
+            assert digit in digits.classes[where].tolist()
 
 
 def test_memory_of_a_local_rule_does_not_grow_with_depth(bench: Bench) -> None:
