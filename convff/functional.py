@@ -22,7 +22,7 @@ def _accumulator(a: Tensor) -> torch.dtype:
     return torch.float64 if a.dtype == torch.float64 else torch.float32
 
 
-CACHED = 2**18  # values that a processor's cache holds in float32
+CACHED = 2**20  # values whose float32 copy the processor's caches hold
 
 
 def _length(a: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from convff import load_checkpoint
+from experiments import hebbff_table
 from experiments import search as search_script
 from experiments.hebbff_mlp import DEFAULT
 from experiments.hebbff_presets import FOUND
@@ -138,3 +139,29 @@ def test_the_presets_have_what_the_committed_searches_found() -> None:
             assert low <= FOUND[key][name] <= high
     settings = Settings(dataset="mnist", net="deep", labels="layerwise", rule="hebbff", preset="paper")
     assert recipe_for(settings).lr == FOUND["mnist", "deep", "hebbff"]["lr"]
+
+
+def test_the_tables_hold_the_papers_figures_and_ours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = {"net": "wide", "dataset": "MNIST", "judged_on": "10000 test images", "seed": 0}
+    for rule, key, accuracies in (("hebbff", "goodness", (0.9, 0.92)), ("bp", "head", (0.97,))):
+        for seed, accuracy in enumerate(accuracies):
+            run = base | {"rule": rule, "seed": seed, "accuracy": {"goodness": None, key: accuracy}}
+            (tmp_path / f"{rule}{seed}.json").write_text(json.dumps(run))
+    ratios = {"ms": 10.0, "MiB": 30.0, "time over autograd ff": 0.5, "memory over autograd ff": 0.25}
+    rows = [{"network": "wide", "rule": rule} | ratios for rule in (hebbff_table.USUAL_FF, "ff", "hebbff")]
+    (tmp_path / "benchmark").write_text(json.dumps({"hebbff": rows}))
+    runs = tuple(sorted(tmp_path.glob("*.json")))
+    hebbff_table.main(hebbff_table.Tables(runs=runs, benchmark=tmp_path / "benchmark"))
+    printed = capsys.readouterr().out
+    assert "| wide | MNIST | 97.79 ± 0.21 | 97.00 (1) | 89.41 ± 0.34 | - | 89.16 ± 0.51 | 91.00 ± 1.41 (2) |" in printed
+    assert "| wide | hebbff | 0.50 | 0.50 | 0.65 | 0.25 | 10.0 | 30 |" in printed  # 331 / 659 s, 106.2 / 164.5 MB
+    assert "| wide | ff, closed form | - | 0.50 | - | 0.25 | 10.0 | 30 |" in printed
+
+
+def test_a_run_of_another_network_is_no_row_of_the_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "results.json").write_text(json.dumps({"rule": "ff", "accuracy": {"goodness": 0.5}}))
+    for path, message in ((tmp_path, "not a run of experiments/hebbff_mlp.py"), (tmp_path / "none.json", "none.json")):
+        with pytest.raises(SystemExit) as exit_info:
+            hebbff_table.main(hebbff_table.Tables(runs=(path,)))
+        assert exit_info.value.code == 2
+        assert message in capsys.readouterr().err
