@@ -15,8 +15,8 @@ WIDTHS = {"deep": (2048, 1024, 512, 256, 10), "wide": (2000, 2000, 10)}
 # What `experiments/search.py` found; its commands and trials are in `experiments/results/search/`.
 FOUND: dict[tuple[str, str, str], dict[str, float]] = {
     ("fashion_mnist", "deep", "bp"): {"lr": 0.0333},
-    ("fashion_mnist", "deep", "ff"): {"lr": 30.4, "theta": 4.23e-06, "label_scale": 0.181},
-    ("fashion_mnist", "deep", "hebbff"): {"lr": 7.63e-05, "theta": 3.99e-05, "label_scale": 0.0925},
+    ("fashion_mnist", "deep", "ff"): {"lr": 9.0, "theta": 1.0, "label_scale": 0.3},
+    ("fashion_mnist", "deep", "hebbff"): {"lr": 9e-05, "theta": 1.0, "label_scale": 0.3},
     ("fashion_mnist", "wide", "bp"): {"lr": 0.0333},
     ("fashion_mnist", "wide", "ff"): {"lr": 9.0, "theta": 1.0, "label_scale": 0.3},
     ("fashion_mnist", "wide", "hebbff"): {"lr": 0.0002, "theta": 0.348, "label_scale": 0.571},
