@@ -56,15 +56,21 @@ def paper(settings: Settings) -> Recipe:
 
 
 def quick(settings: Settings) -> Recipe:
-    """Our own recipe: right against wrong label of one image, momentum, and a step that is a share of the weights."""
+    """Our own recipe, 3 minutes on two cores: right against wrong label of one image, and Adam on the direction.
+
+    Adam does not see how long a direction is, so under it HebbFF and FF are one method.
+    """
     return replace(
         paper(settings),
         model_options=_net(settings, label_scale=0.25),
         gate="symmetric",
         scale=30.0,
         theta=None,
+        optimizer="adam",
+        lr=1e-3,
+        momentum=0.9,
         decay="cooldown",
-        **_STEPS[settings.rule],
+        epochs=10,
     )
 
 
@@ -84,12 +90,6 @@ def _net(settings: Settings, label_scale: float) -> dict[str, Any]:
     options: dict[str, Any] = {"widths": widths[:-1] if settings.rule == "bp" else widths}
     return options | ({"label_scale": label_scale} if settings.labels == "layerwise" else {})
 
-
-_STEPS: dict[str, dict[str, Any]] = {
-    "ff": {"optimizer": "adam", "lr": 1e-3, "momentum": 0.9},
-    "hebbff": {"optimizer": "relative", "lr": 0.01, "momentum": 0.9},
-    "bp": {"optimizer": "adam", "lr": 1e-3, "momentum": 0.9},
-}
 
 HEBBFF_PRESETS: dict[str, Callable[[Settings], Recipe]] = {
     "smoke": smoke,

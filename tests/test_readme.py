@@ -5,21 +5,41 @@ import shlex
 from pathlib import Path
 
 import pytest
+import tyro
 
+from experiments.hebbff_mlp import DEFAULT
+from experiments.search import Search
 from experiments.settings import Settings, parse
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 DATASET_SCRIPTS = {f"experiments/{name}.py" for name in ("mnist", "fashion_mnist", "cifar10", "cifar100")}
-COMMANDS = sorted(set(re.findall(r"python (experiments/\S+\.py[^\n#`|]*)", README)))
+PAGES = [README, *(page.read_text() for page in sorted((ROOT / "docs").glob("*.md")))]
+COMMANDS = sorted({command for page in PAGES for command in re.findall(r"python (experiments/\S+\.py[^\n#`|]*)", page)})
+
+
+WORDS = {"LABELS": "fourier", "RULE": "ff", "DATASET": "mnist", "NET": "deep", "PIECE": "oja"}
+
+
+def _filled(command: str) -> str:
+    """A command with something in the place of its words in capitals."""
+    for word, value in WORDS.items():
+        command = re.sub(rf"\b{word}\b", value, command)
+    return command
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_names_a_script_and_known_options(command: str) -> None:
-    script, *arguments = shlex.split(command.replace("LABELS", "fourier").replace("RULE", "ff"))
+    script, *arguments = shlex.split(_filled(command))
     assert (ROOT / script).is_file()
-    if script in DATASET_SCRIPTS and "--help" not in arguments:
+    if "--help" in arguments:
+        return
+    if script in DATASET_SCRIPTS:
         assert isinstance(parse(Settings(dataset="digits"), None, arguments), Settings)
+    elif script == "experiments/hebbff_mlp.py":
+        assert parse(DEFAULT, None, arguments).net in ("deep", "wide")
+    elif script == "experiments/search.py":
+        assert isinstance(tyro.cli(Search, args=arguments), Search)
 
 
 def test_there_are_commands() -> None:
