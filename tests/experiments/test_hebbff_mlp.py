@@ -10,16 +10,23 @@ from convff import load_checkpoint
 from experiments import hebbff_table
 from experiments import search as search_script
 from experiments.hebbff_mlp import DEFAULT
-from experiments.hebbff_presets import FOUND
+from experiments.hebbff_presets import FOUND, WIDTHS
 from experiments.prepare import prepare
 from experiments.presets import recipe_for
 from experiments.runner import main
 from experiments.search import SPACES, Search, search
 from experiments.settings import Settings, SettingsError, parse
 
-COMMITTED = Path(__file__).parent.parent.parent / "experiments" / "results" / "search"
+ROOT = Path(__file__).parent.parent.parent
+COMMITTED = ROOT / "experiments" / "results" / "search"
 TINY = Search(dataset="digits", trials=2, epochs=1, train_images=200, judged_images=100)
 PAPERS_UNITS = {"deep": [784, 2048, 1024, 512, 256, 10], "wide": [784, 2000, 2000, 10]}
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Narrow layers in the place of the paper's, for tests that are not about the network."""
+    monkeypatch.setitem(WIDTHS, "deep", (32, 16, 10))
 
 
 @pytest.mark.parametrize("net", PAPERS_UNITS)
@@ -76,6 +83,7 @@ def test_a_label_scale_must_be_positive(capsys: pytest.CaptureFixture[str]) -> N
     assert "--label-scale must be positive, not 0" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("small")
 def test_a_search_finds_settings_and_goes_on_where_it_was(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,18 +112,22 @@ def test_its_command_is_the_search_again() -> None:
     assert tyro.cli(Search, args=arguments[2:]) == TINY
 
 
+@pytest.mark.usefixtures("small")
+@pytest.mark.filterwarnings("ignore::convff.TrainingWarning")
 def test_a_training_that_diverges_is_the_worst(tmp_path: Path) -> None:
     parts = prepare(replace(TINY, out=tmp_path).settings())
     wild = {"lr": 1e30, "theta": 1.0, "label_scale": 1.0}
     assert list(search_script.accuracies_with(parts, wild, 50))[-1] < 0.3
 
 
+@pytest.mark.usefixtures("small")
 def test_without_optuna_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "optuna", None)
     with pytest.raises(SettingsError, match=r"pip install -e .*\[search\]"):
         search(replace(TINY, out=tmp_path))
 
 
+@pytest.mark.usefixtures("small")
 def test_the_search_never_sees_a_test_image() -> None:
     parts = prepare(TINY.settings())
     assert parts.settings.evaluate_on == "validation"
@@ -165,3 +177,16 @@ def test_a_run_of_another_network_is_no_row_of_the_tables(tmp_path: Path, capsys
             hebbff_table.main(hebbff_table.Tables(runs=(path,)))
         assert exit_info.value.code == 2
         assert message in capsys.readouterr().err
+
+
+def test_the_pages_tables_are_what_the_committed_runs_say() -> None:
+    page = (ROOT / "docs" / "hebbff.md").read_text()
+    for folder, fewest in (("paper", 36), ("own", 4)):
+        files = sorted((ROOT / "experiments" / "results" / "hebbff" / folder).glob("*.json"))
+        assert len(files) >= fewest
+        table = hebbff_table.accuracy_table([json.loads(file.read_text()) for file in files])
+        for row in table.splitlines()[2:]:
+            assert row in page
+    rows = json.loads((ROOT / "experiments" / "results" / "benchmark" / "hebbff.json").read_text())["hebbff"]
+    for row in hebbff_table.cost_table(rows).splitlines()[2:]:
+        assert row in page
