@@ -40,7 +40,7 @@ class RelativeStep(torch.optim.Optimizer):
             weights, direction = _length(parameters), _length(moved)
             share = torch.where(direction > 0, group["lr"] * weights / direction, 0.0)  # a dead layer stays as it is
             for p, m in zip(parameters, moved, strict=True):
-                p.sub_(m * share)
+                p.addcmul_(m, share, value=-1)
 
     def _momentum(self, p: Tensor, momentum: float) -> Tensor:
         assert p.grad is not None
@@ -49,8 +49,8 @@ class RelativeStep(torch.optim.Optimizer):
         state = self.state[p]
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(p)
-        kept: Tensor = state["momentum"].mul_(momentum).add_(p.grad)
-        return kept
+        kept: Tensor = state["momentum"]
+        return torch.add(p.grad, kept, alpha=momentum, out=kept)
 
 
 def _length(tensors: list[Tensor]) -> Tensor:
