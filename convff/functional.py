@@ -189,7 +189,8 @@ def hebbian_outer_linear(x: Tensor, a: Tensor, c: Tensor) -> tuple[Tensor, Tenso
 def hebbian_step_linear_(layer: nn.Linear, x: Tensor, a: Tensor, c: Tensor, lr: float) -> None:
     """The plain step of a dense layer in place: `W += lr sum_n c_n a_n x_n^T`, `b += lr sum_n c_n a_n`.
 
-    The outer product is added to the weights as it is computed: no direction of the size of the weights is ever held.
+    The outer product is added to the weights as it is computed, or in pieces of at most `CACHED` values where the
+    activity is in another precision than the weights: no direction of the size of the weights is ever held.
 
     Args:
         layer: the layer; its parameters change.
@@ -207,15 +208,15 @@ def hebbian_step_linear_(layer: nn.Linear, x: Tensor, a: Tensor, c: Tensor, lr: 
         >>> layer.weight.data
         tensor([[0.1500, 0.3000]])
     """
-    if a.dtype != layer.weight.dtype:  # a product in bfloat16 cannot be added to float32 weights as it is computed
-        weight, bias = hebbian_outer_linear(x, a, c)
-        layer.weight.add_(weight, alpha=lr)
-    else:
-        gated = a * c.to(a.dtype)[:, None]
-        bias = gated.sum(dim=0)
-        layer.weight.addmm_(gated.T, x.to(a.dtype), alpha=lr)
+    gated, x = a * c.to(a.dtype)[:, None], x.to(a.dtype)
+    if a.dtype == layer.weight.dtype:
+        layer.weight.addmm_(gated.T, x, alpha=lr)
+    else:  # a product in bfloat16 cannot be added to float32 weights as it is computed: a few units at a time
+        units = max(1, CACHED // x.shape[1])
+        for weight, part in zip(layer.weight.split(units), gated.split(units, dim=1), strict=True):
+            weight.add_(part.T @ x, alpha=lr)
     if layer.bias is not None:
-        layer.bias.add_(bias, alpha=lr)
+        layer.bias.add_(gated.sum(dim=0), alpha=lr)
 
 
 def hebbian_outer_conv2d(x: Tensor, a: Tensor, c: Tensor, layer: nn.Conv2d) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
-"""The plain step of dense layers in place: no direction is ever held, so a step needs little more than the weights.
+"""The plain step of dense layers in place: no direction is ever held whole, so a step needs little beside the weights.
 
-`W += eta sum_n c_n a_n x_n^T` is one matrix product that a library adds to the weights as it goes. Any other step
-(momentum, Adam, a share of the weights, a sum over processes) needs the direction first.
+`W += eta sum_n c_n a_n x_n^T` is one matrix product that a library adds to the weights as it goes; in bfloat16, a few
+units at a time. Any other step (momentum, Adam, a share of the weights, a sum over processes) needs a whole direction.
 """
 
 from collections import defaultdict
@@ -14,7 +14,7 @@ from convff.local_step import LocalStep
 from convff.network import LayerLocalNet
 from convff.parallel import Processes
 from convff.passes import Labels, LearningLabels, label_passes
-from convff.rules.base import LocalRule, OuterProductRule
+from convff.rules.base import ConstrainingRule, GatedRule, LocalRule, is_outer_product
 from convff.schedule import Schedule
 
 
@@ -23,7 +23,8 @@ def goes_in_place(
 ) -> bool:
     """Whether a step of every block is nothing but its rule's outer product, times a rate, added to its weights."""
     return (
-        isinstance(rule, OuterProductRule)
+        is_outer_product(rule)
+        and not isinstance(rule, ConstrainingRule)
         and schedule.optimizer == "sgd"
         and schedule.momentum == 0
         and all(isinstance(block.layer, nn.Linear) for block in net)
@@ -40,7 +41,7 @@ class InPlaceStep(LocalStep):
     def __call__(self, images: Tensor, classes: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         """See `Step`."""
         passes = self.draw_passes(classes, generator)
-        rule: OuterProductRule = self.rule  # type: ignore[assignment]
+        rule: GatedRule = self.rule  # type: ignore[assignment]
         metrics: dict[str, list[Tensor]] = defaultdict(list)
         h, label = self.net.enter(label_passes(self.labels, images, passes))
         for block, optimizer in zip(self.net, self.optimizers, strict=True):

@@ -81,6 +81,9 @@ class Search:
     judged_images: int = 2_000
     """Validation images that judge a trial."""
 
+    also: tuple[Path, ...] = ()
+    """Files that other searches wrote: what they found is tried too, e.g. what short trials found in long ones."""
+
     seed: int = 0
     """The key of the sampler and of every training."""
 
@@ -104,6 +107,7 @@ class Search:
         asked = {name: getattr(self, name) for name in ("dataset", "net", "rule", "preset", "trials")}
         asked |= {name: getattr(self, name) for name in ("epochs", "train_images", "judged_images", "seed")}
         options = [part for name, value in asked.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+        options += ["--also", *(path.as_posix() for path in self.also)] if self.also else []
         return shlex.join(["python", "experiments/search.py", *options])
 
     def settings(self) -> Settings:
@@ -111,6 +115,7 @@ class Search:
         return Settings(
             dataset=self.dataset,
             data_dir=self.data_dir,
+            require_data=True,  # what a stand-in teaches is nothing that a preset should have
             net=self.net,
             labels="layerwise",
             rule=self.rule,
@@ -130,7 +135,8 @@ def search(asked: Search) -> dict[str, Any]:
         the content of that file: the command, the best settings, their accuracy on validation images, all trials.
 
     Raises:
-        SettingsError: Optuna is not installed, or the settings cannot be run.
+        SettingsError: Optuna is not installed, the settings cannot be run, a file of another search cannot be read or
+            is of another rule or preset, or no trial learnt anything.
         DataError: the data cannot be had.
     """
     try:
@@ -140,6 +146,7 @@ def search(asked: Search) -> dict[str, Any]:
     from convff import TrainingWarning
     from experiments.prepare import prepare
 
+    elsewhere = [_found_in(path, asked.space) for path in asked.also]
     parts = prepare(asked.settings())
     asked.out.mkdir(parents=True, exist_ok=True)
     storage = f"sqlite:///{asked.out / 'hebbff_mlp.db'}"
@@ -149,6 +156,8 @@ def search(asked: Search) -> dict[str, Any]:
         start = STARTS | {"lr": STARTING_RATES[asked.preset, asked.rule]}
         for faster in (1, 3, 1 / 3):
             study.enqueue_trial({name: start[name] * (faster if name == "lr" else 1) for name in asked.space})
+    for best in elsewhere:
+        study.enqueue_trial(best, skip_if_exists=True)
     done = len(_done(study))
     # Keyed by how many are done: a search that was cut off and goes on does not draw its first trials again.
     study.sampler = optuna.samplers.TPESampler(seed=asked.seed + done, n_startup_trials=8, multivariate=True)
@@ -156,7 +165,7 @@ def search(asked: Search) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TrainingWarning)  # a search is there to meet settings that do not work
         study.optimize(lambda trial: _trial(asked, parts, trial), n_trials=max(0, asked.trials - done))
-    if not any(trial.value is not None for trial in study.trials):
+    if not study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)):
         raise SettingsError(
             f"no trial of {asked.name} learnt anything; more --trials, --epochs or --train-images may help"
         )
@@ -170,6 +179,18 @@ def search(asked: Search) -> dict[str, Any]:
     }
     (asked.out / f"{asked.name}.json").write_text(json.dumps(found, indent=2) + "\n")
     return found
+
+
+def _found_in(path: Path, space: Space) -> dict[str, float]:
+    """What the search that wrote this file found, if it is within the space."""
+    try:
+        best: dict[str, float] = json.loads(path.read_text())["best"]
+        within = best.keys() == space.keys() and all(low <= best[name] <= high for name, (low, high) in space.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SettingsError(f"--also {path}: not what a search wrote ({type(error).__name__}: {error})") from error
+    if not within:
+        raise SettingsError(f"--also {path}: {best} is not within what is searched here: {space}")
+    return best
 
 
 def _trial(asked: Search, parts: "Parts", trial: "optuna.Trial") -> float:

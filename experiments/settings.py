@@ -1,5 +1,6 @@
 """What a run is asked to do: the command line and `settings.json`. Imports no torch, so that `--help` is quick."""
 
+import math
 import os
 import sys
 from collections.abc import Iterable
@@ -207,6 +208,8 @@ def check(settings: Settings) -> Settings:
         value = getattr(settings, name)
         if value is not None and not 0 < value < float("inf"):
             raise SettingsError(f"--{name.replace('_', '-')} must be positive, not {value}")
+    if settings.theta is not None and not math.isfinite(settings.theta):
+        raise SettingsError(f"--theta must be a finite number, not {settings.theta}")
     if len(set(settings.stabilise)) < len(settings.stabilise):
         raise SettingsError(f"--stabilise names a stabiliser twice: {' '.join(settings.stabilise)}")
     existing = next(place for place in (settings.out, *settings.out.absolute().parents) if place.exists())

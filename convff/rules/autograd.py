@@ -55,6 +55,10 @@ class Autograd:
         """Goodness `[N]` of activity `[N, ...]`, as the rule has it."""
         return self.rule.goodness(a)
 
+    def gain(self, units: int, images: int) -> float:
+        """As the rule has it."""
+        return self.rule.gain(units, images)
+
     def weights(self, g: Tensor, units: int) -> Tensor:
         """As the rule has them."""
         return self.rule.weights(g, units)

@@ -70,19 +70,22 @@ class InputRule(LocalRule, Protocol):
 class GatedRule(InputRule, Protocol):
     """A rule that weighs the Hebbian outer product of each pass by a gate, `sum_n c_n a_n x_n^T`."""
 
+    def gain(self, units: int, images: int) -> float:
+        """What a gate that is fully open weighs, in a layer of so many units and a batch of so many images."""
+        ...
+
     def weights(self, g: Tensor, units: int) -> Tensor:
-        """The signed weight c `[B, P]` of each pass, for goodness `[B, P]` of a layer of so many units."""
+        """The signed weight c `[B, P]` of each pass, gate times gain, for goodness `[B, P]` of so many units."""
         ...
 
 
-@runtime_checkable
-class OuterProductRule(GatedRule, Protocol):
-    """A rule whose direction is the gated outer product and nothing beside, so that it need not be held."""
+def is_outer_product(rule: LocalRule) -> bool:
+    """Whether a rule's direction is the gated outer product and nothing beside, so that it need not be held.
 
-    @property
-    def is_outer_product(self) -> bool:
-        """That it is."""
-        ...
+    A class promises that by `is_outer_product: ClassVar[bool] = True`. It does so for itself alone: a subclass may have
+    another direction, and makes the promise again if it has not.
+    """
+    return vars(type(rule)).get("is_outer_product") is True
 
 
 @runtime_checkable

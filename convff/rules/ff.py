@@ -41,10 +41,14 @@ class ForwardForward:
         """The mean FF loss of the batch, whose gradient the direction is."""
         return self.gate.loss(g, self._unit_goodness(units)).mean()
 
-    def weights(self, g: Tensor, units: int) -> Tensor:
-        """The weight `[B, P]` of each pass: its gate, and the factor that makes a gradient of the direction."""
+    def gain(self, units: int, images: int) -> float:
+        """The factor that makes a gradient of the direction, `2 s / (n B)`."""
         derivative = 2 / units if self.reduction == "mean" else 2.0
-        return self.gate(g, self._unit_goodness(units)) * (self.gate.scale * derivative / len(g))
+        return self.gate.scale * derivative / images
+
+    def weights(self, g: Tensor, units: int) -> Tensor:
+        """The weight `[B, P]` of each pass: its gate times the gain."""
+        return self.gate(g, self._unit_goodness(units)) * self.gain(units, len(g))
 
     def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: None) -> LocalUpdate:
         """The gradient of the mean FF loss of the batch."""

@@ -39,6 +39,10 @@ class HebbianForwardForward:
         """The loss whose gradient the direction is: with ReLU, `n / 2s` times the sum of the FF losses (ours)."""
         return self.gate.loss(g, 1.0).sum() * (units / (2 * self.gate.scale))
 
+    def gain(self, units: int, images: int) -> float:
+        """1: the gate is the weight."""
+        return 1.0
+
     def weights(self, g: Tensor, units: int) -> Tensor:
         """The weight `[B, P]` of each pass: its gate (equation 2)."""
         return self.gate(g, unit_goodness=1.0)

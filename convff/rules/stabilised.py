@@ -65,6 +65,10 @@ class Stabilised:
         """Goodness `[N]` of activity `[N, ...]`, as the rule has it."""
         return self.rule.goodness(a)
 
+    def gain(self, units: int, images: int) -> float:
+        """As the rule has it."""
+        return self.rule.gain(units, images)
+
     def weights(self, g: Tensor, units: int) -> Tensor:
         """The signed weight `[B, P]` of each pass, as the rule has it."""
         return self.rule.weights(g, units)
@@ -72,8 +76,9 @@ class Stabilised:
     def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: StabilisedState) -> LocalUpdate:
         """The rule's direction minus the stabilisers' terms, which are ascents; its metrics are those of the rule."""
         update = self.rule.direction(block, x, a, g, state.rule)
-        c = self.weights(g, a[0].numel()).reshape(-1)
-        step = GatedStep(block, x, a, c, len(g) if self.batch_reduction == "sum" else 1)
+        units = a[0].numel()
+        c = self.weights(g, units).reshape(-1)
+        step = GatedStep(block, x, a, c, len(g) * self.gain(units, len(g)))
         grads, kept = dict(update.grads), []
         for piece, before in zip(self.stabilisers, state.stabilisers, strict=True):
             terms, after = piece.term(step, before)

@@ -16,14 +16,15 @@ class GatedStep(NamedTuple):
         x: normalised input `[N, ...]`.
         a: activity `[N, ...]`.
         c: the signed weight `[N]` of each pass in the rule's direction.
-        images: B for a rule whose direction is a sum over the images, 1 for one whose direction is their mean.
+        open_weight: what the right passes of the batch would weigh together if all gates were fully open: B for HebbFF,
+            `2 s / n` for FF. It tells a piece on what scale the rule's direction is.
     """
 
     block: Block
     x: Tensor
     a: Tensor
     c: Tensor
-    images: int
+    open_weight: float
 
 
 class Stabiliser(Protocol):

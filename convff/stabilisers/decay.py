@@ -12,8 +12,11 @@ from convff.stabilisers.base import GatedStep, Stabiliser, refuse_strength
 class Decay(Stabiliser):
     """Every weight fades: `-lambda W` (HebbFF, section 3, "to prevent unbounded parameter growth").
 
-    Where a rule's direction is a sum over the images, so is the decay: `-lambda B W`. It holds weights only where it is
-    stronger than what the Hebbian term adds for each unit of weight; there they fade to nothing, unless the gates open.
+    It is on the scale of the rule's direction, so one strength is as strong beside each: `-lambda B W` beside HebbFF,
+    whose direction is a sum over B images, and `-lambda (2 s / n) W` beside FF, a mean over images and n units.
+
+    It holds weights only where it is stronger than what the Hebbian term adds for each unit of weight; there they fade
+    to nothing, unless the gates open.
 
     Args:
         strength: lambda, at least 0. The paper names the decay and uses none; the default is ours.
@@ -28,6 +31,6 @@ class Decay(Stabiliser):
         refuse_strength(self.strength)
 
     def term(self, step: GatedStep, state: Any) -> tuple[dict[str, Tensor], Any]:
-        """`-lambda B W`, or `-lambda W`."""
-        rate = self.strength * step.images
+        """Minus the strength, on the scale of the direction, times the weights."""
+        rate = self.strength * step.open_weight
         return {name: -rate * weights.detach() for name, weights in step.block.layer.named_parameters()}, state

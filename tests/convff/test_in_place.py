@@ -1,18 +1,34 @@
 """The plain step in place: the same step as with a direction in between, in less memory, only where it is the same."""
 
 import copy
+from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 import torch
+from torch import Tensor
 
-from convff import RULES, Schedule, Softmax, Symmetric, Threshold, Trainer, cnn3, mlp
+from convff import (
+    RULES,
+    Block,
+    HebbianForwardForward,
+    Schedule,
+    Softmax,
+    Stabilised,
+    Symmetric,
+    Threshold,
+    Trainer,
+    cnn3,
+    mlp,
+)
 from convff.functional import hebbian_step_linear_
 from convff.in_place import InPlaceStep
 from convff.local_step import LocalStep
 from convff.negatives import RandomNegatives
 from convff.parallel import OneProcess
 from convff.randomness import keyed_generator
-from convff.rules import Autograd
+from convff.rules import Autograd, LocalUpdate
+from convff.stabilisers import Oja
 from experiments.measuring import peak_mib
 from labels import LayerwiseLabels, LearnedLabels
 
@@ -79,8 +95,37 @@ def test_it_holds_no_direction() -> None:
     assert peaks[InPlaceStep] < 1
 
 
+def test_a_step_in_bfloat16_holds_a_piece_of_the_direction_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = torch.nn.Linear(1024, 2048)
+    x, a = torch.rand(8, 1024).bfloat16(), torch.rand(8, 2048).bfloat16()
+    c = torch.linspace(-1, 1, 8)
+    expected = layer.weight.data + 0.1 * (a * c.bfloat16()[:, None]).T.float() @ x.float()
+    monkeypatch.setattr("convff.functional.CACHED", 100_000)  # 97 units at a time, which do not go into 2048
+    with torch.no_grad():
+        peak = peak_mib(lambda: hebbian_step_linear_(layer, x, a, c, 0.1), torch.device("cpu"))
+    torch.testing.assert_close(layer.weight.data, expected, rtol=0, atol=0.1 * 2**-8 * 4)
+    assert peak < 1  # MiB; the direction has 4 in bfloat16, and 8 more as it is added
+
+
 class Two(OneProcess):
     size = 2
+
+
+class Still(HebbianForwardForward):
+    """A direction of its own: none at all."""
+
+    def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: None) -> LocalUpdate:
+        update = super().direction(block, x, a, g, state)
+        return update._replace(grads={name: torch.zeros_like(grad) for name, grad in update.grads.items()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constrained(HebbianForwardForward):
+    """The outer product, and a constraint after it."""
+
+    is_outer_product: ClassVar[bool] = True
+
+    def constrain(self, block: Block, state: None) -> None: ...
 
 
 def kind_of_step(**changes: object) -> type:
@@ -96,6 +141,9 @@ def test_it_is_taken_where_it_is_the_same_and_nowhere_else() -> None:
         {"schedule": Schedule(optimizer="sgd", momentum=0.9)},
         {"schedule": Schedule(optimizer="adam")},
         {"rule": Autograd(rule=RULES["ff"]())},
+        {"rule": Stabilised(rule=RULES["hebbff"](), stabilisers=(Oja(),))},
+        {"rule": Still()},
+        {"rule": Constrained()},
         {"compiled": True},
         {"processes": Two()},
         {"labels": LearnedLabels(4, (8, 8)), "net": mlp((4, 8, 8), widths=(5, 5))},

@@ -17,6 +17,7 @@ from convff import (
     LengthNorm,
     Schedule,
     Stabilised,
+    Threshold,
     Trainer,
 )
 from convff.models import MODELS
@@ -56,11 +57,11 @@ BLOCKS = {"dense": (dense_block, (7,)), "conv": (conv_block, (4, 6, 5))}
 
 
 @torch.no_grad()
-def step_of(kind: str, *, bias: bool = True, seed: int = 7, images: int = 1) -> GatedStep:
+def step_of(kind: str, *, bias: bool = True, seed: int = 7, open_weight: float = 1.0) -> GatedStep:
     make, shape = BLOCKS[kind]
     block = make(bias=bias)
     x = block.normalised(drawn(IMAGES * PASSES, *shape, seed=seed))
-    return GatedStep(block, x, block.activity(x), drawn(IMAGES * PASSES, seed=seed + 1), images)
+    return GatedStep(block, x, block.activity(x), drawn(IMAGES * PASSES, seed=seed + 1), open_weight)
 
 
 def responses(step: GatedStep) -> Iterator[tuple[int, int, Tensor, float]]:
@@ -140,10 +141,10 @@ class TestEquations:
             assert_equal({"theta": state}, {"theta": torch.tensor(theta, dtype=torch.float64)})
             assert_equal(terms, bcm_by_loops(step, 0.3, theta))
 
-    @pytest.mark.parametrize("images", [1, IMAGES])
-    def test_decay(self, kind: str, bias: bool, images: int) -> None:
-        step = step_of(kind, bias=bias, images=images)
-        expected = {name: -0.3 * images * w.detach() for name, w in step.block.layer.named_parameters()}
+    @pytest.mark.parametrize("open_weight", [0.02, IMAGES])
+    def test_decay(self, kind: str, bias: bool, open_weight: float) -> None:
+        step = step_of(kind, bias=bias, open_weight=open_weight)
+        expected = {name: -0.3 * open_weight * w.detach() for name, w in step.block.layer.named_parameters()}
         assert_equal(Decay(strength=0.3).term(step, None)[0], expected)
 
     @torch.no_grad()
@@ -222,8 +223,11 @@ class TestStabilised:
         rule = Stabilised(rule=bare, stabilisers=ALL)
         together = directions(rule, block, x, rule.init(block)).grads
         g = bare.goodness(step.a).view(IMAGES, PASSES)
-        c = bare.weights(g, step.a[0].numel()).flatten()
-        seen = step._replace(c=c, images=IMAGES if name == "hebbff" else 1)
+        units = step.a[0].numel()
+        seen = step._replace(
+            c=bare.weights(g, units).flatten(),
+            open_weight=IMAGES if name == "hebbff" else 2 * bare.gate.scale / units,
+        )
         expected = directions(bare, block, x, None).grads
         for piece in ALL:
             for key, term in piece.term(seen, piece.init(block))[0].items():
@@ -253,6 +257,20 @@ class TestStabilised:
             for key, grad in directions(rule, block, part, rule.init(block)).grads.items():
                 summed[key] += share.weight(rule.batch_reduction) * grad
         assert_equal(directions(rule, block, x, rule.init(block)).grads, summed)
+
+
+@pytest.mark.parametrize("piece", TERMS)
+@pytest.mark.parametrize("kind", BLOCKS)
+def test_a_strength_is_as_strong_beside_ff_as_beside_hebbff(kind: str, piece: str) -> None:
+    """FF's direction is HebbFF's times 2 s / (n B); so is every term beside it, and an optimiser sees one method."""
+    step = step_of(kind)
+    gate, made = Threshold(theta=1.0, scale=3.0), STABILISERS[piece](strength=0.3)
+    ff, hebbff = (
+        directions(rule, step.block, step.x, rule.init(step.block)).grads
+        for rule in (Stabilised(rule=RULES[name](gate=gate), stabilisers=(made,)) for name in GATED_RULES)
+    )
+    factor = 2 * gate.scale / (step.a[0].numel() * IMAGES)
+    assert_equal(ff, {name: factor * grad for name, grad in hebbff.items()})
 
 
 @dataclass(frozen=True)
