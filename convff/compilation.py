@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -41,10 +42,14 @@ class CompiledBlockPass:
 
     Compiling takes some seconds a block, and on a CPU a C++ compiler. Where it fails, a warning says why and
     everything runs uncompiled.
+
+    Args:
+        backend: of `torch.compile`.
     """
 
-    def __init__(self) -> None:
-        self._compiled: BlockPass = torch.compile(block_pass, dynamic=False)
+    def __init__(self, backend: str | Callable[..., Any] = "inductor") -> None:
+        self._backend = backend
+        self._compiled: dict[int, BlockPass] = {}
         self._shapes: dict[int, torch.Size] = {}
         self._failed = False
 
@@ -56,8 +61,9 @@ class CompiledBlockPass:
         if self._failed or h.shape != self._shapes.setdefault(id(block), h.shape):
             return block_pass(block, rule, h, passes, state, labels_learn)
         try:
-            with _room_for_blocks(len(self._shapes)):
-                return self._compiled(block, rule, h, passes, state, labels_learn)
+            if id(block) not in self._compiled:
+                self._compiled[id(block)] = torch.compile(_another_block_pass(), dynamic=False, backend=self._backend)
+            return self._compiled[id(block)](block, rule, h, passes, state, labels_learn)
         except Exception as error:  # anything may go wrong in a compiler; none of it needs to end a training
             self._failed = True
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -65,7 +71,6 @@ class CompiledBlockPass:
             return block_pass(block, rule, h, passes, state, labels_learn)
 
 
-def _room_for_blocks(blocks: int) -> Any:
-    """Every block is a variant of its own of the compiled function; by default only 8 are kept."""
-    name = "recompile_limit" if hasattr(torch._dynamo.config, "recompile_limit") else "cache_size_limit"
-    return torch._dynamo.config.patch({name: 8 + blocks})
+def _another_block_pass() -> BlockPass:
+    """A copy of `block_pass`: torch.compile keeps 8 variants of a function, in all networks together, and no more."""
+    return FunctionType(block_pass.__code__.replace(), block_pass.__globals__, argdefs=block_pass.__defaults__)

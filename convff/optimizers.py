@@ -38,7 +38,9 @@ class RelativeStep(torch.optim.Optimizer):
             parameters = [p for p in group["params"] if p.grad is not None]
             moved = [self._momentum(p, group["momentum"]) for p in parameters]
             weights, direction = _length(parameters), _length(moved)
-            share = torch.where(direction > 0, group["lr"] * weights / direction, 0.0)  # a dead layer stays as it is
+            # A layer that has died stays as it is: what it remembers fades, but a step would be as long as ever.
+            alive = (direction > 0) & (_length([p.grad for p in parameters if p.grad is not None]) > 0)
+            share = torch.where(alive, group["lr"] * weights / direction, 0.0)
             for p, m in zip(parameters, moved, strict=True):
                 p.addcmul_(m, share, value=-1)
 

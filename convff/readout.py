@@ -120,7 +120,12 @@ class LinearReadout(nn.Module):
             precision: of the network's activity.
             l2: weight of the penalty `l2/2 |W|^2` beside the mean cross-entropy.
             iterations: of L-BFGS, at most.
+
+        Raises:
+            ValueError: there are fewer than 2 images, which have no standard deviation.
         """
+        if len(data) < 2:
+            raise ValueError(f"a readout cannot be fitted to {len(data)} images: it needs 2 at least")
         features = self.features_of(data, precision=precision)
         deviation, mean = torch.std_mean(features, dim=0)
         deviation.clamp_min_(1e-6)
@@ -168,9 +173,13 @@ class LinearReadout(nn.Module):
         """
         if not 1 <= count <= self.labels.num_classes:
             raise ValueError(f"there are {self.labels.num_classes} classes to choose 1 or more from, not {count}")
-        with autocast(data.images.device, precision):
-            features = (self.features(as_floats(images)) for images in data.images.split(self._batch(data)))
-            return torch.cat([self.linear(batch).topk(count, dim=1).indices for batch in features])
+        best = []
+        for images in data.images.split(self._batch(data)):
+            with autocast(images.device, precision):
+                features = self.features(as_floats(images))
+            # In float32 whatever the network's precision: in bfloat16 the best scores may be equal.
+            best.append(self.linear(features).topk(count, dim=1).indices)
+        return torch.cat(best)
 
     @staticmethod
     def _batch(data: ImageData) -> int:

@@ -136,7 +136,7 @@ class Trainer:
             a record after each epoch.
 
         Raises:
-            ValueError: the data do not have as many classes as the labels.
+            ValueError: the data do not have as many classes as the labels, or are a single image.
 
         Warns:
             TrainingWarning: a layer is dead, its gates are saturated, or its weights grow without bound; once for
@@ -144,6 +144,8 @@ class Trainer:
         """
         if data.num_classes != self.num_classes:
             raise ValueError(f"{data.name} has {data.num_classes} classes, but the labels are for {self.num_classes}")
+        if len(data) < 2:
+            raise ValueError(f"{data.name} has {len(data)} images to learn from, but a step needs 2 at least")
         check = HealthCheck(weight_rms(self.net), self.schedule.epochs)
         for epoch in range(self.schedule.epochs):
             record = self.epoch(data, epoch, progress=progress)

@@ -79,9 +79,9 @@ def main(settings: BenchmarkSettings) -> dict[str, object]:
         figures[name] = rows
         print(f"\n{name}: {str(SECTIONS[name].__doc__).splitlines()[0]}")
         print(report.plain_table(rows))
-    if settings.json is not None:
-        settings.json.parent.mkdir(parents=True, exist_ok=True)
-        settings.json.write_text(json.dumps(figures, indent=2) + "\n")
+        if settings.json is not None:  # after every section: what is measured is not lost with the next one
+            settings.json.parent.mkdir(parents=True, exist_ok=True)
+            settings.json.write_text(json.dumps(figures, indent=2) + "\n")
     return figures
 
 

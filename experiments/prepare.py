@@ -261,7 +261,8 @@ def _split(dataset: Dataset, settings: Settings, recipe: Recipe) -> tuple[ImageD
 
 def _try_one_step(parts: Parts) -> None:
     """Two images through a throw-away network, with throw-away labels: what does not fit fails now."""
-    parts = replace(parts, labels=deepcopy(parts.labels))
+    # Compiling takes long, and another time for the batches of the training.
+    parts = replace(parts, labels=deepcopy(parts.labels), settings=replace(parts.settings, compile=False))
     net = parts.new_net()
     parts.new_readout(net)
     two = parts.train.part(0, 2)

@@ -5,7 +5,7 @@ import statistics
 import sys
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -105,11 +105,10 @@ def run(parts: Parts) -> Results:
     joint = _joint_readout(parts, net)
     trainer = parts.new_trainer(net, joint)
     metrics = report.MetricsFile(folder / "metrics.csv")
-    findings = _train(parts, trainer, metrics)
     head = trainer.step.head if isinstance(trainer.step, BackpropStep) else None
     modules = {"head": head, "joint_readout": joint}
     checkpoint = folder / "checkpoint.safetensors"
-    save_checkpoint(checkpoint, _checkpoint(parts, net, modules))  # before judging: hours of training are in it
+    findings = _train(parts, trainer, metrics, lambda: save_checkpoint(checkpoint, _checkpoint(parts, net, modules)))
     trained = time.perf_counter()
 
     judgement = judge.everything(parts, net, head, joint)
@@ -148,14 +147,15 @@ def _announce(parts: Parts, folder: Path) -> None:
     )
 
 
-def _train(parts: Parts, trainer: Trainer, metrics: report.MetricsFile) -> list[Finding]:
-    """Train, with a bar, a row and a line an epoch, and a line for each sign of a wrong setting; returns these."""
+def _train(parts: Parts, trainer: Trainer, metrics: report.MetricsFile, save: Callable[[], None]) -> list[Finding]:
+    """Train, with a bar, a row, a checkpoint and a line an epoch; returns the signs of a wrong setting, a line each."""
     findings: list[Finding] = []
     watched = parts.validation.part(0, CURVE_CHECK)
     total = len(parts.train) * parts.recipe.epochs
     with tqdm(total=total, unit="image", disable=None, smoothing=0.05) as bar:
         for record in trainer.fit(parts.train, progress=bar.update):
             stop_if_diverged(record)
+            save()
             validation = {}
             if parts.settings.rule != "bp":
                 validation["validation_goodness_accuracy"] = judge.judge_goodness(parts, trainer.net, watched).accuracy

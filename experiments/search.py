@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
+from experiments.presets import recipe_for
 from experiments.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ class Search:
     """Validation images that judge a trial."""
 
     also: tuple[Path, ...] = ()
-    """Files that other searches wrote: what they found is tried too, e.g. what short trials found in long ones."""
+    """Files that other searches wrote: what they found is tried too, e.g. what short trials found in long ones. Of the
+    other rule, ff or hebbff, the rate is taken that gives the first layer the same step."""
 
     seed: int = 0
     """The key of the sampler and of every training."""
@@ -146,7 +148,7 @@ def search(asked: Search) -> dict[str, Any]:
     from convff import TrainingWarning
     from experiments.prepare import prepare
 
-    elsewhere = [_found_in(path, asked.space) for path in asked.also]
+    elsewhere = [_found_in(path, asked) for path in asked.also]
     parts = prepare(asked.settings())
     asked.out.mkdir(parents=True, exist_ok=True)
     storage = f"sqlite:///{asked.out / 'hebbff_mlp.db'}"
@@ -181,16 +183,39 @@ def search(asked: Search) -> dict[str, Any]:
     return found
 
 
-def _found_in(path: Path, space: Space) -> dict[str, float]:
-    """What the search that wrote this file found, if it is within the space."""
+def _found_in(path: Path, asked: Search) -> dict[str, float]:
+    """What the search that wrote this file found, as settings of this search, if they are within its space."""
+    space = asked.space
     try:
-        best: dict[str, float] = json.loads(path.read_text())["best"]
-        within = best.keys() == space.keys() and all(low <= best[name] <= high for name, (low, high) in space.items())
+        found = json.loads(path.read_text())
+        best: dict[str, float] = found["best"]
+        words = shlex.split(found["command"])
+        rule, preset = (words[words.index(option) + 1] for option in ("--rule", "--preset"))
+        within = best.keys() == space.keys()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SettingsError(f"--also {path}: not what a search wrote ({type(error).__name__}: {error})") from error
-    if not within:
+    if preset != asked.preset:
+        raise SettingsError(f"--also {path}: found for preset {preset}, and this is a search for {asked.preset}")
+    if within and rule != asked.rule:
+        best = best | {"lr": _rate_of(asked, best["lr"])}
+    if not within or not all(low <= best[name] <= high for name, (low, high) in space.items()):
         raise SettingsError(f"--also {path}: {best} is not within what is searched here: {space}")
     return best
+
+
+def _rate_of(asked: Search, lr: float) -> float:
+    """The rate of ff or hebbff that gives the first layer the step that the other one takes with rate `lr`.
+
+    FF's direction is HebbFF's times 2 s / (n B): see `docs/hebbff.md`.
+
+    Raises:
+        SettingsError: the optimiser is not plain gradient descent, so that steps are not in proportion to directions.
+    """
+    recipe = recipe_for(asked.settings())
+    if recipe.optimizer != "sgd":
+        raise SettingsError(f"rates of another rule can only be taken over for plain steps, not for {recipe.optimizer}")
+    factor: float = 2 * recipe.scale / (recipe.model_options["widths"][0] * recipe.batch_size)
+    return lr / factor if asked.rule == "ff" else lr * factor
 
 
 def _trial(asked: Search, parts: "Parts", trial: "optuna.Trial") -> float:

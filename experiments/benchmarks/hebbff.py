@@ -41,6 +41,7 @@ def measure(bench: Bench) -> list[Row]:
             {
                 "network": name,
                 "rule": rule,
+                "precision": "float32",
                 "ms": 1e3 * seconds,
                 "MiB": memory[rule],
                 "of which weights": weights,

@@ -6,7 +6,16 @@ import torch
 from convff import ImageData, LayerLocalNet, Schedule, Trainer, cnn6
 from convff.randomness import keyed_generator
 from convff.rules import RULES
-from labels import LABELS, ChannelLabels, EchoLabels, FourierLabels, LearnedLabels, MorphLabels, OneHotLabels
+from labels import (
+    LABELS,
+    ChannelLabels,
+    EchoLabels,
+    FourierLabels,
+    LayerwiseLabels,
+    LearnedLabels,
+    MorphLabels,
+    OneHotLabels,
+)
 
 pytestmark = [
     pytest.mark.gpu,
@@ -20,6 +29,7 @@ FAMILIES = {  # made anew for each training, because some learn
     "channel": lambda: ChannelLabels(4, SIZE),
     "echo": lambda: EchoLabels(4),
     "learned": lambda: LearnedLabels(4, SIZE),
+    "layerwise": lambda: LayerwiseLabels(4, SIZE),
 }
 
 
@@ -32,7 +42,8 @@ def trained(device: str, rule: str, family: str, precision: str = "float32") -> 
     labels = FAMILIES[family]()
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        net = cnn6((labels.channels(3), *SIZE), widths=(8, 8, 8), pool_after=(1,)).to(device)
+        repeated = getattr(labels, "repeated_channels", 0)
+        net = cnn6((labels.channels(3), *SIZE), widths=(8, 8, 8), pool_after=(1,), label_channels=repeated).to(device)
     schedule = Schedule(epochs=1, batch_size=16)
     for _ in Trainer(net, labels, RULES[rule](), schedule=schedule, precision=precision).fit(data().to(device)):
         pass

@@ -28,6 +28,19 @@ def test_a_relative_step_is_what_a_loop_makes_of_its_equation(momentum: float) -
         assert [*weight.flatten().tolist(), *bias.tolist()] == pytest.approx(values, rel=1e-12)
 
 
+def test_a_layer_that_dies_stays_as_it_is_whatever_it_remembers() -> None:
+    weight = nn.Parameter(torch.ones(4))
+    optimizer = RelativeStep([weight], lr=0.01, momentum=0.9)
+    weight.grad = torch.ones(4)
+    optimizer.step()
+    assert not torch.equal(weight.data, torch.ones(4))
+    dying = weight.detach().clone()
+    weight.grad = torch.zeros(4)
+    for _ in range(20):
+        optimizer.step()
+    assert torch.equal(weight.data, dying)
+
+
 def test_it_leaves_the_gradient_as_it_is() -> None:
     weight = nn.Parameter(torch.ones(4))
     weight.grad = torch.arange(4.0)

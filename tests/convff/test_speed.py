@@ -178,6 +178,21 @@ def test_a_compiler_that_fails_costs_a_warning_and_no_more(monkeypatch: pytest.M
         assert torch.equal(eager, fallen_back)
 
 
+def test_every_block_of_every_network_is_compiled_once() -> None:
+    """torch.compile keeps 8 variants of a function: three networks of 3 blocks are more, and so is a long session."""
+    from torch._dynamo.testing import CompileCounter
+
+    from convff.compilation import CompiledBlockPass
+
+    labels = ADDITIVE["fourier"]
+    for _ in range(4):
+        net, counter = network("cnn6", labels), CompileCounter()
+        trainer = Trainer(net, labels, RULES["ff"](), schedule=Schedule(epochs=2, batch_size=6), compiled=True)
+        trainer.step.block_pass = CompiledBlockPass(backend=counter)
+        list(trainer.fit(noise()))
+        assert counter.frame_count == len(net)
+
+
 @pytest.mark.slow
 def test_compiled_training_ends_where_the_other_does() -> None:
     nets = []

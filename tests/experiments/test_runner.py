@@ -439,3 +439,29 @@ def test_torchrun_trains_in_two_processes(tmp_path: Path) -> None:
     assert results["processes"] == 2
     assert results["accuracy"]["goodness"] > 0.2
     assert done.stdout.count("goodness inference") == 1
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("rule", ["ff", "hebbff", "bp"])
+def test_a_whole_run_on_a_gpu(tmp_path: Path, rule: str) -> None:
+    """Training, goodness, candidates, readout, control and checkpoint."""
+    small = Settings(dataset="digits", rule=rule, preset="smoke", device="cuda", out=tmp_path, train_images=200)
+    (results,) = main(small if rule == "bp" else replace(small, candidates=3))
+    assert results.hardware == torch.cuda.get_device_name(0)
+    assert results.accuracy["head" if rule == "bp" else "goodness"] is not None
+    (folder,) = tmp_path.iterdir()
+    assert len(load_checkpoint(folder / "checkpoint.safetensors").net) > 1
+
+
+def test_an_interrupted_training_leaves_the_weights_of_its_last_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("experiments.judge.judge_goodness", interrupted)  # what comes after the first epoch
+    with pytest.raises(KeyboardInterrupt):
+        main(Settings(dataset="digits", preset="smoke", out=tmp_path, train_images=200))
+    (folder,) = tmp_path.iterdir()
+    assert load_checkpoint(folder / "checkpoint.safetensors").notes["settings"]["train_images"] == 200
