@@ -119,14 +119,32 @@ class DataParallel:
         return finish
 
     def prepare(self, net: LayerLocalNet) -> None:
-        """Rank 0's weights and statistics for all; batch norm over the whole batch."""
+        """Rank 0's weights and statistics for all; batch norm over the whole batch.
+
+        Raises:
+            LostProcessError: another process is gone.
+        """
         for block in net:
             if type(block.norm) is nn.BatchNorm2d:
                 block.norm = SyncedBatchNorm2d.like(block.norm)
         for tensor in (*net.parameters(), *net.buffers()):
             flat = tensor.detach().contiguous()
-            dist.broadcast(flat, 0)
+            try:
+                dist.broadcast(flat, 0)
+            except RuntimeError as error:
+                raise _lost(error) from error
             tensor.detach().copy_(flat)
+
+    def wait(self) -> None:
+        """Until every process is here.
+
+        Raises:
+            LostProcessError: another process is gone.
+        """
+        try:
+            dist.barrier()
+        except RuntimeError as error:
+            raise _lost(error) from error
 
 
 def _all_reduce(flat: Tensor) -> dist.Work:

@@ -23,7 +23,7 @@ from convff import (
 )
 from convff.augment import AUGMENTATIONS
 from convff.gates import GOODNESS
-from convff.parallel import OneProcess, Processes
+from convff.parallel import LostProcessError, OneProcess, Processes
 from convff.passes import LearningLabels
 from convff.precision import fastest_precision
 from convff.rules import Autograd
@@ -148,6 +148,7 @@ def prepare(settings: Settings, dataset: Dataset | None = None, processes: Proce
     Raises:
         SettingsError: settings that do not fit the data, the machine or each other.
         DataError: data that cannot be had or cannot be read.
+        LostProcessError: another process is gone.
     """
     device = device_named(settings.device)
     processes = processes or OneProcess()
@@ -163,6 +164,8 @@ def prepare(settings: Settings, dataset: Dataset | None = None, processes: Proce
         train, validation, judged = train.to(device), validation.to(device), judged.to(device)
         parts = Parts(settings, recipe, dataset, train, validation, judged, labels, device, precision, processes)
         _try_one_step(parts)
+    except LostProcessError:  # a RuntimeError, but no fault of the settings
+        raise
     except (ValueError, RuntimeError, OverflowError) as error:
         raise SettingsError(f"{train.name}, {train.num_classes} classes, images {train.shape}: {error}") from error
     return parts

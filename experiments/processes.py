@@ -30,6 +30,9 @@ def processes(device: torch.device) -> Iterator[Processes]:
 
     Args:
         device: where this process computes; NCCL carries the sums between GPUs, Gloo between CPUs.
+
+    Raises:
+        LostProcessError: (at the end) another process is gone.
     """
     if local_rank() is None:
         yield OneProcess()
@@ -38,8 +41,9 @@ def processes(device: torch.device) -> Iterator[Processes]:
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
-        yield DataParallel()
-        dist.barrier()  # none may take its sockets away while another still waits for the last sum
+        group = DataParallel()
+        yield group
+        group.wait()  # none may take its sockets away while another still waits for the last sum
     finally:
         dist.destroy_process_group()
         gc.collect()  # Gloo's threads end with the last reference; alive at the interpreter's end, they abort it

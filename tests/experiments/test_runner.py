@@ -2,6 +2,7 @@
 
 import csv
 import json
+import socket
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
 from matplotlib.figure import Figure
 
 from convff import load_checkpoint
@@ -320,6 +322,35 @@ def test_divergence_stops_the_run_and_says_where(tmp_path: Path, capsys: pytest.
     assert "of block " in message
     assert "epoch 1" in message
     assert "--lr" in message
+
+
+@pytest.fixture
+def under_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process is the only one of a group, as torchrun --nproc-per-node=1 starts it."""
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    environment = {"WORLD_SIZE": 1, "RANK": 0, "LOCAL_RANK": 0, "MASTER_ADDR": "localhost", "MASTER_PORT": port}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, str(value))
+
+
+@pytest.mark.parametrize("call", ["broadcast", "all_reduce", "all_gather_into_tensor", "barrier"])
+def test_a_lost_process_is_exit_code_4(
+    under_torchrun: None, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Whatever it was wanted for: weights, sums, batch norm, or only the end."""
+
+    def closed(*arguments: object, **options: object) -> None:
+        raise RuntimeError("Connection closed by peer\nand where in the source that was")
+
+    monkeypatch.setattr(dist, call, closed)
+    with pytest.raises(SystemExit) as stop:
+        main(tiny(tmp_path, model="cnn6", inference="linear"))
+    assert stop.value.code == 4
+    assert capsys.readouterr().err.endswith(
+        "error: another process of this run ended or no longer answers (Connection closed by peer)\n"
+    )
 
 
 @pytest.mark.parametrize(
