@@ -24,6 +24,11 @@ def local_rank() -> int | None:
     return int(os.environ["LOCAL_RANK"]) if "TORCHELASTIC_RUN_ID" in os.environ or "WORLD_SIZE" in os.environ else None
 
 
+def local_size() -> int:
+    """How many processes of the run this machine has, as far as is known: not every launcher tells."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", (local_rank() or 0) + 1))
+
+
 @contextlib.contextmanager
 def processes(device: torch.device) -> Iterator[Processes]:
     """Join the processes that torchrun started, and leave them at the end; this process alone without torchrun.

@@ -123,7 +123,7 @@ class Settings:
     """Fuse the arithmetic between convolutions by torch.compile: seconds to compile, then faster steps."""
 
     device: str = "auto"
-    """cpu, cuda, cuda:1, ...; auto takes a GPU where there is one."""
+    """cpu, cuda, cuda:1, ...; auto takes a GPU where there is one. Under torchrun cuda is each process's own GPU."""
 
     seed: int = 0
     """The key of every random draw."""

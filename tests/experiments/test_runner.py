@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 
 from convff import load_checkpoint
 from experiments.datasets import DATASETS, load_dataset, stand_in
+from experiments.prepare import device_named
 from experiments.runner import main
-from experiments.settings import Settings, parse, settings_from_json
+from experiments.settings import Settings, SettingsError, parse, settings_from_json
 from labels import labels_from_spec
 
 ROOT = Path(__file__).parent.parent.parent
@@ -304,6 +305,31 @@ def test_bad_settings_are_refused_before_anything_is_written(
 
     assert re.search(message, capsys.readouterr().err)
     assert not out.exists()
+
+
+@pytest.fixture
+def second_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This is the second of the two processes that torchrun started on a machine of two GPUs."""
+    for name, value in {"WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "RANK": 1, "LOCAL_RANK": 1}.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch, "empty", lambda *arguments, **options: None)
+
+
+@pytest.mark.parametrize("name", ["auto", "cuda", "cuda:1"])
+def test_each_process_has_its_own_gpu(second_of_two: None, name: str) -> None:
+    assert device_named(name) == torch.device("cuda", 1)
+
+
+def test_two_processes_are_refused_one_gpu(second_of_two: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError, match=r"--device cuda:0 cannot be used here: process 1 .* computes on cuda:1"):
+        device_named("cuda:0")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setenv("LOCAL_RANK", "0")  # the first is refused too: it would wait for the second
+    for name in ("auto", "cuda", "cuda:0"):
+        with pytest.raises(SettingsError, match=rf"--device {name} .* has 1 for its 2 processes"):
+            device_named(name)
 
 
 def test_an_out_that_is_a_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
