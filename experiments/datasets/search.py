@@ -64,7 +64,8 @@ def load_known(known: KnownDataset, data_dir: Path | None, require: bool) -> Dat
             return found
         tried.append(f"{label} {_contents(place)}")
     failure = fetch(known.torchvision_class(), known.folder, LOCAL)
-    found = None if failure else find(known, LOCAL, "./data, downloaded")
+    # After a failure too: it may be that another process was faster, and has brought them.
+    found = find(known, LOCAL, "./data" if failure else "./data, downloaded")
     if found is not None:
         return found
     tried.append(f"download by torchvision: {failure or 'brought nothing'}")

@@ -500,6 +500,19 @@ def test_download_is_moved_into_place_whole(
     assert socket.getdefaulttimeout() is None
 
 
+def test_a_download_that_another_process_did_faster_is_found(
+    few_drawn: None, bare_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def beaten(torchvision_class: Any, folder: str, into: Path) -> str:
+        mnist_files(into)
+        return "OSError: Directory not empty"
+
+    monkeypatch.setattr("experiments.datasets.search.fetch", beaten)
+    data = load_dataset("mnist", None)
+    assert not data.is_stand_in
+    assert data.source.endswith("in ./data (data)")
+
+
 def test_broken_download_leaves_nothing(tmp_path: Path, bare_place: Path) -> None:
     small = online_cifar(tmp_path)
     small.tgz_md5 = "0" * 32
