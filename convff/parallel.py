@@ -7,7 +7,7 @@ augmentations from the keyed generators, so the same global batch gives the same
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 import torch.distributed as dist
@@ -58,6 +58,14 @@ class Processes(Protocol):
         """Make a network ready: equal weights everywhere, statistics of the whole batch in batch norm."""
         ...
 
+    def wait(self) -> None:
+        """Until every process is here."""
+        ...
+
+    def gather(self, item: Any) -> list[Any]:
+        """What every process gives, by rank: something small that can be pickled."""
+        ...
+
 
 class OneProcess:
     """No other process: nothing to add up."""
@@ -75,6 +83,13 @@ class OneProcess:
 
     def prepare(self, net: LayerLocalNet) -> None:
         """Nothing."""
+
+    def wait(self) -> None:
+        """For nobody."""
+
+    def gather(self, item: Any) -> list[Any]:
+        """The item alone."""
+        return [item]
 
 
 def _nothing() -> None:
@@ -145,6 +160,19 @@ class DataParallel:
             dist.barrier()
         except RuntimeError as error:
             raise _lost(error) from error
+
+    def gather(self, item: Any) -> list[Any]:
+        """The items of all processes.
+
+        Raises:
+            LostProcessError: another process is gone.
+        """
+        items: list[Any] = [None] * self.size
+        try:
+            dist.all_gather_object(items, item)
+        except RuntimeError as error:
+            raise _lost(error) from error
+        return items
 
 
 def _all_reduce(flat: Tensor) -> dist.Work:

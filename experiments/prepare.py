@@ -5,6 +5,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
+from zlib import crc32
 
 import torch
 
@@ -147,7 +148,7 @@ def prepare(settings: Settings, dataset: Dataset | None = None, processes: Proce
 
     Raises:
         SettingsError: settings that do not fit the data, the machine or each other.
-        DataError: data that cannot be had or cannot be read.
+        DataError: data that cannot be had or cannot be read, or that are not the same in every process.
         LostProcessError: another process is gone.
     """
     device = device_named(settings.device)
@@ -155,7 +156,7 @@ def prepare(settings: Settings, dataset: Dataset | None = None, processes: Proce
     recipe = recipe_for(settings)
     _refuse_idle_options(settings, recipe)
     if dataset is None:
-        dataset = load_dataset(settings.dataset, settings.data_dir, require=settings.require_data)
+        dataset = _load(settings, processes)
     train, validation, judged = _split(dataset, settings, recipe)
     precision = fastest_precision(device) if settings.precision == "auto" else settings.precision
     try:
@@ -169,6 +170,40 @@ def prepare(settings: Settings, dataset: Dataset | None = None, processes: Proce
     except (ValueError, RuntimeError, OverflowError) as error:
         raise SettingsError(f"{train.name}, {train.num_classes} classes, images {train.shape}: {error}") from error
     return parts
+
+
+def _load(settings: Settings, processes: Processes) -> Dataset:
+    """The data set, which must be the same in every process."""
+    if local_rank():
+        processes.wait()  # for the first process of this machine: what that one downloads, the others find
+    dataset = load_dataset(settings.dataset, settings.data_dir, require=settings.require_data)
+    if not local_rank():
+        processes.wait()
+    if processes.size > 1:
+        _refuse_different_data(dataset, processes)
+    return dataset
+
+
+def _refuse_different_data(dataset: Dataset, processes: Processes) -> None:
+    """Else one process could learn from stand-ins while rank 0 reports the real data."""
+    train = dataset.train
+    facts = {
+        "name": train.name,
+        "stand-in": dataset.is_stand_in,
+        "training images": len(train),
+        "checksum": crc32(train.classes.numpy().data, crc32(train.images.contiguous().numpy().data)),
+    }
+    everyones = processes.gather(facts)
+    differing = [name for name in facts if any(other[name] != facts[name] for other in everyones)]
+    if differing:
+        found = [
+            f"process {rank}: {', '.join(f'{name} {other[name]}' for name in differing)}"
+            for rank, other in enumerate(everyones)
+        ]
+        raise DataError(
+            f"the processes loaded different data, but must all have the same: {'; '.join(found)}. "
+            f"Process {processes.rank} took {dataset.source}"
+        )
 
 
 def _with_selection(settings: Settings, data: ImageData) -> Settings:

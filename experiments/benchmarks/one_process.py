@@ -31,7 +31,7 @@ class Stopwatch:
 
     def __init__(self, group: Processes, *, overlap: bool) -> None:
         self.group, self.size, self.rank, self.overlap = group, group.size, group.rank, overlap
-        self.share, self.prepare = group.share, group.prepare
+        self.share, self.prepare, self.wait, self.gather = group.share, group.prepare, group.wait, group.gather
         self.waited: list[float] = []
 
     def start_sum(self, tensors: Iterable[Tensor], weight: float) -> Callable[[], None]:

@@ -14,8 +14,10 @@ import torch.distributed as dist
 from matplotlib.figure import Figure
 
 from convff import load_checkpoint
+from convff.parallel import OneProcess
 from experiments.datasets import DATASETS, load_dataset, stand_in
-from experiments.prepare import device_named
+from experiments.prepare import device_named, prepare
+from experiments.processes import start_processes
 from experiments.runner import main
 from experiments.settings import Settings, SettingsError, parse, settings_from_json
 from labels import labels_from_spec
@@ -482,6 +484,51 @@ def test_options_about_speed_that_would_change_nothing_are_refused(
 def test_both_engines_reach_the_same(tmp_path: Path) -> None:
     runs = [main(tiny(tmp_path, engine=engine, precision="float32"))[0] for engine in ("closed", "autograd")]
     assert runs[0].accuracy["goodness"] == pytest.approx(runs[1].accuracy["goodness"], abs=0.05)
+
+
+@pytest.mark.parametrize(("local_rank", "order"), [(0, ["load", "wait"]), (1, ["wait", "load"])])
+def test_the_first_process_of_a_machine_loads_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, local_rank: int, order: list[str]
+) -> None:
+    digits, done = load_dataset("digits", None), []
+    group = OneProcess()
+    group.wait = lambda: done.append("wait")
+    monkeypatch.setitem(DATASETS, "digits", lambda *arguments: done.append("load") or digits)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", str(local_rank))
+    prepare(tiny(tmp_path), processes=group)
+    assert done == order
+
+
+OTHER_DATA = """
+import os
+from dataclasses import replace
+from pathlib import Path
+from experiments.datasets import DATASETS, load_dataset
+from experiments.runner import main
+from experiments.settings import Settings
+
+digits = load_dataset("digits", None)
+if os.environ["RANK"] == "1":
+    mirrored = replace(digits.train, images=digits.train.images.flip(-1), name="drawn")
+    digits = replace(digits, train=mirrored, source="elsewhere", is_stand_in=True)
+DATASETS["digits"] = lambda *arguments: digits
+main(Settings(dataset="digits", preset="smoke", device="cpu", out=Path(out)))
+"""
+
+
+def test_processes_with_different_data_are_refused(tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    started = start_processes(["-c", f"out = {str(out)!r}\n{OTHER_DATA}"], 2, stderr=subprocess.PIPE)
+    for rank, process in enumerate(started):
+        _, errors = process.communicate(timeout=100)
+        assert process.returncode == 2
+        assert "error: the processes loaded different data" in errors
+        assert "process 0: name scikit-learn digits, stand-in False, checksum " in errors
+        assert "process 1: name drawn, stand-in True, checksum " in errors
+        assert "training images" not in errors  # they are as many
+        assert f"Process {rank} took {('the digits that come', 'elsewhere')[rank]}" in errors
+    assert not out.exists()
 
 
 @pytest.mark.slow  # its parts are tested by tests/convff/test_parallel.py
