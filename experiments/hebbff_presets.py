@@ -15,16 +15,16 @@ WIDTHS = {"deep": (2048, 1024, 512, 256, 10), "wide": (2000, 2000, 10)}
 # What `experiments/search.py` found; its commands and trials are in `experiments/results/search/`.
 FOUND: dict[tuple[str, str, str], dict[str, float]] = {
     ("fashion_mnist", "deep", "bp"): {"lr": 0.0333},
-    ("fashion_mnist", "deep", "ff"): {"lr": 9.0, "theta": 1.0, "label_scale": 0.3},
-    ("fashion_mnist", "deep", "hebbff"): {"lr": 9e-05, "theta": 1.0, "label_scale": 0.3},
+    ("fashion_mnist", "deep", "ff"): {"lr": 21.3, "theta": 3.9e-06, "label_scale": 0.267},
+    ("fashion_mnist", "deep", "hebbff"): {"lr": 0.000163, "theta": 3.9e-06, "label_scale": 0.267},
     ("fashion_mnist", "wide", "bp"): {"lr": 0.0333},
-    ("fashion_mnist", "wide", "ff"): {"lr": 9.0, "theta": 1.0, "label_scale": 0.3},
-    ("fashion_mnist", "wide", "hebbff"): {"lr": 0.0002, "theta": 0.348, "label_scale": 0.571},
+    ("fashion_mnist", "wide", "ff"): {"lr": 20.0, "theta": 5.28e-06, "label_scale": 0.233},
+    ("fashion_mnist", "wide", "hebbff"): {"lr": 0.000156, "theta": 5.28e-06, "label_scale": 0.233},
     ("mnist", "deep", "bp"): {"lr": 0.1},
     ("mnist", "deep", "ff"): {"lr": 22.9, "theta": 8.01e-05, "label_scale": 0.557},
     ("mnist", "deep", "hebbff"): {"lr": 0.00032, "theta": 0.00506, "label_scale": 0.146},
     ("mnist", "wide", "bp"): {"lr": 0.1},
-    ("mnist", "wide", "ff"): {"lr": 4.36, "theta": 0.123, "label_scale": 0.14},
+    ("mnist", "wide", "ff"): {"lr": 37.7, "theta": 0.57, "label_scale": 0.589},
     ("mnist", "wide", "hebbff"): {"lr": 0.000294, "theta": 0.57, "label_scale": 0.589},
 }
 
