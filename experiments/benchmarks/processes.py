@@ -23,6 +23,7 @@ def measure(bench: Bench) -> list[Row]:
             rows.append(
                 {
                     "rule": rule,
+                    "sums by": "Gloo, on CPUs" if count > 1 else "-",  # whatever the device of the other sections
                     "processes": count,
                     "sums travel while the next block computes": overlap if count > 1 else "-",
                     "ms a step": 1e3 * seconds,
