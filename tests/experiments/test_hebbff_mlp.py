@@ -1,13 +1,16 @@
 """The HebbFF paper's networks from the command line, and the search for what its paper leaves open."""
 
 import json
+import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import tyro
 
-from convff import load_checkpoint
+from convff import STABILISERS, load_checkpoint
 from experiments import hebbff_table
 from experiments import search as search_script
 from experiments.hebbff_mlp import DEFAULT
@@ -20,6 +23,7 @@ from experiments.settings import Settings, SettingsError, parse
 
 ROOT = Path(__file__).parent.parent.parent
 COMMITTED = ROOT / "experiments" / "results" / "search"
+FINE = {"lr": 2e-5, "theta": 0.5, "label_scale": 0.7}
 TINY = Search(dataset="digits", trials=2, epochs=1, train_images=200, judged_images=100)
 PAPERS_UNITS = {"deep": [784, 2048, 1024, 512, 256, 10], "wide": [784, 2000, 2000, 10]}
 
@@ -125,8 +129,6 @@ def test_a_search_finds_settings_and_goes_on_where_it_was(
 
 
 def test_its_command_is_the_search_again() -> None:
-    import tyro
-
     arguments = TINY.command.split()
     assert arguments[:2] == ["python", "experiments/search.py"]
     assert tyro.cli(Search, args=arguments[2:]) == TINY
@@ -170,8 +172,8 @@ def test_a_search_that_found_nothing_says_so(tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.usefixtures("small")
 def test_what_another_search_found_is_tried_too_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    best = {"lr": 2e-5, "theta": 0.5, "label_scale": 0.7}
-    (tmp_path / "short.json").write_text(json.dumps({"best": best}))
+    best = FINE
+    (tmp_path / "short.json").write_text(json.dumps({"best": best, "command": TINY.command}))
     asked = replace(TINY, out=tmp_path, trials=4, also=(tmp_path / "short.json",))
     monkeypatch.setattr(search_script, "accuracies_with", accuracies(*[[0.3]] * 5))
     assert [{name: trial[name] for name in best} for trial in search(asked)["trials"]][3] == best
@@ -180,19 +182,53 @@ def test_what_another_search_found_is_tried_too_and_once(tmp_path: Path, monkeyp
 
 
 @pytest.mark.usefixtures("small")
+def test_a_rate_of_the_other_rule_gives_the_first_layer_the_same_step(tmp_path: Path) -> None:
+    """By the identity, so it is trained: one step of both rules from the same weights, in float32."""
+    weights = {}
+    lr = {"hebbff": 0.003}
+    lr["ff"] = search_script._rate_of(replace(TINY, rule="ff"), lr["hebbff"])
+    assert search_script._rate_of(TINY, lr["ff"]) == pytest.approx(lr["hebbff"])
+    for rule, rate in lr.items():
+        settings = replace(TINY.settings(), rule=rule, lr=rate, theta=0.5, label_scale=1.0, precision="float32")
+        parts = prepare(replace(settings, train_images=128))
+        net = parts.new_net()
+        start = net.blocks[0].layer.weight.clone()
+        list(parts.new_trainer(net, None).fit(parts.train))
+        weights[rule] = net.blocks[0].layer.weight - start
+    assert (weights["ff"] - weights["hebbff"]).norm() <= 1e-4 * weights["hebbff"].norm() > 0
+
+
+@pytest.mark.usefixtures("small")
+def test_rates_are_taken_over_for_plain_steps_only(tmp_path: Path) -> None:
+    (tmp_path / "ff.json").write_text(
+        json.dumps(
+            {
+                "best": {"lr": 1e-3, "scale": 30.0, "label_scale": 0.3},
+                "command": replace(TINY, rule="ff", preset="quick").command,
+            }
+        )
+    )
+    with pytest.raises(SettingsError, match="only be taken over for plain steps, not for adam"):
+        search(replace(TINY, preset="quick", out=tmp_path, also=(tmp_path / "ff.json",)))
+
+
+@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (None, "not what a search wrote .FileNotFoundError"),
         ("[]", "not what a search wrote .TypeError"),
-        ('{"best": {"lr": 0.1}}', "is not within what is searched here"),
-        ('{"best": {"lr": 1000.0, "theta": 1.0, "label_scale": 1.0}}', "is not within what is searched here"),
+        ({"best": {"lr": 0.1}, "command": TINY.command}, "is not within what is searched here"),
+        ({"best": {**FINE, "lr": 1000.0}, "command": TINY.command}, "is not within what is searched here"),
+        ({"best": FINE, "command": TINY.command.replace("paper", "quick")}, "found for preset quick"),
     ],
 )
-def test_a_file_that_no_such_search_wrote_is_refused(tmp_path: Path, content: str | None, message: str) -> None:
+def test_a_file_that_no_such_search_wrote_is_refused(
+    tmp_path: Path, content: str | dict[str, object] | None, message: str
+) -> None:
     path = tmp_path / "other.json"
     if content is not None:
-        path.write_text(content)
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
     with pytest.raises(SettingsError, match=message):
         search(replace(TINY, out=tmp_path, also=(path,)))
 
@@ -219,14 +255,14 @@ def test_the_search_never_sees_a_test_image() -> None:
 
 
 def test_the_presets_have_what_the_committed_searches_found() -> None:
-    committed = {}
+    searched = {}
     for file in sorted(COMMITTED.glob("*-paper-*.json")):
         found = json.loads(file.read_text())
-        words = dict(zip(found["command"].split()[2::2], found["command"].split()[3::2], strict=True))
-        committed[words["--dataset"], words["--net"], words["--rule"]] = found["best"]
-    assert set(FOUND) == set(committed)
+        asked = tyro.cli(Search, args=found["command"].split()[2:])
+        searched[asked.dataset, asked.net, asked.rule] = found["best"]
+    assert set(FOUND) == set(searched)
     assert len(FOUND) == 12
-    for key, best in committed.items():
+    for key, best in searched.items():
         assert FOUND[key] == pytest.approx(best, rel=0.01)
         for name, (low, high) in SPACES["paper", key[2]].items():
             assert low <= FOUND[key][name] <= high
@@ -295,14 +331,62 @@ def test_a_run_of_another_network_is_no_row_of_the_tables(tmp_path: Path, capsys
         assert message in capsys.readouterr().err
 
 
+def committed(pattern: str) -> list[dict[str, Any]]:
+    """What the committed runs of a pattern left, in the order of their names."""
+    return [json.loads(file.read_text()) for file in sorted((ROOT / "experiments" / "results").glob(pattern))]
+
+
+def per_cent(pattern: str) -> list[float]:
+    return [100 * (run["accuracy"].get("head") or run["accuracy"]["goodness"]) for run in committed(pattern)]
+
+
+def spread(values: list[float]) -> str:
+    return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
+
+
 def test_the_pages_tables_are_what_the_committed_runs_say() -> None:
     page = (ROOT / "docs" / "hebbff.md").read_text()
-    for folder, fewest in (("paper", 36), ("own", 4)):
-        files = sorted((ROOT / "experiments" / "results" / "hebbff" / folder).glob("*.json"))
-        assert len(files) >= fewest
-        table = hebbff_table.accuracy_table([json.loads(file.read_text()) for file in files])
-        for row in table.splitlines()[2:]:
+    for folder, runs in (("paper", 36), ("own", 12)):
+        results = committed(f"hebbff/{folder}/*.json")
+        assert len(results) == runs
+        for row in hebbff_table.accuracy_table(results).splitlines()[2:]:
             assert row in page
-    rows = json.loads((ROOT / "experiments" / "results" / "benchmark" / "hebbff.json").read_text())["hebbff"]
-    for row in hebbff_table.cost_table(rows).splitlines()[2:]:
+    (benchmark,) = committed("benchmark/hebbff.json")
+    for row in hebbff_table.cost_table(benchmark["hebbff"]).splitlines()[2:]:
         assert row in page
+
+
+@pytest.mark.parametrize(
+    ("net", "data", "name"),
+    [
+        (net, data, name)
+        for net in ("deep", "wide")
+        for data, name in (("Fashion-MNIST", "fashion_mnist"), ("MNIST", "mnist"))
+    ],
+)
+def test_the_readmes_dense_table_is_what_the_committed_runs_say(net: str, data: str, name: str) -> None:
+    paper = "{:.1f} ± {:.1f}".format(*hebbff_table.PAPER_ACCURACY[net, data, "hebbff"])
+    ours = [spread(per_cent(f"hebbff/paper/{name}-{net}-{rule}-seed?.json")) for rule in ("hebbff", "ff", "bp")]
+    own = spread(per_cent(f"hebbff/own/{name}-{net}-hebbff-seed?.json"))
+    assert f"| {net}, {data} | {paper} | {' | '.join(ours)} | {own} |" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("piece", ["bare", *STABILISERS])
+def test_the_pages_stabilisers_are_what_the_committed_runs_say(piece: str) -> None:
+    cells = []
+    for kind in ("dense", "conv"):
+        with_piece, without = (per_cent(f"stabilisers/{kind}-{each}-seed?.json") for each in (piece, "bare"))
+        assert len(with_piece) == len(without) == 3
+        gained = statistics.mean(with_piece) - statistics.mean(without)
+        cells += [", ".join(f"{value:.1f}" for value in with_piece)]
+        cells += ["-" if piece == "bare" else f"{gained:+.1f}".replace("-", "−")]
+    name = "none" if piece == "bare" else f"`{piece}`"
+    assert f"| {name} | {' | '.join(cells)} |" in (ROOT / "docs" / "hebbff.md").read_text()
+
+
+@pytest.mark.parametrize("curve", ["hebbff-plain", "hebbff-momentum", "hebbff-relative", "ff-adam"])
+def test_the_pages_curves_are_what_the_committed_runs_say(curve: str) -> None:
+    (run,) = committed(f"curves/{curve}/results.json")
+    alone = " ".join(f"{100 * accuracy:.0f}" for accuracy in run["per_layer"]["accuracy"])
+    row = f" | {100 * run['accuracy']['goodness']:.1f} % | {alone} |"
+    assert row in (ROOT / "docs" / "hebbff.md").read_text()
