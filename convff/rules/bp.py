@@ -31,10 +31,10 @@ def head_scores(net: LayerLocalNet, head: Head, labels: Labels, images: Tensor) 
     """Class scores `[B, K]` of the head on the last block's average activity, for images `[B, C, H, W]`."""
     inputs = labels.neutral(images).contiguous(memory_format=torch.channels_last)
     activity = net(inputs, detach=False)[-1]
+    features = activity.flatten(2).mean(dim=2) if activity.ndim == 4 else activity
     # In float32 whatever the network's precision: in bfloat16 the best scores may be equal.
     with torch.autocast(images.device.type, enabled=False):
-        features = activity.to(head.weight.dtype)
-        scores: Tensor = head(features.flatten(2).mean(dim=2) if features.ndim == 4 else features)
+        scores: Tensor = head(features.to(head.weight.dtype))
     return scores
 
 
