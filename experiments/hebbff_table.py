@@ -1,7 +1,7 @@
 """Tables 1 and 2 of the HebbFF paper, the paper's figures beside ours.
 
 Example: `python experiments/hebbff_table.py experiments/results/hebbff/paper/* --benchmark
-experiments/results/benchmark/hebbff.json`. Runs are folders of `experiments/hebbff_mlp.py` or their `results.json`;
+experiments/results/benchmark/cpu.json`. Runs are folders of `experiments/hebbff_mlp.py` or their `results.json`;
 those of one network, data set and rule that differ in the seed alone are averaged.
 """
 

@@ -351,7 +351,7 @@ def test_the_pages_tables_are_what_the_committed_runs_say() -> None:
         assert len(results) == runs
         for row in hebbff_table.accuracy_table(results).splitlines()[2:]:
             assert row in page
-    (benchmark,) = committed("benchmark/hebbff.json")
+    (benchmark,) = committed("benchmark/cpu.json")
     for row in hebbff_table.cost_table(benchmark["hebbff"]).splitlines()[2:]:
         assert row in page
 
