@@ -5,6 +5,7 @@ what is compared was measured in the same run: quote the ratios. The floor is th
 products) and weight-gradients alone, of the same shapes, dtype and memory format.
 """
 
+import json
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -46,7 +47,6 @@ class BenchmarkSettings:
 
 def main(settings: BenchmarkSettings) -> dict[str, object]:
     """Measure the sections that the settings name; prints as it goes."""
-    import json
     import os
 
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler that counts memory is talkative
@@ -79,10 +79,15 @@ def main(settings: BenchmarkSettings) -> dict[str, object]:
         figures[name] = rows
         print(f"\n{name}: {str(SECTIONS[name].__doc__).splitlines()[0]}")
         print(report.plain_table(rows))
-        if settings.json is not None:  # after every section: what is measured is not lost with the next one
-            settings.json.parent.mkdir(parents=True, exist_ok=True)
-            settings.json.write_text(json.dumps(figures, indent=2) + "\n")
+        _write(figures, settings.json)  # after every section: what is measured is not lost with the next one
+    _write(figures, settings.json)
     return figures
+
+
+def _write(figures: dict[str, object], path: Path | None) -> None:
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":

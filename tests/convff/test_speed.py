@@ -185,7 +185,7 @@ def test_every_block_of_every_network_is_compiled_once() -> None:
     from convff.compilation import CompiledBlockPass
 
     labels = ADDITIVE["fourier"]
-    for _ in range(4):
+    for _ in range(3):
         net, counter = network("cnn6", labels), CompileCounter()
         trainer = Trainer(net, labels, RULES["ff"](), schedule=Schedule(epochs=2, batch_size=6), compiled=True)
         trainer.step.block_pass = CompiledBlockPass(backend=counter)
