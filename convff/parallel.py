@@ -144,10 +144,7 @@ class DataParallel:
                 block.norm = SyncedBatchNorm2d.like(block.norm)
         for tensor in (*net.parameters(), *net.buffers()):
             flat = tensor.detach().contiguous()
-            try:
-                dist.broadcast(flat, 0)
-            except RuntimeError as error:
-                raise _lost(error) from error
+            _with_all(dist.broadcast, flat, 0)
             tensor.detach().copy_(flat)
 
     def wait(self) -> None:
@@ -156,10 +153,7 @@ class DataParallel:
         Raises:
             LostProcessError: another process is gone.
         """
-        try:
-            dist.barrier()
-        except RuntimeError as error:
-            raise _lost(error) from error
+        _with_all(dist.barrier)
 
     def gather(self, item: Any) -> list[Any]:
         """The items of all processes.
@@ -168,32 +162,27 @@ class DataParallel:
             LostProcessError: another process is gone.
         """
         items: list[Any] = [None] * self.size
-        try:
-            dist.all_gather_object(items, item)
-        except RuntimeError as error:
-            raise _lost(error) from error
+        _with_all(dist.all_gather_object, items, item)
         return items
 
 
 def _all_reduce(flat: Tensor) -> dist.Work:
-    try:
-        work = dist.all_reduce(flat, async_op=True)
-    except RuntimeError as error:
-        raise _lost(error) from error
+    work: dist.Work | None = _with_all(dist.all_reduce, flat, async_op=True)
     assert work is not None
     return work
 
 
 def _wait(work: dist.Work) -> None:
+    _with_all(work.wait)
+
+
+def _with_all(collective: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """What a collective operation returns; `LostProcessError` where not all processes take part."""
     try:
-        work.wait()
+        return collective(*arguments, **options)
     except RuntimeError as error:
-        raise _lost(error) from error
-
-
-def _lost(error: RuntimeError) -> LostProcessError:
-    reason = str(error).splitlines()[0]
-    return LostProcessError(f"another process of this run ended or no longer answers ({reason})")
+        reason = str(error).splitlines()[0]
+        raise LostProcessError(f"another process of this run ended or no longer answers ({reason})") from error
 
 
 class SyncedBatchNorm2d(nn.BatchNorm2d):
@@ -234,10 +223,7 @@ def _global_statistics(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     local_mean, local_variance = torch.batch_norm_update_stats(x.float(), None, None, 0.0)
     local = torch.cat([local_mean, local_variance, local_mean.new_full((1,), x.numel() / x.shape[1])])
     everyones = local.new_empty(dist.get_world_size(), len(local))
-    try:
-        dist.all_gather_into_tensor(everyones.view(-1), local)
-    except RuntimeError as error:
-        raise _lost(error) from error
+    _with_all(dist.all_gather_into_tensor, everyones.view(-1), local)
     means, variances, counts = everyones.double().split([x.shape[1], x.shape[1], 1], dim=1)
     shares = counts / counts.sum()
     mean = (shares * means).sum(dim=0)

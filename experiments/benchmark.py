@@ -74,13 +74,13 @@ def main(settings: BenchmarkSettings) -> dict[str, object]:
         "settings": {name: str(value) for name, value in asdict(settings).items()},
     }
     print(f"{figures['hardware']}, {bench.precision}, medians of {settings.repeats} interleaved repeats")
+    _write(figures, settings.json)  # a path that cannot be written to fails before anything is measured
     for name in settings.sections:
         rows = SECTIONS[name](bench)
         figures[name] = rows
         print(f"\n{name}: {str(SECTIONS[name].__doc__).splitlines()[0]}")
         print(report.plain_table(rows))
         _write(figures, settings.json)  # after every section: what is measured is not lost with the next one
-    _write(figures, settings.json)
     return figures
 
 

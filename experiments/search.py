@@ -206,16 +206,19 @@ def _found_in(path: Path, asked: Search) -> dict[str, float]:
 def _rate_of(asked: Search, lr: float) -> float:
     """The rate of ff or hebbff that gives the first layer the step that the other one takes with rate `lr`.
 
-    FF's direction is HebbFF's times 2 s / (n B): see `docs/hebbff.md`.
+    FF's direction is HebbFF's times the gain of FF, 2 s / (n B): see `docs/hebbff.md`.
 
     Raises:
         SettingsError: the optimiser is not plain gradient descent, so that steps are not in proportion to directions.
     """
+    from convff import ForwardForward, Threshold
+
     recipe = recipe_for(asked.settings())
     if recipe.optimizer != "sgd":
         raise SettingsError(f"rates of another rule can only be taken over for plain steps, not for {recipe.optimizer}")
-    factor: float = 2 * recipe.scale / (recipe.model_options["widths"][0] * recipe.batch_size)
-    return lr / factor if asked.rule == "ff" else lr * factor
+    ff = ForwardForward(gate=Threshold(scale=recipe.scale))
+    gain = ff.gain(recipe.model_options["widths"][0], recipe.batch_size)
+    return lr / gain if asked.rule == "ff" else lr * gain
 
 
 def _trial(asked: Search, parts: "Parts", trial: "optuna.Trial") -> float:
