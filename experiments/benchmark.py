@@ -54,7 +54,7 @@ def main(settings: BenchmarkSettings) -> dict[str, object]:
     from experiments import report
     from experiments.benchmarks import SECTIONS
     from experiments.benchmarks.bench import Bench
-    from experiments.prepare import device_named
+    from experiments.devices import device_named
     from experiments.settings import SettingsError
 
     keep_freed_memory()

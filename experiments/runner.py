@@ -27,8 +27,9 @@ from convff.parallel import LostProcessError, Processes
 from convff.rules.bp import BackpropStep
 from experiments import figures, judge, report
 from experiments.datasets import DataError
+from experiments.devices import device_named
 from experiments.judge import Judgement
-from experiments.prepare import Parts, device_named, prepare
+from experiments.prepare import Parts, prepare
 from experiments.processes import processes
 from experiments.report import Results
 from experiments.settings import Settings, SettingsError, check, labels_in_words, rule_in_words

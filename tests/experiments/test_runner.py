@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 from convff import load_checkpoint
 from convff.parallel import OneProcess
 from experiments.datasets import DATASETS, load_dataset, stand_in
-from experiments.prepare import device_named, prepare
+from experiments.devices import device_named
+from experiments.prepare import prepare
 from experiments.processes import start_processes
 from experiments.runner import main
 from experiments.settings import Settings, SettingsError, parse, settings_from_json
