@@ -1,11 +1,11 @@
 PYTHON ?= python
 
-.PHONY: help check format lint types test slow
+.PHONY: help check format lint types deps test strict slow golden accept structure oldest full
 
 help:                ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-check: lint types test  ## all that CI runs
+check: lint types deps test  ## all that CI runs
 
 format:              ## rewrite the code in the house format
 	$(PYTHON) -m ruff format .
@@ -18,8 +18,31 @@ lint:                ## format and lint, changing nothing
 types:               ## static types
 	$(PYTHON) -m mypy
 
+deps:                ## every declared dependency is imported, every import declared
+	$(PYTHON) -m deptry .
+
 test:                ## the tests that end in three minutes
 	$(PYTHON) -m pytest
 
+strict:              ## the same tests, and every warning of every package is an error
+	$(PYTHON) -m pytest -o filterwarnings=error
+
 slow:                ## the long tests: real training runs
 	$(PYTHON) -m pytest -m slow
+
+golden:              ## all numbers of 20 steps equal those of another commit to the bit: make golden BASE=<commit>
+	$(PYTHON) -m tests.golden --against $(BASE)
+
+accept:              ## rewrite the snapshots of the interface and the command line; look at the diff
+	$(PYTHON) -m tests.snapshots
+
+structure:           ## counts of files, circles, wirings and names
+	$(PYTHON) tests/structure.py
+
+oldest:              ## the README's tests with the oldest versions that pyproject.toml allows, in a fresh environment
+	rm -rf build/oldest && $(PYTHON) -m venv build/oldest
+	$(PYTHON) tests/lower_bounds.py > build/oldest/constraints.txt
+	build/oldest/bin/pip install -q -c build/oldest/constraints.txt -e ".[test]"
+	build/oldest/bin/python -m pytest
+
+full: check strict slow oldest  ## everything; about half an hour

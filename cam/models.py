@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
 from cam.functional import evaluating, regions
@@ -161,7 +162,8 @@ class GoodnessModel(nn.Module):
         """Goodness `[B, K]` of images `[B, C, H, W]`, summed over the blocks that count."""
         classes = torch.arange(self.labels.num_classes, device=images.device).expand(len(images), -1)
         with evaluating(self):
-            passes = self.labels(images, classes).flatten(0, 1).contiguous(memory_format=torch.channels_last)
+            passes = rearrange(self.labels(images, classes), "b p c h w -> (b p) c h w")
+            passes = passes.contiguous(memory_format=torch.channels_last)
             counted = [a for index, (_, a) in enumerate(self.net.walk(passes)) if index >= self.first]
             by_block = [self.share(a).flatten(1).sum(dim=1) for a in counted]
         return torch.stack(by_block).sum(dim=0).view(classes.shape)

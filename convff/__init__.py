@@ -13,6 +13,7 @@ from convff.rules import RULES, Backpropagation, ForwardForward, HebbianForwardF
 from convff.schedule import Schedule
 from convff.stabilisers import STABILISERS
 from convff.training import EpochRecord, Trainer
+from convff.version import __version__
 
 __all__ = [
     "GATES",
@@ -38,6 +39,7 @@ __all__ = [
     "Threshold",
     "Trainer",
     "TrainingWarning",
+    "__version__",
     "block_goodness",
     "cnn3",
     "cnn6",

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from convff.models import MODELS
 from convff.network import LayerLocalNet
+from convff.version import __version__
 
 FORMAT = "convff-1"
 
@@ -59,6 +60,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "input_shape": list(checkpoint.input_shape),
         "options": checkpoint.options,
         "notes": checkpoint.notes,
+        "convff": __version__,
     }
     payload = save(
         {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},

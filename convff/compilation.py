@@ -12,6 +12,11 @@ from convff.label_learning import input_grad
 from convff.network import Block
 from convff.rules.base import LocalRule, LocalUpdate
 
+
+class CompilationWarning(RuntimeWarning):
+    """`torch.compile` failed; training goes on without it."""
+
+
 BlockPass = Callable[[Block, LocalRule, Tensor, int, Any, bool], tuple[Tensor, LocalUpdate]]
 
 
@@ -67,7 +72,7 @@ class CompiledBlockPass:
         except Exception as error:  # anything may go wrong in a compiler; none of it needs to end a training
             self._failed = True
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            warnings.warn(f"torch.compile failed, going on without it: {reason}", RuntimeWarning, stacklevel=2)
+            warnings.warn(f"torch.compile failed, going on without it: {reason}", CompilationWarning, stacklevel=2)
             return block_pass(block, rule, h, passes, state, labels_learn)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from convff.network import Block, LayerLocalNet, LengthNorm
@@ -91,7 +92,7 @@ class SharedFirstBlock:
             z *= scale.gather(1, candidates).to(z.dtype)[:, :, None, None, None]
         if self.first.layer.bias is not None:
             z += self.first.layer.bias.to(z.dtype)
-        a = torch.relu_(z).flatten(0, 1).permute(0, 3, 1, 2)  # (B*M, O, H, W), channels last in memory
+        a = rearrange(torch.relu_(z), "b m h w o -> (b m) o h w")  # a view, so channels last in memory
         yield a
         label = None if self.repeated is None else self.repeated[candidates.flatten()]
         x = self.net.beside(self.first.pool(a), label)
@@ -116,4 +117,4 @@ def _linear_part(layer: nn.Module, x: Tensor) -> Tensor:
 
 def _pixels_first(x: Tensor) -> Tensor:
     """`[N, C, H, W]` as `[N, H, W, C]`, laid out so."""
-    return x.permute(0, 2, 3, 1).contiguous()
+    return rearrange(x, "n c h w -> n h w c").contiguous()

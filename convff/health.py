@@ -71,8 +71,8 @@ def weight_rms(net: LayerLocalNet) -> list[float]:
     lengths = []
     for block in net:
         parameters = [p.detach().flatten() for p in block.layer.parameters()]
-        # In float64, where the square of no finite float32 weight is infinite.
-        of_each = torch.stack([torch.linalg.vector_norm(p, dtype=torch.float64) for p in parameters])
+        # In float64, where the square of no finite float32 weight is infinite; on the CPU, for Apple GPUs have none.
+        of_each = torch.stack([torch.linalg.vector_norm(p.cpu(), dtype=torch.float64) for p in parameters])
         lengths.append(torch.linalg.vector_norm(of_each) / math.sqrt(sum(p.numel() for p in parameters)))
     rms: list[float] = torch.stack(lengths).tolist()
     return rms

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
 from convff.compilation import BlockPass, CompiledBlockPass, block_pass
@@ -84,7 +85,9 @@ class LocalStep:
             weight = share.weight(self.rule.batch_reduction)
             of_labels: list[Tensor] = []
             if learning is not None and update.input is not None:
-                of_labels = learning.grads(passes, update.input.unflatten(0, passes.shape))
+                of_labels = learning.grads(
+                    passes, rearrange(update.input, "(b p) c h w -> b p c h w", p=passes.shape[1])
+                )
             wait = self.processes.start_sum([*update.grads.values(), *of_labels], weight)
             # Directions travel while the next block computes; no block waits for one above it.
             if finish_block_below is not None:

@@ -45,8 +45,10 @@ class Block(nn.Module):
             raise TypeError(f"a block's layer must be nn.Linear or nn.Conv2d, not {type(layer).__name__}")
         if any(True for _ in norm.parameters()):
             raise ValueError(f"a block's norm must have no learned parameters, but {norm} has (use affine=False)")
-        if isinstance(layer, nn.Conv2d) and (layer.padding_mode != "zeros" or isinstance(layer.padding, str)):
-            raise ValueError(f"a block's convolution must pad with zeros, by a number, not {layer.padding_mode!r}")
+        if isinstance(layer, nn.Conv2d) and layer.padding_mode != "zeros":
+            raise ValueError(f"a block's convolution must have padding_mode='zeros', got {layer.padding_mode!r}")
+        if isinstance(layer, nn.Conv2d) and isinstance(layer.padding, str):
+            raise ValueError(f"a block's convolution must have a number as padding, got {layer.padding!r}")
         self.norm = norm
         self.layer = layer
         self.pool = pool if pool is not None else nn.Identity()

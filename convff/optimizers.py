@@ -62,7 +62,9 @@ def _length(tensors: list[Tensor]) -> Tensor:
 
 
 def _adam(params: Iterable[nn.Parameter], lr: float, momentum: float) -> torch.optim.Optimizer:
-    return torch.optim.Adam(params, lr=lr, betas=(momentum, 0.999), fused=True)
+    params = list(params)
+    fused = all(parameter.device.type in ("cpu", "cuda") for parameter in params)
+    return torch.optim.Adam(params, lr=lr, betas=(momentum, 0.999), fused=fused)
 
 
 def _sgd(params: Iterable[nn.Parameter], lr: float, momentum: float) -> torch.optim.Optimizer:

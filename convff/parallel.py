@@ -222,9 +222,9 @@ def _global_statistics(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """
     local_mean, local_variance = torch.batch_norm_update_stats(x.float(), None, None, 0.0)
     local = torch.cat([local_mean, local_variance, local_mean.new_full((1,), x.numel() / x.shape[1])])
-    everyones = local.new_empty(dist.get_world_size(), len(local))
-    _with_all(dist.all_gather_into_tensor, everyones.view(-1), local)
-    means, variances, counts = everyones.double().split([x.shape[1], x.shape[1], 1], dim=1)
+    everyones = list(local.new_empty(dist.get_world_size(), len(local)))
+    _with_all(dist.all_gather, everyones, local)  # the one form that no torch from 2.5 to 2.14 deprecates
+    means, variances, counts = torch.stack(everyones).double().split([x.shape[1], x.shape[1], 1], dim=1)
     shares = counts / counts.sum()
     mean = (shares * means).sum(dim=0)
     variance = (shares * (variances + (means - mean).square())).sum(dim=0)

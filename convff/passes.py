@@ -3,6 +3,7 @@
 from typing import Protocol, runtime_checkable
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
 
@@ -60,7 +61,7 @@ def label_passes(labels: Labels, images: Tensor, classes: Tensor) -> Tensor:
     One batch, so that batch norm sees right and wrong labels together; in two, its statistics would differ between
     right and wrong and from those used in evaluation.
     """
-    return labels(images, classes).flatten(0, 1)
+    return rearrange(labels(images, classes), "b p c h w -> (b p) c h w")
 
 
 def fast_layout(images: Tensor) -> Tensor:

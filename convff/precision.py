@@ -22,6 +22,8 @@ def autocast(device: torch.device, precision: str) -> contextlib.AbstractContext
 
 def fastest_precision(device: torch.device) -> str:
     """bfloat16 where the device multiplies it natively (AVX-512 BF16, AMX, NVIDIA since Ampere), else float32."""
+    if device.type not in ("cpu", "cuda"):
+        return "float32"
     if device.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}

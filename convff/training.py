@@ -72,8 +72,8 @@ class Trainer:
         compiled: fuse the arithmetic of each block by `torch.compile`; pays where training takes minutes.
 
     Raises:
-        ValueError: a rule that is not local, with several processes or with labels that learn; a stabiliser that needs
-            the whole batch, with several processes.
+        ValueError: a rule that is not local, with several processes, labels that learn, negatives or `compiled`; a
+            stabiliser that needs the whole batch, with several processes.
 
     Example:
         >>> from convff import ImageData, RULES, cnn3
@@ -110,6 +110,9 @@ class Trainer:
         self.readout = readout
         self.step: Step
         if isinstance(rule, NetworkRule):
+            if negatives is not None or compiled:
+                ignored = "negatives" if negatives is not None else "compiled"
+                raise ValueError(f"{type(rule).__name__} is not a local rule: {ignored} would be ignored")
             if self.processes.size > 1:
                 raise ValueError(f"{type(rule).__name__} is not a local rule: it runs in one process")
             if isinstance(labels, LearningLabels):

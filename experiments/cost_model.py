@@ -40,19 +40,21 @@ def block_costs(net: LayerLocalNet, input_shape: tuple[int, ...]) -> list[Cost]:
         [Cost(multiplications=2304, inputs=64, activity=256, outputs=256, weights=40)]
     """
     costs = []
-    x = torch.zeros(2, *input_shape)
     was_training = net.training
     net.eval()
-    with torch.no_grad():
-        for block in net:
-            a = block(x)
-            weight = block.layer.weight
-            positions = a[0, 0].numel() if isinstance(block.layer, nn.Conv2d) else 1
-            out = block.pool(a)
-            sizes = (x[0].numel(), a[0].numel(), out[0].numel())
-            costs.append(Cost(weight.numel() * positions, *sizes, sum(p.numel() for p in block.layer.parameters())))
-            x = out
-    net.train(was_training)
+    try:
+        with torch.no_grad():
+            x, label = net.enter(torch.zeros(2, *input_shape))
+            for block in net:
+                a = block(x)
+                weight = block.layer.weight
+                positions = a[0, 0].numel() if isinstance(block.layer, nn.Conv2d) else 1
+                out = block.pool(a)
+                sizes = (x[0].numel(), a[0].numel(), out[0].numel())
+                costs.append(Cost(weight.numel() * positions, *sizes, sum(p.numel() for p in block.layer.parameters())))
+                x = net.beside(out, label)
+    finally:
+        net.train(was_training)
     return costs
 
 
@@ -107,11 +109,3 @@ def inference_operations(
     tried = classes if candidates is None else candidates
     readout = first + others if candidates is not None else 0
     return 2 * (readout + tried * others + (1 if shared else tried) * first)
-
-
-def held_bytes(costs: list[Cost], images: int, passes: int = 2, *, bytes_of_a_value: int = 2) -> int:
-    """Bytes of activations that a step holds at most: of the one block that needs most, whatever the depth.
-
-    Its raw and its normalised input, its activity, and the activity weighed by the gate.
-    """
-    return images * passes * bytes_of_a_value * max(2 * cost.inputs + 2 * cost.activity for cost in costs)

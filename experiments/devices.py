@@ -5,6 +5,8 @@ import torch
 from experiments.processes import local_rank, local_size
 from experiments.settings import SettingsError
 
+KINDS = ("cpu", "cuda", "mps")
+
 
 def device_named(name: str) -> torch.device:
     """The device that `--device` names, for this process.
@@ -15,8 +17,8 @@ def device_named(name: str) -> torch.device:
     automatic = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(automatic if name == "auto" else name)
-        if device.type not in ("cpu", "cuda"):
-            raise RuntimeError("only cpu and cuda are known")
+        if device.type not in KINDS:
+            raise RuntimeError(f"known are {', '.join(KINDS)}")
         if device.type == "cuda":
             device = torch.device("cuda", _gpu_index(device.index))
         torch.empty(0, device=device)

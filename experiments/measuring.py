@@ -68,6 +68,8 @@ def _seconds(action: Action, device: torch.device) -> float:
 def _wait_for(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
 
 
 def peak_mib(action: Action, device: torch.device) -> float:

@@ -28,6 +28,7 @@ from convff.parallel import LostProcessError, OneProcess, Processes
 from convff.passes import LearningLabels
 from convff.precision import fastest_precision
 from convff.rules import Autograd
+from convff.rules.base import NetworkRule
 from experiments.datasets import DataError, Dataset, load_dataset
 from experiments.devices import device_named
 from experiments.label_choice import CHOOSABLE, choose
@@ -104,12 +105,13 @@ class Parts:
 
     def new_trainer(self, net: LayerLocalNet, readout: LinearReadout | None) -> Trainer:
         """The trainer of this run's rule; trains the readout beside the blocks if one is given."""
+        rule = self._rule()
         return Trainer(
             net,
             self.labels,
-            self._rule(),
+            rule,
             schedule=self.recipe.schedule(),
-            negatives=RandomNegatives(self.recipe.negatives),
+            negatives=None if isinstance(rule, NetworkRule) else RandomNegatives(self.recipe.negatives),
             augment=AUGMENTATIONS[self.recipe.augment],
             readout=readout,
             seed=self.settings.seed,
@@ -119,9 +121,13 @@ class Parts:
         )
 
     def _rule(self) -> Any:
-        gate_options = {"theta": self.recipe.theta, "scale": self.recipe.scale}
-        gate = _build(GATES[self.recipe.gate], gate_options)
-        rule = _build(RULES[self.settings.rule], {"gate": gate, "reduction": self.recipe.reduction})
+        theta = {} if self.recipe.theta is None else {"theta": self.recipe.theta}
+        gate = build(f"gate {self.recipe.gate}", GATES[self.recipe.gate], {"scale": self.recipe.scale, **theta})
+        make = RULES[self.settings.rule]
+        asked: dict[str, Any] = {}
+        if "gate" in inspect.signature(make).parameters:
+            asked = {"gate": gate} | ({} if self.recipe.reduction == "mean" else {"reduction": self.recipe.reduction})
+        rule = build(f"rule {self.settings.rule}", make, asked)
         if self.settings.engine == "autograd":
             rule = Autograd(rule=rule)
         if not self.settings.stabilise:
@@ -133,10 +139,26 @@ class Parts:
         )
 
 
-def _build(make: Callable[..., Any], options: dict[str, Any]) -> Any:
-    """Call `make` with those of the options that it knows, so that a new rule or label family needs no branch here."""
+def build(what: str, make: Callable[..., Any], asked: dict[str, Any], offered: dict[str, Any] | None = None) -> Any:
+    """Call `make` with all options asked for, and with those facts offered that it takes.
+
+    A new rule or label family so needs no branch here, and no option is dropped in silence.
+
+    Raises:
+        ValueError: `make` does not take an option that was asked for.
+
+    Example:
+        >>> from labels import OneHotLabels
+        >>> build("labels onehot", OneHotLabels, {"intensity": 0.5}, {"num_classes": 3})
+        Traceback (most recent call last):
+        ...
+        ValueError: labels onehot takes no option intensity; its options are num_classes, value
+    """
     known = inspect.signature(make).parameters
-    return make(**{name: value for name, value in options.items() if name in known})
+    if unknown := [name for name in asked if name not in known]:
+        options = ", ".join(known) or "none"
+        raise ValueError(f"{what} takes no option {', '.join(unknown)}; its options are {options}")
+    return make(**{name: value for name, value in (offered or {}).items() if name in known} | asked)
 
 
 def prepare(settings: Settings, dataset: Dataset | None = None, processes: Processes | None = None) -> Parts:
@@ -218,13 +240,14 @@ def _with_selection(settings: Settings, data: ImageData) -> Settings:
 def _labels(settings: Settings, recipe: Recipe, data: ImageData) -> LabelGenerator:
     """The label generator: of set 1, or of labels chosen out of candidates."""
     if settings.label_selection is None:
-        options = {
+        offered = {
             "num_classes": data.num_classes,
             "image_size": data.shape[1:],
             "intensity": recipe.intensity,
             "seed": settings.seed,
         }
-        labels: LabelGenerator = _build(LABELS[settings.labels], options)
+        asked = {} if settings.label_intensity is None else {"intensity": settings.label_intensity}
+        labels: LabelGenerator = build(f"labels {settings.labels}", LABELS[settings.labels], asked, offered)
         return labels
     return choose(
         settings.labels,

@@ -30,6 +30,8 @@ def recipe_for(settings: Settings) -> Recipe:
     recipe = presets[settings.preset](settings)
     asked = {name: value for name, value in settings.as_json().items() if value is not None}
     asked["intensity"] = asked.get("label_intensity", recipe.intensity)
+    if settings.gate is not None and settings.gate != recipe.gate:
+        recipe = replace(recipe, theta=None)  # a preset's threshold is for its own gate
     named = {name: asked[name] for name in asdict(recipe) if name in asked and name != "model"}
     if settings.width is not None:
         named["model_options"] = _of_width(settings.width, recipe.model_options)

@@ -3,42 +3,53 @@
 import csv
 import json
 import platform
-import resource
+import statistics
 import subprocess
 import sys
-from dataclasses import dataclass, field
-from importlib.metadata import version
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from convff import EpochRecord, Finding
+from convff import EpochRecord, Finding, __version__
 from experiments.settings import labels_in_words, rule_in_words
 
-PACKAGES = ("torch", "torchvision", "kornia", "numpy")
+PACKAGES = ("torch", "torchvision", "numpy")
 
 
-def package_versions() -> dict[str, str]:
-    """Versions of Python and of the packages that compute."""
-    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+def package_versions() -> dict[str, str | None]:
+    """Versions of Python, of this package and of the packages that compute; None where a package has none."""
+    return {"python": platform.python_version(), "convff": __version__} | {name: _version(name) for name in PACKAGES}
 
 
-def git_commit() -> str | None:
-    """The commit that the code is at, with "+" if it was changed since; None outside a repository."""
-    root = Path(__file__).parent
+def _version(name: str) -> str | None:
     try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=40", "--dirty=+"],
-            cwd=root,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        )
+        return version(name)
+    except PackageNotFoundError:  # after a training, no missing package is worth the loss of its results
+        return None
+
+
+def git_commit(code: Path = Path(__file__)) -> str | None:
+    """The commit that the code is at, with "+" if it was changed since.
+
+    Args:
+        code: a file of the code.
+
+    Returns:
+        None if the file is not tracked by the repository around it: an installed copy may lie inside somebody else's.
+    """
+    try:
+        _git(code.parent, "ls-files", "--error-unmatch", code.name)
+        return _git(code.parent, "describe", "--always", "--abbrev=40", "--dirty=+")
     except (OSError, subprocess.SubprocessError):
         return None
-    return described.stdout.strip()
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout.strip()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,16 +69,16 @@ class Results:
     per_layer: dict[str, list[float]]
     label_only_probe: dict[str, list[float]]
     images_per_second: float
-    peak_memory_mib: float
+    peak_memory_mib: float | None
     seconds: dict[str, float]
     hardware: str
+    versions: dict[str, str | None]
+    git_commit: str | None
     processes: int = 1
     net: str | None = None
     stabilise: tuple[str, ...] = ()
     candidates: int | None = None
     findings: tuple[Finding, ...] = ()
-    versions: dict[str, str] = field(default_factory=package_versions)
-    git_commit: str | None = field(default_factory=git_commit)
 
 
 def new_folder(out: Path, name: str) -> Path:
@@ -80,6 +91,36 @@ def new_folder(out: Path, name: str) -> Path:
             continue
         return folder
     raise FileExistsError(f"{out} holds too many runs called {name}")
+
+
+def new_file(out: Path, name: str) -> Path:
+    """`out/name`, or with `-2` and so on before its suffix where that is taken; a file is never overwritten."""
+    path = out / name
+    for attempt in range(2, 10_000):
+        if not path.exists():
+            break
+        path = out / f"{Path(name).stem}-{attempt}{Path(name).suffix}"
+    return path
+
+
+def seed_summary(results: list[Results]) -> dict[str, Any]:
+    """Mean and standard deviation (of the sample) of every accuracy over the seeds, with the values themselves."""
+    measured = {key: [result.accuracy.get(key) for result in results] for key, _ in ACCURACIES}
+    measured["untrained_linear"] = [result.control["untrained_linear"] for result in results]
+    first = results[0]
+    about = ("dataset", "is_stand_in", "judged_on", "labels", "label_selection", "rule", "stabilise", "preset", "net")
+    return {name: getattr(first, name) for name in about} | {
+        "seeds": [result.seed for result in results],
+        "accuracy": {
+            key: {"mean": statistics.mean(known), "standard_deviation": statistics.stdev(known), "values": known}
+            for key, values in measured.items()
+            if len(known := [value for value in values if value is not None]) == len(results)
+        },
+        "seconds": sum(result.seconds["total"] for result in results),
+        "hardware": first.hardware,
+        "versions": first.versions,
+        "git_commit": first.git_commit,
+    }
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -113,10 +154,14 @@ class MetricsFile:
         return row
 
 
-def peak_memory_mib(device: torch.device) -> float:
-    """The most memory held so far: of the GPU's allocator on a GPU, else of the whole process."""
+def peak_memory_mib(device: torch.device) -> float | None:
+    """The most memory held so far: by CUDA's allocator on its GPUs, else by the whole process; None if unknown."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
+    try:
+        import resource  # Windows has none
+    except ImportError:
+        return None
     unit = 2**20 if sys.platform == "darwin" else 2**10  # ru_maxrss is in bytes there, in KiB elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
@@ -125,6 +170,8 @@ def hardware(device: torch.device) -> str:
     """What computed, in words."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
+    if device.type == "mps":
+        return f"GPU of {platform.processor()} ({platform.platform()})"
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return f"{torch.get_num_threads()} threads of {capabilities.get('cpu_name') or platform.processor()}"
 

@@ -59,6 +59,9 @@ def main(settings: Settings) -> list[Results]:
         sys.exit(next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind)))
     if len(results) > 1:
         print(across_seeds(results))
+        path = report.new_file(settings.out, f"{run_name(settings, seeds=True)}.json")
+        report.write_json(path, report.seed_summary(results))
+        print(f"  these means are in {path}")
     return results
 
 
@@ -93,9 +96,8 @@ def run(parts: Parts) -> Results:
     """Train, judge and write the run folder; prints as it goes."""
     settings = parts.settings
     start = time.perf_counter()
-    network = settings.labels if settings.net is None else settings.net
-    name = f"{settings.dataset}-{network}-{settings.rule}-{settings.preset}-seed{settings.seed}"
-    folder = report.new_folder(settings.out, name)
+    commit = report.git_commit()  # before the training: the files may change meanwhile
+    folder = report.new_folder(settings.out, run_name(settings))
     report.write_json(
         folder / "settings.json",
         {"settings": settings.as_json(), "recipe": asdict(parts.recipe), "labels": parts.labels.spec()},
@@ -114,7 +116,7 @@ def run(parts: Parts) -> Results:
 
     judgement = judge.everything(parts, net, head, joint)
     save_checkpoint(checkpoint, _checkpoint(parts, net, modules | {"readout": judgement.readout}))
-    results = _results(parts, judgement, metrics, findings, trained - start)
+    results = _results(parts, judgement, metrics, findings, trained - start, commit)
     results = replace(results, seconds=results.seconds | {"total": time.perf_counter() - start})
     report.write_json(folder / "results.json", asdict(results))
     labels = labels_in_words(results.labels, results.label_selection)
@@ -127,6 +129,18 @@ def run(parts: Parts) -> Results:
     print(report.closing_table(results))
     print(f"  {results.seconds['total']:.0f} s in all; everything is in {folder}")
     return results
+
+
+def run_name(settings: Settings, *, seeds: bool = False) -> str:
+    """What a run is called, or all the runs of its seeds together.
+
+    Example:
+        >>> run_name(Settings()), run_name(Settings(seeds=3), seeds=True)
+        ('cifar10-fourier-ff-quick-seed0', 'cifar10-fourier-ff-quick-seeds0-2')
+    """
+    network = settings.labels if settings.net is None else settings.net
+    seed = f"seeds{settings.seed}-{settings.seed + settings.seeds - 1}" if seeds else f"seed{settings.seed}"
+    return f"{settings.dataset}-{network}-{settings.rule}-{settings.preset}-{seed}"
 
 
 def _announce(parts: Parts, folder: Path) -> None:
@@ -191,6 +205,7 @@ def _results(
     metrics: report.MetricsFile,
     findings: list[Finding],
     training_seconds: float,
+    commit: str | None,
 ) -> Results:
     settings = parts.settings
     return Results(
@@ -211,6 +226,8 @@ def _results(
         peak_memory_mib=report.peak_memory_mib(parts.device),
         seconds={"training": training_seconds} | judgement.seconds,
         hardware=report.hardware(parts.device),
+        versions=report.package_versions(),
+        git_commit=commit,
         processes=parts.processes.size,
         net=settings.net,
         candidates=judgement.candidates,
@@ -240,16 +257,8 @@ def _checkpoint(parts: Parts, net: LayerLocalNet, modules: Mapping[str, nn.Modul
 def across_seeds(results: list[Results]) -> str:
     """Mean and standard deviation (of the sample) of every accuracy over the seeds."""
     lines = [f"{len(results)} seeds, {results[0].seed} to {results[-1].seed}:"]
-    for key, name in report.ACCURACIES:
-        lines += _mean_line(name, [result.accuracy.get(key) for result in results])
-    lines += _mean_line(report.CONTROL, [result.control["untrained_linear"] for result in results])
+    names = dict(report.ACCURACIES) | {"untrained_linear": report.CONTROL}
+    for key, found in report.seed_summary(results)["accuracy"].items():
+        mean, deviation = 100 * found["mean"], 100 * found["standard_deviation"]
+        lines.append(f"  {names[key]:{report.NAME_WIDTH}}{mean:6.2f} ± {deviation:.2f} %")
     return "\n".join(lines)
-
-
-def _mean_line(name: str, measured: list[float | None]) -> list[str]:
-    values = [value for value in measured if value is not None]
-    if not values:
-        return []
-    return [
-        f"  {name:{report.NAME_WIDTH}}{100 * statistics.mean(values):6.2f} ± {100 * statistics.stdev(values):.2f} %"
-    ]

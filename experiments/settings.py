@@ -123,7 +123,8 @@ class Settings:
     """Fuse the arithmetic between convolutions by torch.compile: seconds to compile, then faster steps."""
 
     device: str = "auto"
-    """cpu, cuda, cuda:1, ...; auto takes a GPU where there is one. Under torchrun cuda is each process's own GPU."""
+    """cpu, cuda, cuda:1, mps (Apple; never tested), ...; auto takes CUDA where it is, else the CPU. Under torchrun cuda
+    is each process's own GPU."""
 
     seed: int = 0
     """The key of every random draw."""

@@ -6,7 +6,6 @@ fast as windows.
 """
 
 from collections.abc import Callable
-from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -15,40 +14,6 @@ from torch import Tensor
 # Directions in which a line-shaped structuring element can lie, as steps (dx, dy).
 STEPS = {"row": (1, 0), "column": (0, 1), "diagonal": (1, 1), "antidiagonal": (1, -1)}
 LINES = tuple(STEPS)
-
-
-@cache
-def structuring_element(shape: str, size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """A flat structuring element `[size, size]` of ones and zeros: "square", "cross" or one of `LINES`.
-
-    Raises:
-        ValueError: the size is even or below 3, or the shape is unknown.
-
-    Example:
-        >>> structuring_element("row", 3, torch.float32, torch.device("cpu"))
-        tensor([[0., 0., 0.],
-                [1., 1., 1.],
-                [0., 0., 0.]])
-    """
-    if size < 3 or size % 2 == 0:
-        raise ValueError(f"a structuring element must be odd and at least 3 pixels wide, not {size}")
-    element = torch.zeros(size, size, dtype=dtype, device=device)
-    middle = size // 2
-    if shape == "square":
-        element.fill_(1)
-    elif shape == "diagonal":
-        element.fill_diagonal_(1)
-    elif shape == "antidiagonal":
-        element.fill_diagonal_(1)
-        return element.flip(1)
-    elif shape in ("row", "column", "cross"):
-        if shape != "column":
-            element[middle] = 1
-        if shape != "row":
-            element[:, middle] = 1
-    else:
-        raise ValueError(f"unknown structuring element {shape!r}; known are square, cross, {', '.join(LINES)}")
-    return element
 
 
 def erode(images: Tensor, size: int = 3, shape: str = "square") -> Tensor:
@@ -118,7 +83,7 @@ def gain(images: Tensor, factor: float) -> Tensor:
 
 def _maximum(images: Tensor, size: int, shape: str) -> Tensor:
     """Maximum over the structuring element, of those of its pixels that lie in the image."""
-    structuring_element(shape, size, images.dtype, images.device)  # refuses what is none
+    _check_element(shape, size)
     height, width = images.shape[-2:]
     if size > min(height, width):
         raise ValueError(f"a structuring element {size} pixels wide is too large for images of {height} x {width}")
@@ -127,6 +92,14 @@ def _maximum(images: Tensor, size: int, shape: str) -> Tensor:
     if shape == "cross":
         return torch.maximum(_along("row", images, size), _along("column", images, size))
     return _along(shape, images, size)
+
+
+def _check_element(shape: str, size: int) -> None:
+    """Raise ValueError if a structuring element has an even or too small size, or an unknown shape."""
+    if size < 3 or size % 2 == 0:
+        raise ValueError(f"a structuring element must be odd and at least 3 pixels wide, not {size}")
+    if shape not in (known := ("square", "cross", *LINES)):
+        raise ValueError(f"unknown structuring element {shape!r}; known are {', '.join(known)}")
 
 
 def _along(line: str, images: Tensor, size: int) -> Tensor:

@@ -101,7 +101,7 @@ def test_help_imports_no_torch(script: str, option: str) -> None:
         f"sys.argv = ['{script}.py', '--help']\n"
         f"try:\n    runpy.run_path({str(ROOT / 'experiments' / (script + '.py'))!r}, run_name='__main__')\n"
         "except SystemExit as end:\n    assert not end.code, end.code\n"
-        "heavy = {'torch', 'torchvision', 'kornia', 'matplotlib', 'sklearn'} & set(sys.modules)\n"
+        "heavy = {'torch', 'torchvision', 'matplotlib', 'sklearn'} & set(sys.modules)\n"
         "sys.exit(f'loaded: {heavy}' if heavy else 0)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)

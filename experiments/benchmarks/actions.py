@@ -45,7 +45,7 @@ def recorded_blocks(bench: Bench, case: Case) -> list[Recorded]:
     """Every block of a case with what it sees and does in a training step."""
     data, net = bench.images(bench.batch_size, case.shape), case.net(bench.device)
     wrong = RandomNegatives()(data.classes, CLASSES, keyed_generator(0, "wrong"))
-    h, _ = net.enter(
+    h, label = net.enter(
         label_passes(case.labels, as_floats(data.images), torch.cat([data.classes[:, None], wrong], dim=1))
     )
     recorded: list[Recorded] = []
@@ -54,7 +54,7 @@ def recorded_blocks(bench: Bench, case: Case) -> list[Recorded]:
             x = block.normalised(h)
             a = block.activity(x)
             recorded.append((block, h, x, a))
-            h = block.pool(a)
+            h = net.beside(block.pool(a), label)
     return recorded
 
 

@@ -9,12 +9,16 @@ from pathlib import Path
 import pytest
 import torch
 
+from convff import LayerLocalNet, cnn6
 from experiments.benchmark import BenchmarkSettings, main
 from experiments.benchmarks import SECTIONS
-from experiments.benchmarks.bench import Bench
+from experiments.benchmarks.actions import recorded_blocks
+from experiments.benchmarks.bench import CLASSES, Bench
+from experiments.benchmarks.cases import Case
 from experiments.benchmarks.pruning import pairs_of
 from experiments.datasets import load_dataset
 from experiments.measuring import interleaved_medians, peak_mib
+from labels import LayerwiseLabels
 
 CPU = torch.device("cpu")
 
@@ -98,3 +102,11 @@ def test_nonsense_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(BenchmarkSettings(repeats=0))
     assert "--repeats must be at least 1" in capsys.readouterr().err
+
+
+def test_blocks_are_recorded_with_the_labels_beside_them(bench: Bench) -> None:
+    def make(shape: tuple[int, int, int]) -> LayerLocalNet:
+        return cnn6(shape, widths=(4, 4), pool_after=(1,), label_channels=CLASSES)
+
+    case = Case("layerwise", LayerwiseLabels(CLASSES, (8, 8)), (3, 8, 8), make)
+    assert [h.shape[1] for _, h, _, _ in recorded_blocks(bench, case)] == [3 + CLASSES, 4 + CLASSES]

@@ -17,6 +17,8 @@ from experiments.finished import load_run, read_run
 from experiments.runner import main
 from experiments.settings import Settings, SettingsError
 
+pytestmark = pytest.mark.draws
+
 ROOT = Path(__file__).parent.parent.parent
 RUNS = (("ff", "cnn6"), ("hebbff", "cnn3"), ("bp", "cnn6"))
 

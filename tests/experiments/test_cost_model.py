@@ -71,3 +71,12 @@ def test_one_process_sends_nothing() -> None:
     costs = block_costs(NETS["mlp"], SHAPE)
     assert communicated_bytes(costs, 1) == 0
     assert communicated_bytes(costs, 2) == 4 * (192 * 7 + 7 + 7 * 5 + 5)
+
+
+def test_labels_beside_every_block_are_counted() -> None:
+    """The inputs of the blocks hold the label channels too."""
+    net = cnn6((SHAPE[0] + 4, *SHAPE[1:]), widths=(4, 6, 8), pool_after=(1,), label_channels=4)
+    costs = block_costs(net, (SHAPE[0] + 4, *SHAPE[1:]))
+    assert [cost.inputs for cost in costs] == [(3 + 4) * 64, (4 + 4) * 16, (6 + 4) * 16]
+    dense = mlp((SHAPE[0] + 4, *SHAPE[1:]), widths=(7, 5), label_channels=4)
+    assert [cost.inputs for cost in block_costs(dense, (SHAPE[0] + 4, *SHAPE[1:]))] == [3 * 64 + 4, 7 + 4]

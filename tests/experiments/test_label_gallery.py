@@ -29,7 +29,7 @@ def quick_gallery(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(gallery, "window_judge", lambda *a, **options: window_judge(*a, **options, windows=200))
     monkeypatch.setattr(gallery, "PAIR_IMAGES", 2)
-    if "pictures" not in request.node.name:  # drawing takes most of the time
+    if request.node.get_closest_marker("draws") is None:  # drawing takes most of the time
         monkeypatch.setattr(gallery, "_draw", lambda *a: None)
 
 
@@ -44,6 +44,8 @@ def report_of(settings: GallerySettings) -> dict[str, Any]:
     return report
 
 
+@pytest.mark.draws
+@pytest.mark.fine_pictures
 @pytest.mark.parametrize("family", ["onehot", "fourier", "morph", "channel", "echo", "learned"])
 def test_pictures_and_figures_of_every_family(tmp_path: Path, family: str) -> None:
     report = report_of(asked(tmp_path, labels=family))

@@ -1,0 +1,108 @@
+"""What a run says about itself: means over seeds, versions, commit, memory; and what its absence must not cost."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from experiments import report
+from experiments.report import Results
+from experiments.runner import main
+from experiments.settings import Settings
+
+
+def results(**changes: object) -> Results:
+    base: dict[str, object] = dict.fromkeys(
+        (
+            *("dataset", "is_stand_in", "judged_on", "labels", "label_selection", "rule", "preset", "hardware"),
+            *("images_per_second", "peak_memory_mib", "per_layer", "label_only_probe", "git_commit"),
+        )
+    )
+    base |= {
+        "seed": 0,
+        "accuracy": {},
+        "control": {"untrained_linear": None},
+        "seconds": {"total": 1.0},
+        "versions": {},
+    }
+    return Results(**(base | changes))  # type: ignore[arg-type]
+
+
+def test_the_mean_over_seeds_is_saved(tmp_path: Path) -> None:
+    settings = Settings(dataset="digits", preset="smoke", out=tmp_path, device="cpu", seeds=2, train_images=200)
+    by_seed = main(settings)
+    (path,) = tmp_path.glob("*.json")
+    saved = json.loads(path.read_text())
+    assert path.name == "digits-fourier-ff-smoke-seeds0-1.json"
+    assert saved["seeds"] == [0, 1]
+    for name in ("goodness", "linear"):
+        values = [result.accuracy[name] for result in by_seed]
+        assert saved["accuracy"][name]["values"] == values
+        assert saved["accuracy"][name]["mean"] == pytest.approx(sum(values) / 2)  # type: ignore[arg-type]
+        assert saved["accuracy"][name]["standard_deviation"] == pytest.approx(abs(values[0] - values[1]) / 2**0.5)  # type: ignore[operator]
+    assert saved["accuracy"]["untrained_linear"]["values"]
+
+
+def test_an_accuracy_that_a_seed_lacks_has_no_mean() -> None:
+    summary = report.seed_summary([results(accuracy={"goodness": 0.5}), results(accuracy={})])
+    assert summary["accuracy"] == {}
+
+
+def test_no_summary_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "a.json").touch()
+    (tmp_path / "a-2.json").touch()
+    assert report.new_file(tmp_path, "a.json").name == "a-3.json"
+    assert report.new_file(tmp_path, "b.json").name == "b.json"
+
+
+def test_making_results_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise AssertionError("a value object starts no process")
+
+    monkeypatch.setattr(subprocess, "run", refuse)
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    assert results().git_commit is None
+
+
+def test_the_commit_is_that_of_the_repository_that_tracks_the_code(tmp_path: Path) -> None:
+    """An installed copy lies inside whatever repository surrounds the environment, which says nothing about it."""
+    tracked, installed = tmp_path / "code.py", tmp_path / "venv" / "code.py"
+    installed.parent.mkdir()
+    for file in (tracked, installed):
+        file.write_text("1\n")
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for arguments in (["init", "-q"], ["add", "code.py"], [*identity, "commit", "-qm", "one"]):
+        subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
+    commit = report.git_commit(tracked)
+    assert commit is not None
+    assert len(commit) == 40
+    assert report.git_commit(installed) is None
+    tracked.write_text("2\n")
+    assert report.git_commit(tracked) == f"{commit}+"
+
+
+def test_a_missing_package_costs_no_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "PACKAGES", ("torch", "surely-not-installed"))
+    versions = report.package_versions()
+    assert versions["surely-not-installed"] is None
+    assert versions["torch"]
+    assert versions["convff"]
+
+
+def test_without_the_resource_module_memory_is_unknown() -> None:
+    """Windows has none."""
+    program = (
+        "import sys; sys.modules['resource'] = None\n"
+        "import torch; from experiments import report, runner\n"
+        "assert report.peak_memory_mib(torch.device('cpu')) is None\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_memory_is_known_here() -> None:
+    pytest.importorskip("resource")
+    assert (report.peak_memory_mib(torch.device("cpu")) or 0) > 10

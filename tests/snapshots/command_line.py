@@ -1,0 +1,130 @@
+"""The options of every script as text, from the dataclass that the script parses."""
+
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from importlib import import_module
+from pathlib import PurePath
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import tyro
+
+from tests.snapshots.words import type_text
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script, and what it parses.
+
+    Args:
+        path: the script, as it is called.
+        settings: dotted name of the dataclass whose fields are its options.
+        differs: fields whose default is the script's own.
+        default: dotted name of an object that has the script's own defaults.
+    """
+
+    path: str
+    settings: str
+    differs: Mapping[str, object] = field(default_factory=dict)
+    default: str | None = None
+
+
+# All that has to be edited where scripts or settings move. Scripts of the same settings stand together.
+_SETTINGS = "experiments.settings.Settings"
+SCRIPTS = (
+    Script("experiments/mnist.py", _SETTINGS, differs={"dataset": "mnist"}),
+    Script("experiments/fashion_mnist.py", _SETTINGS, differs={"dataset": "fashion_mnist"}),
+    Script("experiments/cifar10.py", _SETTINGS, differs={"dataset": "cifar10"}),
+    Script("experiments/cifar100.py", _SETTINGS, differs={"dataset": "cifar100"}),
+    Script("experiments/hebbff_mlp.py", _SETTINGS, default="experiments.hebbff_mlp.DEFAULT"),
+    Script("experiments/benchmark.py", "experiments.benchmark.BenchmarkSettings"),
+    Script("experiments/search.py", "experiments.search.Search"),
+    Script("experiments/label_gallery.py", "experiments.label_gallery.GallerySettings"),
+    Script("experiments/figures.py", "experiments.figures.Options"),
+    Script("experiments/cam_figures.py", "experiments.cam_figures.Options"),
+    Script("experiments/hebbff_table.py", "experiments.hebbff_table.Tables"),
+)
+
+
+def text() -> str:
+    """The options of all scripts; those of the same settings once, then the defaults that a script has of its own."""
+    parts = []
+    for settings in dict.fromkeys(script.settings for script in SCRIPTS):
+        scripts = [script for script in SCRIPTS if script.settings == settings]
+        common = options(_imported(settings))
+        parts.append("\n".join([*(f"# {script.path}" for script in scripts), *common.values()]))
+        for script in scripts:
+            own = own_defaults(script)
+            differing = [name for name, line in options_of(script).items() if line != common[name]]
+            lines = [f"--{_dashed(name)} = {_value(own[name])}" for name in differing]
+            parts += ["\n".join([f"# Defaults of {script.path}", *lines])] if lines else []
+    return "\n\n".join(parts) + "\n"
+
+
+def options_of(script: Script) -> dict[str, str]:
+    """The options of a script by the name of their field, with the script's own defaults."""
+    return options(_imported(script.settings), own_defaults(script))
+
+
+def own_defaults(script: Script) -> dict[str, object]:
+    """The defaults that a script names itself, by the name of their field."""
+    named = {} if script.default is None else values_of(_imported(script.default))
+    return named | dict(script.differs)
+
+
+def options(cls: type[Any], own: Mapping[str, object] | None = None) -> dict[str, str]:
+    """Every field of a settings dataclass as a line `--name: choices or type = default`.
+
+    Args:
+        cls: the dataclass.
+        own: defaults that take the place of those of the class, by the name of their field.
+    """
+    hints = typing.get_type_hints(cls, include_extras=True)
+    defaults = {option.name: _default(option) for option in fields(cls)} | dict(own or {})
+    return {name: _line(name, hints[name], default) for name, default in defaults.items()}
+
+
+def values_of(settings: Any) -> dict[str, object]:
+    """The value of every field of a settings object."""
+    return {option.name: getattr(settings, option.name) for option in fields(settings)}
+
+
+def _imported(dotted: str) -> Any:
+    module, _, name = dotted.rpartition(".")
+    return getattr(import_module(module), name)
+
+
+def _default(option: Field[Any]) -> object:
+    return option.default if option.default_factory is MISSING else option.default_factory()
+
+
+def _line(name: str, hint: object, default: object) -> str:
+    positional = tyro.conf.Positional in getattr(hint, "__metadata__", ())
+    shown = _dashed(name).upper() if positional else f"--{_dashed(name)}"
+    return f"{shown}: {_takes(hint)}" + (", required" if default is MISSING else f" = {_value(default)}")
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _takes(hint: object) -> str:
+    """The choices, or the type."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return _takes(arguments[0])
+    if origin is Literal:
+        return " | ".join(map(str, arguments))
+    if origin in (Union, UnionType):
+        return " | ".join(map(_takes, arguments))
+    if origin is tuple and arguments[1:] == (...,):
+        return f"any number of ({_takes(arguments[0])})"
+    return type_text(hint)
+
+
+def _value(value: object) -> str:
+    """A default as one would write it on the command line."""
+    if isinstance(value, tuple | list):
+        return " ".join(map(_value, value)) or "()"
+    return value.as_posix() if isinstance(value, PurePath) else str(value)

@@ -1,0 +1,62 @@
+"""What is built and installed: versions, files, import path, dependencies."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import convff
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def test_one_version() -> None:
+    cited = re.search(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text(), flags=re.MULTILINE)
+    assert cited is not None
+    assert convff.__version__.removesuffix(".dev0") == cited[1]
+    assert re.fullmatch(r"\d+\.\d+\.\d+(\.dev0)?", convff.__version__)
+
+
+def test_the_source_distribution_holds_every_tracked_file() -> None:
+    """Packagers run the tests from it, and these read docs, workflows and test data."""
+    sdist = pytest.importorskip("hatchling.builders.sdist")
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split(
+        "\n"
+    )
+    if not any(tracked):
+        pytest.skip("not a git checkout")
+    included = {file.relative_path for file in sdist.SdistBuilder(str(ROOT)).recurse_included_files()}
+    existing = {name for name in tracked if name and (ROOT / name).exists()}
+    assert existing - included <= {".gitignore"}  # which hatch adds by itself
+
+
+def test_scripts_hide_no_public_package(tmp_path: Path) -> None:
+    """`python experiments/x.py` puts that folder first on the path, where our `datasets` lies."""
+    public = tmp_path / "datasets"
+    public.mkdir()
+    (public / "__init__.py").write_text("PUBLIC = True\n")
+    script = ROOT / "experiments" / "cifar10.py"
+    program = (
+        f"import runpy, sys\nsys.path[0] = {str(script.parent)!r}\nsys.path.append({str(tmp_path)!r})\n"
+        f"runpy.run_path({str(script)!r}, run_name='imported')\n"
+        "import datasets; assert datasets.PUBLIC\nfrom experiments.datasets import DATASETS\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_test_depends_on_its_name() -> None:
+    """Renaming a test must not change what it does: markers say what a test needs."""
+    for path in (ROOT / "tests").rglob("*.py"):
+        if path != Path(__file__):
+            assert not re.search(r"request\.node\.(nodeid|name)", path.read_text()), path
+
+
+def test_every_dependency_has_a_lower_bound() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    for requirement in (*PROJECT["project"]["dependencies"], *(each for names in extras.values() for each in names)):
+        assert requirement.startswith("convff[") or re.fullmatch(r"[A-Za-z0-9-]+>=[\d.]+", requirement), requirement
