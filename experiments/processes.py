@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 import torch.distributed as dist
@@ -33,6 +34,9 @@ def local_size() -> int:
 def processes(device: torch.device) -> Iterator[Processes]:
     """Join the processes that torchrun started, and leave them at the end; this process alone without torchrun.
 
+    After an error among several processes the group is not taken down: that may wait for ever for one that is gone, as
+    was seen with Gloo of torch 2.5. `leave` ends such a process.
+
     Args:
         device: where this process computes; NCCL carries the sums between GPUs, Gloo between CPUs.
 
@@ -45,13 +49,25 @@ def processes(device: torch.device) -> Iterator[Processes]:
     if device.type == "cuda":
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    failed = True
     try:
         group = DataParallel()
         yield group
         group.wait()  # none may take its sockets away while another still waits for the last sum
+        failed = False
     finally:
-        dist.destroy_process_group()
-        gc.collect()  # Gloo's threads end with the last reference; alive at the interpreter's end, they abort it
+        if not failed or dist.get_world_size() == 1:
+            dist.destroy_process_group()
+            gc.collect()  # Gloo's threads end with the last reference; alive at the interpreter's end, they abort it
+
+
+def leave(code: int) -> NoReturn:
+    """End this process with an exit code; at once where an error left a group of processes as it was."""
+    if dist.is_initialized():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def start_processes(arguments: list[str], count: int, *, stderr: int | None = None) -> list[subprocess.Popen[str]]:

@@ -30,7 +30,7 @@ from experiments.datasets import DataError
 from experiments.devices import device_named
 from experiments.judge import Judgement
 from experiments.prepare import Parts, prepare
-from experiments.processes import processes
+from experiments.processes import leave, processes
 from experiments.report import Results
 from experiments.settings import Settings, SettingsError, check, labels_in_words, rule_in_words
 
@@ -56,7 +56,7 @@ def main(settings: Settings) -> list[Results]:
             results = _all_seeds(settings, group)
     except tuple(EXIT_CODES) as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind)))
+        leave(next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind)))
     if len(results) > 1:
         print(across_seeds(results))
         path = report.new_file(settings.out, f"{run_name(settings, seeds=True)}.json")

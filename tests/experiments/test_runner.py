@@ -154,7 +154,9 @@ def test_stabilisers_are_named_wherever_the_rule_is(tmp_path: Path, capsys: pyte
     from experiments.finished import read_run
     from experiments.table import row
 
-    settings = parse("digits", None, ["--preset", "smoke", "--rule", "hebbff", "--stabilise", "weight_norm", "oja"])
+    settings = parse(
+        Settings(dataset="digits"), None, ["--preset", "smoke", "--rule", "hebbff", "--stabilise", "weight_norm", "oja"]
+    )
     main(replace(settings, out=tmp_path, device="cpu", inference="goodness"))
     run = read_run(only_folder(tmp_path))
     assert run.settings.stabilise == ("weight_norm", "oja")
