@@ -3,16 +3,16 @@
 from convff.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from convff.data import ImageData
 from convff.gates import GATES, Softmax, Symmetric, Threshold
-from convff.health import Finding, TrainingWarning
-from convff.inference import block_goodness, goodness_scores
+from convff.inference.goodness import block_goodness, goodness_scores
+from convff.inference.readout import LinearReadout
 from convff.models import MODELS, cnn3, cnn6, mlp
-from convff.negatives import RandomNegatives
 from convff.network import Block, LayerLocalNet, LengthNorm
-from convff.readout import LinearReadout
 from convff.rules import RULES, Backpropagation, ForwardForward, HebbianForwardForward, Stabilised
 from convff.schedule import Schedule
 from convff.stabilisers import STABILISERS
-from convff.training import EpochRecord, Trainer
+from convff.training.health import Finding, TrainingWarning
+from convff.training.negatives import RandomNegatives
+from convff.training.trainer import EpochRecord, Trainer
 from convff.version import __version__
 
 __all__ = [

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from convff.functional import length_normalise
-from convff.passes import fast_layout
+from convff.labelling import fast_layout
 
 
 class LengthNorm(nn.Module):

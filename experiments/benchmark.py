@@ -50,12 +50,12 @@ def main(settings: BenchmarkSettings) -> dict[str, object]:
     import os
 
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler that counts memory is talkative
-    from convff.allocator import keep_freed_memory
-    from experiments import report
+    from convff.machine.allocator import keep_freed_memory
     from experiments.benchmarks import SECTIONS
     from experiments.benchmarks.bench import Bench
-    from experiments.devices import device_named
-    from experiments.settings import SettingsError
+    from experiments.config.settings import SettingsError
+    from experiments.run import results as report
+    from experiments.run.devices import device_named
 
     keep_freed_memory()
     try:

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from experiments.finished import load_runs, read_run
-from experiments.settings import SettingsError
+from experiments.config.settings import SettingsError
+from experiments.run.folder import load_runs, read_run
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from convff import ImageData
-    from experiments.cam_views import Explained
+    from experiments.maps.explained import Explained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,8 +129,10 @@ def main(options: Options) -> dict[str, Any]:
     check(options)
     runs = [read_run(folder) for folder in options.runs]
 
-    from experiments import report  # after what can be refused: it imports torch, and the next one grad-cam
-    from experiments.cam_views import explained
+    from experiments.maps.explained import explained
+    from experiments.run import (
+        results as report,  # after what can be refused: it imports torch, and the next one grad-cam
+    )
 
     views = [explained(trained) for trained in load_runs(runs)]
     asked = asdict(options) | {"runs": [view.trained.run.name for view in views], "out": None}
@@ -153,7 +155,7 @@ def main(options: Options) -> dict[str, Any]:
 
 def _draw_test(options: Options, views: list["Explained"]) -> None:
     from convff.data import as_floats
-    from experiments import cam_overlays
+    from experiments.maps import drawing as cam_overlays
 
     data = views[0].trained.parts.judged
     chosen = choose_images(data, options.images, options.classes)
@@ -179,8 +181,8 @@ def _draw_own(options: Options, views: list["Explained"]) -> None:
     import torch
 
     from cam import kinds
-    from experiments import cam_overlays
-    from experiments.cam_views import class_targets, scores_of
+    from experiments.maps import drawing as cam_overlays
+    from experiments.maps.explained import class_targets, scores_of
 
     assert options.image is not None
     parts = views[0].trained.parts
@@ -202,8 +204,8 @@ def _draw_own(options: Options, views: list["Explained"]) -> None:
 
 def _judge(options: Options, views: list["Explained"], content: dict[str, Any]) -> None:
     from convff.data import as_floats
-    from experiments import cam_judge
-    from experiments.cam_views import summed_maps
+    from experiments.maps import metrics as cam_judge
+    from experiments.maps.explained import summed_maps
 
     data = views[0].trained.parts.judged.part(0, options.judged)
     images = as_floats(data.images)

@@ -1,14 +1,14 @@
 """Train and judge a network on Fashion-MNIST, from one command.
 
-Example: `python experiments/fashion_mnist.py --labels morph --rule hebbff --preset smoke`. The options stand in
-`experiments/settings.py`, the presets in `experiments/presets.py`, and what they reach in the README.
+Example: `python experiments/fashion_mnist.py --labels morph --rule hebbff --preset smoke`. Options and presets
+are in `experiments/config/`, and what they reach in the README.
 """
 
-from experiments.settings import Settings, parse
+from experiments.config.settings import Settings, parse
 
 if __name__ == "__main__":
     settings = parse(Settings(dataset="fashion_mnist"), __doc__)
 
-    from experiments.runner import main  # after the parsing: it imports torch
+    from experiments.run.train import main  # after the parsing: it imports torch
 
     main(settings)

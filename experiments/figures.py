@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from experiments import style
-from experiments.finished import FinishedRun, load_runs, read_run
-from experiments.settings import SettingsError, rule_in_words
+from experiments.config.settings import SettingsError, rule_in_words
+from experiments.run.folder import FinishedRun, load_runs, read_run
+from experiments.tools import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch import Tensor
 
     from convff import ImageData
-    from experiments.finished import TrainedRun
+    from experiments.run.folder import TrainedRun
 
 CURVES = (
     ("validation_goodness_accuracy", "accuracy by goodness,\nheld-out images"),
@@ -235,7 +235,7 @@ def _title(run: FinishedRun) -> str:
 
 def predicted_classes(trained: "TrainedRun") -> tuple["Tensor", str]:
     """Predicted classes `[N]` of a run's test images, and the inference in words: the one that the rule is known by."""
-    from experiments import judge
+    from experiments.run import evaluate as judge
 
     parts, readout = trained.parts, trained.readout
     if trained.head is not None:

@@ -2,16 +2,16 @@
 
 Example: `python experiments/hebbff_mlp.py --dataset fashion_mnist --net wide --rule ff --preset paper`. `paper` is the
 paper's recipe, with what it leaves open found by `experiments/search.py`; `quick` is our own. See
-`experiments/hebbff_presets.py` for both, and `docs/hebbff.md` for what they reach.
+`experiments/config/presets/hebbff_nets.py` for both, and `docs/hebbff.md` for what they reach.
 """
 
-from experiments.settings import Settings, parse
+from experiments.config.settings import Settings, parse
 
 DEFAULT = Settings(dataset="mnist", net="deep", labels="layerwise", rule="hebbff", inference="goodness")
 
 if __name__ == "__main__":
     settings = parse(DEFAULT, __doc__)
 
-    from experiments.runner import main  # after the parsing: it imports torch
+    from experiments.run.train import main  # after the parsing: it imports torch
 
     main(settings)

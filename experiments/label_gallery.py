@@ -11,7 +11,7 @@ from typing import Literal
 
 import tyro
 
-from experiments.settings import LabelName
+from experiments.config.settings import LabelName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class GallerySettings:
 if __name__ == "__main__":
     asked = tyro.cli(GallerySettings, description=__doc__)
 
-    from experiments.gallery import GalleryError, make_gallery  # after the parsing: it imports torch
+    from experiments.label_sets.gallery import GalleryError, make_gallery  # after the parsing: it imports torch
 
     try:
         print(make_gallery(asked))

@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from experiments import judge, report
+from experiments.config.settings import SettingsError
 from experiments.datasets import DataError
-from experiments.finished import load_run, read_run
-from experiments.settings import SettingsError
+from experiments.run import evaluate as judge
+from experiments.run import results as report
+from experiments.run.folder import load_run, read_run
 
 
 def rejudge(folder: Path) -> dict[str, Any]:

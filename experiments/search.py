@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
-from experiments.presets import recipe_for
-from experiments.settings import Settings, SettingsError
+from experiments.config.presets.image_nets import recipe_for
+from experiments.config.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     import optuna
 
-    from experiments.prepare import Parts
+    from experiments.run.parts import Parts
 
 LEARNT_NOTHING = 0.15  # of ten classes
 Space = dict[str, tuple[float, float]]
@@ -146,7 +146,7 @@ def search(asked: Search) -> dict[str, Any]:
     except ImportError as error:
         raise SettingsError('the search needs Optuna: pip install -e ".[search]"') from error
     from convff import TrainingWarning
-    from experiments.prepare import prepare
+    from experiments.run.parts import prepare
 
     elsewhere = [_found_in(path, asked) for path in asked.also]
     parts = prepare(asked.settings())
@@ -256,8 +256,8 @@ def _as_json(trial: "optuna.trial.FrozenTrial") -> dict[str, Any]:
 def accuracies_with(parts: "Parts", numbers: dict[str, float], judged_images: int) -> Iterator[float]:
     """Accuracy on the first judged images after each epoch with these numbers in the recipe; 0 where it diverges."""
     from convff.rules.bp import BackpropStep
-    from experiments import judge
-    from experiments.runner import DivergedError, stop_if_diverged
+    from experiments.run import evaluate as judge
+    from experiments.run.train import DivergedError, stop_if_diverged
 
     numbers = dict(numbers)
     options = dict(parts.recipe.model_options)
@@ -281,7 +281,7 @@ def accuracies_with(parts: "Parts", numbers: dict[str, float], judged_images: in
 
 def main(asked: Search) -> None:
     """Search and print what was found; exits with 2 where something cannot be run."""
-    from convff.allocator import keep_freed_memory
+    from convff.machine.allocator import keep_freed_memory
     from experiments.datasets import DataError
 
     keep_freed_memory()

@@ -62,13 +62,14 @@ def test_no_script_hides_a_package() -> None:
 
 def test_the_command_line_offers_what_the_tables_hold() -> None:
     from convff import GATES, MODELS, RULES, STABILISERS
-    from convff.augment import AUGMENTATIONS
     from convff.optimizers import OPTIMIZERS
-    from experiments import benchmark, settings
+    from convff.training.augment import AUGMENTATIONS
+    from experiments import benchmark
     from experiments.benchmarks import SECTIONS
+    from experiments.config import settings
+    from experiments.config.presets.image_nets import PRESETS
     from experiments.datasets import DATASETS
-    from experiments.label_choice import CHOOSABLE
-    from experiments.presets import PRESETS
+    from experiments.label_sets.choice import CHOOSABLE
     from labels import LABELS
 
     pairs = [

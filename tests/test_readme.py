@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import tyro
 
+from experiments.config.settings import Settings, parse
 from experiments.hebbff_mlp import DEFAULT
 from experiments.search import Search
-from experiments.settings import Settings, parse
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -19,7 +19,7 @@ STATEMENTS = [
     (THEIRS.format("UserWarning"), "passed"),
     (THEIRS.format("RuntimeWarning"), "failed"),  # numpy's, of our own arithmetic
     ("import convff, warnings; warnings.warn('dead layer', convff.TrainingWarning)", "failed"),
-    ("import convff.compilation as c, warnings; warnings.warn('no compiler', c.CompilationWarning)", "failed"),
+    ("import convff.training.compiled as c, warnings; warnings.warn('no compiler', c.CompilationWarning)", "failed"),
     ("import cam, warnings; warnings.warn('empty map', cam.NoEvidenceWarning)", "failed"),
     ("import warnings; warnings.warn('anything')", "passed"),
 ]

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from convff.labelling import Labels
 from convff.network import Block, LayerLocalNet
-from convff.passes import Labels
 from convff.schedule import Schedule
 
 

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from convff.labelling import Labels
 from convff.network import LayerLocalNet
-from convff.passes import Labels
 from convff.schedule import Schedule
 
 

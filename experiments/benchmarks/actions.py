@@ -8,12 +8,12 @@ from torch.nn.grad import conv2d_weight
 
 from convff import RULES, Block, RandomNegatives, Schedule
 from convff.data import as_floats
-from convff.local_step import LocalStep
-from convff.passes import label_passes
-from convff.precision import autocast
+from convff.labelling import label_passes
+from convff.machine.precision import autocast
 from convff.randomness import keyed_generator
 from convff.rules import Autograd
 from convff.rules.base import Step
+from convff.training.local_step import LocalStep
 from experiments.benchmarks.bench import CLASSES, Bench
 from experiments.benchmarks.cases import Case
 

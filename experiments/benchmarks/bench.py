@@ -7,9 +7,9 @@ from typing import Any
 import torch
 
 from convff import ImageData
-from convff.precision import fastest_precision
+from convff.machine.precision import fastest_precision
 from convff.randomness import keyed_generator
-from experiments.measuring import interleaved_medians
+from experiments.tools.clock import interleaved_medians
 
 Row = dict[str, Any]
 CLASSES = 10

@@ -11,8 +11,8 @@ from convff.data import as_floats
 from convff.randomness import keyed_generator
 from convff.rules import Autograd
 from experiments.benchmarks.bench import CLASSES, Bench, Row
-from experiments.hebbff_presets import WIDTHS
-from experiments.measuring import peak_mib
+from experiments.config.presets.hebbff_nets import WIDTHS
+from experiments.tools.clock import peak_mib
 from labels import LayerwiseLabels
 
 PLAIN = Schedule(optimizer="sgd", momentum=0.0, lr=1e-6)

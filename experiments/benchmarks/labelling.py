@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from convff.data import as_floats
-from convff.passes import label_passes
+from convff.labelling import label_passes
 from convff.randomness import keyed_generator
 from experiments.benchmarks.actions import training_step
 from experiments.benchmarks.bench import Bench, Row
 from experiments.benchmarks.cases import cases
-from experiments.label_choice import CANDIDATES, choose
+from experiments.label_sets.choice import CANDIDATES, choose
 from labels import ChannelLabels, FourierLabels, LabelGenerator, MorphLabels, OneHotLabels
 
 

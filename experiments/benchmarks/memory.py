@@ -4,7 +4,7 @@ from convff import cnn6
 from experiments.benchmarks.actions import training_step
 from experiments.benchmarks.bench import CLASSES, Bench, Row
 from experiments.benchmarks.cases import Case
-from experiments.measuring import peak_mib
+from experiments.tools.clock import peak_mib
 from labels import FourierLabels
 
 

@@ -6,7 +6,7 @@ from torch import nn
 from experiments.benchmarks.actions import floor, floor_of_conv, recorded_blocks, training_step
 from experiments.benchmarks.bench import Bench, Row
 from experiments.benchmarks.cases import cases
-from experiments.cost_model import block_costs, step_bytes, step_operations
+from experiments.benchmarks.cost_model import block_costs, step_bytes, step_operations
 
 
 def measure(bench: Bench) -> list[Row]:

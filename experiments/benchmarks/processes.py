@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from experiments.benchmarks.bench import Bench, Row
-from experiments.processes import start_processes
+from experiments.run.torchrun import start_processes
 
 
 def measure(bench: Bench) -> list[Row]:
@@ -38,7 +38,7 @@ def measure(bench: Bench) -> list[Row]:
 def _train_in(count: int, folder: Path, rule: str, *, overlap: bool, small: bool) -> tuple[float, float]:
     """Median seconds of a step, and seconds that the first process waited for sums in it."""
     options = [str(folder), rule, str(int(overlap)), str(int(small))]
-    started = start_processes(["-m", "experiments.benchmarks.one_process", *options], count)
+    started = start_processes(["-m", "experiments.benchmarks.process_worker", *options], count)
     printed = [process.communicate()[0] for process in started]
     if any(process.returncode for process in started):
         raise RuntimeError("a process of the benchmark failed; its message stands above")

@@ -23,7 +23,7 @@ from convff import (
     cnn3,
     mlp,
 )
-from convff.inference import block_goodness_of, predictions
+from convff.inference.goodness import block_goodness_of, predictions
 from convff.randomness import keyed_generator
 from experiments.benchmarks.bench import Bench, Row
 from experiments.datasets import load_dataset

@@ -10,8 +10,8 @@ from torch import Tensor
 from convff import RULES, Schedule
 from convff.data import as_floats
 from convff.functional import mean_goodness
-from convff.passes import label_passes
-from convff.precision import autocast
+from convff.labelling import label_passes
+from convff.machine.precision import autocast
 from experiments.benchmarks.actions import Recorded, floor, recorded_blocks, training_step
 from experiments.benchmarks.bench import CLASSES, Bench, Row
 from experiments.benchmarks.cases import cases

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.datasets.base import Dataset
-from experiments.datasets.search import KnownDataset, load_known
+from experiments.datasets.known import KnownDataset, load_known
 from experiments.datasets.torchvision_files import read_batches
 
 

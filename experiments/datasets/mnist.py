@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.datasets.base import Dataset
-from experiments.datasets.search import KnownDataset, load_known
+from experiments.datasets.known import KnownDataset, load_known
 from experiments.datasets.torchvision_files import read_idx
 
 FILES = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte"

@@ -25,10 +25,10 @@ from convff import (
     cnn3,
 )
 from convff.gates import Gate
-from convff.health import HealthCheck, dead_layers, growing_weights, saturated_gates, weight_rms
 from convff.randomness import keyed_generator
 from convff.rules import Autograd, LocalRule
 from convff.rules.gated import gate_metrics
+from convff.training.health import HealthCheck, dead_layers, growing_weights, saturated_gates, weight_rms
 from labels import FourierLabels
 
 SIZE = (8, 8)

@@ -22,14 +22,14 @@ from convff import (
     mlp,
 )
 from convff.functional import hebbian_step_linear_
-from convff.in_place import InPlaceStep
-from convff.local_step import LocalStep
-from convff.negatives import RandomNegatives
-from convff.parallel import OneProcess
+from convff.machine.processes import OneProcess
 from convff.randomness import keyed_generator
 from convff.rules import Autograd, LocalUpdate
 from convff.stabilisers import Oja
-from experiments.measuring import peak_mib
+from convff.training.in_place import InPlaceStep
+from convff.training.local_step import LocalStep
+from convff.training.negatives import RandomNegatives
+from experiments.tools.clock import peak_mib
 from labels import LayerwiseLabels, LearnedLabels
 
 LABELS = LayerwiseLabels(4, (8, 8))

@@ -25,9 +25,9 @@ from convff import (
 )
 from convff.data import as_floats
 from convff.functional import length_normalise, mean_goodness, sum_goodness
-from convff.inference import block_goodness_of
+from convff.inference.goodness import block_goodness_of
+from convff.machine.precision import autocast, fastest_precision
 from convff.optimizers import OPTIMIZERS
-from convff.precision import autocast, fastest_precision
 from convff.randomness import keyed_generator
 from convff.rules import RULES
 from convff.schedule import SCHEDULES
@@ -153,7 +153,7 @@ def test_labels_and_data_must_have_the_same_classes() -> None:
 
 def test_optimisers_take_a_gradient_of_any_layout() -> None:
     """A convolution's direction lands on the right weights, whatever memory format the backend gave it in."""
-    from convff.local_step import _laid_out_like
+    from convff.training.local_step import _laid_out_like
 
     weight = torch.rand(4, 3, 3, 3).to(memory_format=torch.channels_last)
     grad = torch.rand(4, 3, 3, 3)

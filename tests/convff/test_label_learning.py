@@ -21,10 +21,10 @@ from convff import (
     Trainer,
 )
 from convff.gates import GOODNESS, Gate
-from convff.label_learning import input_grad, learning_labels, norm_scale
-from convff.passes import LearningLabels
+from convff.labelling import LearningLabels
 from convff.randomness import keyed_generator
 from convff.rules import Autograd
+from convff.training.label_learning import input_grad, learning_labels, norm_scale
 from labels import LABELS, FourierLabels, LearnedLabels
 
 SIZE = (8, 8)

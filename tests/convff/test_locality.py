@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from convff import RULES, STABILISERS, ImageData, LayerLocalNet, RandomNegatives, Schedule, Stabilised, Trainer, cnn3
 from convff.data import as_floats, epoch_batches
+from convff.labelling import label_passes
 from convff.models import MODELS
-from convff.passes import label_passes
 from convff.randomness import keyed_generator
 from labels import FourierLabels
 
@@ -189,7 +189,7 @@ def test_the_data_plan_does_not_depend_on_workers() -> None:
 
 def test_shuffled_test_labels_score_at_chance() -> None:
     """Predictions come from the images alone: against shuffled classes they are worth nothing."""
-    from convff.inference import block_goodness_of, predictions
+    from convff.inference.goodness import block_goodness_of, predictions
 
     easy = easy_images(400)
     net = cnn3((1, 12, 12), width=8, kernel=3)

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from experiments.processes import start_processes
+from experiments.run.torchrun import start_processes
 
 EPOCHS = 4
 TRAIN = """
 import torch
 from convff import ImageData, LinearReadout, RULES, Schedule, Trainer, cnn6
 from convff.randomness import keyed_generator
-from experiments.processes import processes
+from experiments.run.torchrun import processes
 from labels import FourierLabels, LearnedLabels
 
 images = torch.randint(256, (86, 3, 8, 8), generator=keyed_generator(0, "images")).byte()  # a last batch of 3 images

@@ -24,8 +24,8 @@ from convff import (
     goodness_scores,
     mlp,
 )
-from convff.inference import block_goodness_of, predictions
-from convff.parallel import OneProcess
+from convff.inference.goodness import block_goodness_of, predictions
+from convff.machine.processes import OneProcess
 from convff.randomness import keyed_generator
 from convff.rules import Autograd
 from labels import (
@@ -182,7 +182,7 @@ def test_every_block_of_every_network_is_compiled_once() -> None:
     """torch.compile keeps 8 variants of a function: three networks of 3 blocks are more, and so is a long session."""
     from torch._dynamo.testing import CompileCounter
 
-    from convff.compilation import CompiledBlockPass
+    from convff.training.compiled import CompiledBlockPass
 
     labels = ADDITIVE["fourier"]
     for _ in range(3):
@@ -207,7 +207,7 @@ def test_compiled_training_ends_where_the_other_does() -> None:
 
 def test_length_norm_of_a_sum_of_images() -> None:
     """The scale from inner products is the root mean square of the sum itself."""
-    from convff.first_block import NORMS_OF_SUMS
+    from convff.inference.shared_first_block import NORMS_OF_SUMS
 
     bases, summands = torch.rand(3, 2, 4, 4), torch.rand(5, 2, 4, 4)
     _, of_bases = NORMS_OF_SUMS[LengthNorm](LengthNorm(), summands)

@@ -20,8 +20,8 @@ from convff import (
     Threshold,
     Trainer,
 )
+from convff.machine.processes import OneProcess, Share
 from convff.models import MODELS
-from convff.parallel import OneProcess, Share
 from convff.rules import Autograd, LocalUpdate
 from convff.rules.base import ConstrainingRule, GatedRule, InputRule
 from convff.stabilisers import Decay, GatedStep, Oja, SlidingThreshold, Stabiliser, WeightNorm

@@ -2,7 +2,8 @@
 
 import pytest
 
-from experiments import figures, style
+from experiments import figures
+from experiments.tools import style
 
 
 @pytest.fixture(autouse=True)

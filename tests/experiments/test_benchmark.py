@@ -17,7 +17,7 @@ from experiments.benchmarks.bench import CLASSES, Bench
 from experiments.benchmarks.cases import Case
 from experiments.benchmarks.pruning import pairs_of
 from experiments.datasets import load_dataset
-from experiments.measuring import interleaved_medians, peak_mib
+from experiments.tools.clock import interleaved_medians, peak_mib
 from labels import LayerwiseLabels
 
 CPU = torch.device("cpu")

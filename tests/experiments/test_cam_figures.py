@@ -11,11 +11,12 @@ import torch
 from PIL import Image
 from scipy.stats import spearmanr
 
-from experiments import cam_figures, cam_judge, figures
-from experiments.cam_views import explained
-from experiments.finished import load_run, read_run
-from experiments.runner import main
-from experiments.settings import Settings, SettingsError
+from experiments import cam_figures, figures
+from experiments.config.settings import Settings, SettingsError
+from experiments.maps import metrics as cam_judge
+from experiments.maps.explained import explained
+from experiments.run.folder import load_run, read_run
+from experiments.run.train import main
 
 pytestmark = pytest.mark.draws
 

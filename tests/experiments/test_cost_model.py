@@ -5,9 +5,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from convff import RULES, LayerLocalNet, RandomNegatives, Schedule, cnn3, cnn6, mlp
-from convff.inference import block_goodness
-from convff.local_step import LocalStep
-from experiments.cost_model import (
+from convff.inference.goodness import block_goodness
+from convff.training.local_step import LocalStep
+from experiments.benchmarks.cost_model import (
     backpropagation_operations,
     block_costs,
     communicated_bytes,

@@ -29,10 +29,10 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
+from experiments.config.settings import DatasetName
 from experiments.datasets import DATASETS, DataError, cifar10, cifar100, load_dataset, mnist, stand_in
 from experiments.datasets.download import fetch
-from experiments.datasets.search import load_known
-from experiments.settings import DatasetName
+from experiments.datasets.known import load_known
 
 # Absolute, because each test works in a folder of its own.
 REAL = Path(os.environ["CONVFF_DATA"]).resolve() if os.environ.get("CONVFF_DATA") else None
@@ -48,7 +48,7 @@ def bare_place(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.chdir(place)
     monkeypatch.delenv("CONVFF_DATA", raising=False)
     monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr("experiments.datasets.search.fetch", lambda *_: "no network in tests")
+    monkeypatch.setattr("experiments.datasets.known.fetch", lambda *_: "no network in tests")
     return place
 
 
@@ -488,7 +488,7 @@ def online_cifar(root: Path) -> Any:
 def test_download_is_moved_into_place_whole(
     tmp_path: Path, bare_place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("experiments.datasets.search.fetch", fetch)
+    monkeypatch.setattr("experiments.datasets.known.fetch", fetch)
     small = online_cifar(tmp_path)
     known = replace(cifar100.KNOWN, torchvision_class=lambda: small)
     with served(tmp_path) as address:
@@ -507,7 +507,7 @@ def test_a_download_that_another_process_did_faster_is_found(
         mnist_files(into)
         return "OSError: Directory not empty"
 
-    monkeypatch.setattr("experiments.datasets.search.fetch", beaten)
+    monkeypatch.setattr("experiments.datasets.known.fetch", beaten)
     data = load_dataset("mnist", None)
     assert not data.is_stand_in
     assert data.source.endswith("in ./data (data)")

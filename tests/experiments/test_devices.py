@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from convff.precision import autocast, fastest_precision
-from experiments.devices import device_named
-from experiments.settings import SettingsError
+from convff.machine.precision import autocast, fastest_precision
+from experiments.config.settings import SettingsError
+from experiments.run.devices import device_named
 
 
 def test_apple_gpus_are_known(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.runner import main
-from experiments.settings import Settings
+from experiments.config.settings import Settings
+from experiments.run.train import main
 
 FLOORS = [
     ({"dataset": "mnist", "labels": "fourier", "rule": "ff"}, 0.95),

@@ -13,13 +13,13 @@ import tyro
 from convff import STABILISERS, load_checkpoint
 from experiments import hebbff_table
 from experiments import search as search_script
+from experiments.config.presets.hebbff_nets import FOUND, WIDTHS
+from experiments.config.presets.image_nets import recipe_for
+from experiments.config.settings import Settings, SettingsError, parse
 from experiments.hebbff_mlp import DEFAULT
-from experiments.hebbff_presets import FOUND, WIDTHS
-from experiments.prepare import prepare
-from experiments.presets import recipe_for
-from experiments.runner import main
+from experiments.run.parts import prepare
+from experiments.run.train import main
 from experiments.search import SPACES, Search, search
-from experiments.settings import Settings, SettingsError, parse
 
 ROOT = Path(__file__).parent.parent.parent
 COMMITTED = ROOT / "experiments" / "results" / "search"

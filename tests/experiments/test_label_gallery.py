@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from experiments.gallery import GalleryError, label_pictures, make_gallery
-from experiments.label_choice import CHOOSABLE
 from experiments.label_gallery import GallerySettings
+from experiments.label_sets.choice import CHOOSABLE
+from experiments.label_sets.gallery import GalleryError, label_pictures, make_gallery
 from labels import ChannelLabels, labels_from_spec
 from labels.correlation import label_correlations
 from labels.select import off_diagonal, random_choice
@@ -24,7 +24,7 @@ SIZE = 12
 
 @pytest.fixture(autouse=True)
 def quick_gallery(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    from experiments import gallery
+    from experiments.label_sets import gallery
     from labels.readability import window_judge
 
     monkeypatch.setattr(gallery, "window_judge", lambda *a, **options: window_judge(*a, **options, windows=200))
@@ -170,7 +170,7 @@ def test_the_script_exits_with_2(tmp_path: Path, arguments: list[str], message: 
 
 
 def test_label_seconds_has_all_classes_present() -> None:
-    from experiments.measuring import label_seconds
+    from experiments.tools.clock import label_seconds
 
     seen = []
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from experiments import datasets
+from experiments.config.settings import Settings, SettingsError, parse
 from experiments.datasets import cifar100
-from experiments.datasets.search import load_known
-from experiments.label_choice import CHOOSABLE, choose, reported_correlations
-from experiments.prepare import prepare
-from experiments.runner import main
-from experiments.settings import Settings, SettingsError, parse
+from experiments.datasets.known import load_known
+from experiments.label_sets.choice import CHOOSABLE, choose, reported_correlations
+from experiments.run.parts import prepare
+from experiments.run.train import main
 from experiments.table import table
 from labels import FourierLabels, MorphLabels, labels_from_spec
 from labels.correlation import chain_correlations, wave_correlations

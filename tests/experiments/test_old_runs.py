@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from convff import load_checkpoint
-from experiments import judge
-from experiments.finished import FinishedRun, load_run, read_run
 from experiments.rejudge import rejudge
+from experiments.run import evaluate as judge
+from experiments.run.folder import FinishedRun, load_run, read_run
 from experiments.table import table
 
 FOLDERS = sorted((Path(__file__).parent.parent / "data" / "version-0.1").iterdir())

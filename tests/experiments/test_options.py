@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from experiments.prepare import build, prepare
-from experiments.presets import recipe_for
-from experiments.settings import Settings
+from experiments.config.presets.image_nets import recipe_for
+from experiments.config.settings import Settings
+from experiments.run.parts import build, prepare
 
 
 def tiny(out: Path, **changes: object) -> Settings:

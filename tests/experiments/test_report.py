@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from experiments import report
-from experiments.report import Results
-from experiments.runner import main
-from experiments.settings import Settings
+from experiments.config.settings import Settings
+from experiments.run import results as report
+from experiments.run.results import Results
+from experiments.run.train import main
 
 
 def results(**changes: object) -> Results:
@@ -96,7 +96,7 @@ def test_without_the_resource_module_memory_is_unknown() -> None:
     """Windows has none."""
     program = (
         "import sys; sys.modules['resource'] = None\n"
-        "import torch; from experiments import report, runner\n"
+        "import torch; from experiments.run import results as report, train\n"
         "assert report.peak_memory_mib(torch.device('cpu')) is None\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -14,13 +14,13 @@ import torch.distributed as dist
 from matplotlib.figure import Figure
 
 from convff import load_checkpoint
-from convff.parallel import OneProcess
+from convff.machine.processes import OneProcess
+from experiments.config.settings import Settings, SettingsError, parse, settings_from_json
 from experiments.datasets import DATASETS, load_dataset, stand_in
-from experiments.devices import device_named
-from experiments.prepare import prepare
-from experiments.processes import start_processes
-from experiments.runner import main
-from experiments.settings import Settings, SettingsError, parse, settings_from_json
+from experiments.run.devices import device_named
+from experiments.run.parts import prepare
+from experiments.run.torchrun import start_processes
+from experiments.run.train import main
 from labels import labels_from_spec
 
 ROOT = Path(__file__).parent.parent.parent
@@ -127,8 +127,8 @@ def test_the_threshold_gate_is_open_at_the_start(tmp_path: Path) -> None:
 
 def test_the_blank_image_probe_sees_a_planted_shortcut(tmp_path: Path) -> None:
     """A network that goes by the brightness of the image alone has a label bias where labels change brightness."""
-    from experiments.judge import judge_goodness, label_only_probe
-    from experiments.prepare import prepare
+    from experiments.run.evaluate import judge_goodness, label_only_probe
+    from experiments.run.parts import prepare
 
     parts = prepare(tiny(tmp_path, labels="morph", model="cnn6", precision="float32"))
     net = parts.new_net()
@@ -151,7 +151,7 @@ def test_a_run_judged_again_gives_the_same(tmp_path: Path, labels: str) -> None:
 
 
 def test_stabilisers_are_named_wherever_the_rule_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from experiments.finished import read_run
+    from experiments.run.folder import read_run
     from experiments.table import row
 
     settings = parse(
@@ -195,7 +195,7 @@ def test_one_kind_of_inference_alone(tmp_path: Path, inference: str) -> None:
 
 @pytest.mark.parametrize("family", ["fourier", "learned"])
 def test_the_checkpoint_rebuilds_what_was_judged(tmp_path: Path, family: str) -> None:
-    from convff.inference import block_goodness_of, predictions
+    from convff.inference.goodness import block_goodness_of, predictions
 
     (results,) = main(tiny(tmp_path, labels=family, precision="float32"))
     checkpoint = load_checkpoint(only_folder(tmp_path) / "checkpoint.safetensors")
@@ -206,8 +206,8 @@ def test_the_checkpoint_rebuilds_what_was_judged(tmp_path: Path, family: str) ->
 
 
 def test_learned_maps_survive_the_run(tmp_path: Path) -> None:
-    from experiments.finished import load_run, read_run
-    from experiments.prepare import prepare, untrained
+    from experiments.run.folder import load_run, read_run
+    from experiments.run.parts import prepare, untrained
 
     settings = tiny(tmp_path, labels="learned", precision="float32")
     (results,) = main(settings)
@@ -245,7 +245,7 @@ def test_several_seeds_give_mean_and_deviation(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_validation_images_are_held_out(tmp_path: Path) -> None:
-    from experiments.prepare import prepare
+    from experiments.run.parts import prepare
 
     on_test = prepare(tiny(tmp_path, preset="quick"))
     on_validation = prepare(tiny(tmp_path, preset="quick", evaluate_on="validation"))
@@ -509,8 +509,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 from experiments.datasets import DATASETS, load_dataset
-from experiments.runner import main
-from experiments.settings import Settings
+from experiments.run.train import main
+from experiments.config.settings import Settings
 
 digits = load_dataset("digits", None)
 if os.environ["RANK"] == "1":
@@ -568,7 +568,7 @@ def test_an_interrupted_training_leaves_the_weights_of_its_last_epoch(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("experiments.judge.judge_goodness", interrupted)  # what comes after the first epoch
+    monkeypatch.setattr("experiments.run.evaluate.judge_goodness", interrupted)  # what comes after the first epoch
     with pytest.raises(KeyboardInterrupt):
         main(Settings(dataset="digits", preset="smoke", out=tmp_path, train_images=200))
     (folder,) = tmp_path.iterdir()

@@ -31,7 +31,7 @@ class Script:
 
 
 # All that has to be edited where scripts or settings move. Scripts of the same settings stand together.
-_SETTINGS = "experiments.settings.Settings"
+_SETTINGS = "experiments.config.settings.Settings"
 SCRIPTS = (
     Script("experiments/mnist.py", _SETTINGS, differs={"dataset": "mnist"}),
     Script("experiments/fashion_mnist.py", _SETTINGS, differs={"dataset": "fashion_mnist"}),

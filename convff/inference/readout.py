@@ -1,0 +1,193 @@
+"""A linear readout of the blocks' activity: the second kind of inference, one pass an image.
+
+Scodellaro et al. 2025, Methods: "H neurons of every layer (except the first) are fully-connected with a
+classification layer of N nodes". It reads an image without a label; its loss never reaches the network.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from convff.data import ImageData, as_floats
+from convff.labelling import Labels
+from convff.machine.precision import autocast
+from convff.machine.processes import OneProcess, Processes
+from convff.network import LayerLocalNet
+
+
+class LinearReadout(nn.Module):
+    """Class scores `W . features + b`, the features being the activity of all blocks from `first` on.
+
+    Activity is read before the next block's normalisation, and averaged over a grid of regions of each map. An average
+    is linear, so a score is still a sum over positions of weight times activity.
+
+    Args:
+        net: the network that is read; it is not a part of the readout (not in its parameters, never trained by it).
+        labels: gives the neutral input.
+        image_shape: channels, height and width of an image, without label.
+        first: index of the first block that is read; 1 leaves the first block out, as the papers do.
+        grid: maps are averaged to `grid x grid` regions; None reads every position, as the paper does.
+        lr: rate of Adam when the readout is trained beside the blocks by `step`.
+
+    Raises:
+        ValueError: `first` leaves no block.
+
+    Example:
+        >>> from convff import cnn3
+        >>> from labels import FourierLabels
+        >>> readout = LinearReadout(cnn3((1, 8, 8), width=4, kernel=3), FourierLabels(3, (8, 8)), (1, 8, 8), grid=2)
+        >>> readout(torch.rand(5, 1, 8, 8)).shape, readout.linear.in_features
+        (torch.Size([5, 3]), 32)
+    """
+
+    def __init__(
+        self,
+        net: LayerLocalNet,
+        labels: Labels,
+        image_shape: tuple[int, int, int],
+        *,
+        first: int = 1,
+        grid: int | None = 4,
+        lr: float = 1e-3,
+    ) -> None:
+        super().__init__()
+        if not 0 <= first < len(net):
+            raise ValueError(f"the readout must read at least one of {len(net)} blocks, but starts at block {first}")
+        self._net = [net]  # in a list, so that the network's parameters do not become the readout's
+        self.labels = labels
+        self.first = first
+        self.grid = grid
+        device = next(net.parameters()).device
+        size = self.features(torch.zeros(2, *image_shape, device=device)).shape[1]
+        self.linear = nn.Linear(size, labels.num_classes, device=device)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+        self._optimizer = torch.optim.Adam(self.linear.parameters(), lr=lr)
+
+    @property
+    def net(self) -> LayerLocalNet:
+        """The network that is read."""
+        return self._net[0]
+
+    @torch.no_grad()
+    def features(self, images: Tensor) -> Tensor:
+        """Features float32 `[B, D]` of unlabelled images `[B, C, H, W]`; batch norm uses its running statistics."""
+        was_training = self.net.training
+        self.net.eval()
+        try:
+            neutral = self.labels.neutral(images).contiguous(memory_format=torch.channels_last)
+            maps = [a for index, (_, a) in enumerate(self.net.walk(neutral)) if index >= self.first]
+            return torch.cat([self._regions(a).flatten(1) for a in maps], dim=1).float()
+        finally:
+            self.net.train(was_training)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Class scores `[B, K]` of unlabelled images `[B, C, H, W]`."""
+        scores: Tensor = self.linear(self.features(images).to(self.linear.weight.dtype))
+        return scores
+
+    def step(self, images: Tensor, classes: Tensor, processes: Processes | None = None) -> Tensor:
+        """One step of Adam on the cross-entropy, beside the blocks' own.
+
+        Args:
+            images: float `[B, C, H, W]` in [0, 1], unlabelled: the whole batch.
+            classes: int64 `[B]`.
+            processes: who shares the batch; this process alone if left out.
+
+        Returns:
+            this process's part of the mean loss, `[1]`.
+        """
+        processes = processes or OneProcess()
+        share = processes.share(len(images))
+        features = self.features(images[share.rows])
+        with torch.enable_grad(), torch.autocast(images.device.type, enabled=False):
+            loss = F.cross_entropy(self.linear(features), classes[share.rows])
+            self._optimizer.zero_grad()
+            loss.backward()
+        grads = [parameter.grad for parameter in self.linear.parameters() if parameter.grad is not None]
+        processes.start_sum(grads, share.of_mean)()
+        self._optimizer.step()
+        return loss.detach()[None] * share.of_mean
+
+    def fit(self, data: ImageData, *, precision: str = "float32", l2: float = 1e-3, iterations: int = 40) -> None:
+        """Fit to the network as it is now: multinomial logistic regression by L-BFGS, on all images at once.
+
+        The features are standardised for the fit, so that one penalty fits all of them, and the scaling is then folded
+        into the weights.
+
+        Args:
+            data: the images; their features must fit in memory.
+            precision: of the network's activity.
+            l2: weight of the penalty `l2/2 |W|^2` beside the mean cross-entropy.
+            iterations: of L-BFGS, at most.
+
+        Raises:
+            ValueError: there are fewer than 2 images, which have no standard deviation.
+        """
+        if len(data) < 2:
+            raise ValueError(f"a readout cannot be fitted to {len(data)} images: it needs 2 at least")
+        features = self.features_of(data, precision=precision)
+        deviation, mean = torch.std_mean(features, dim=0)
+        deviation.clamp_min_(1e-6)
+        features.sub_(mean).div_(deviation)
+        weight = torch.zeros_like(self.linear.weight, requires_grad=True)
+        bias = torch.zeros_like(self.linear.bias, requires_grad=True)
+        optimizer = torch.optim.LBFGS([weight, bias], max_iter=iterations, line_search_fn="strong_wolfe")
+
+        def closure() -> Tensor:
+            optimizer.zero_grad()
+            scores = torch.addmm(bias, features, weight.T)
+            loss = F.cross_entropy(scores, data.classes) + l2 / 2 * weight.square().sum()
+            loss.backward()
+            return loss
+
+        with torch.enable_grad():
+            optimizer.step(closure)
+        with torch.no_grad():
+            self.linear.weight.copy_(weight / deviation)
+            self.linear.bias.copy_(bias - self.linear.weight @ mean)
+
+    @torch.no_grad()
+    def features_of(self, data: ImageData, *, precision: str = "float32") -> Tensor:
+        """Features `[N, D]` of a whole image set."""
+        features = torch.empty(len(data), self.linear.in_features, device=data.images.device)
+        with autocast(data.images.device, precision):
+            for rows, images in zip(
+                features.split(self._batch(data)), data.images.split(self._batch(data)), strict=True
+            ):
+                rows.copy_(self.features(as_floats(images)))
+        return features
+
+    def predict(self, data: ImageData, *, precision: str = "float32") -> Tensor:
+        """Predicted classes `[N]` of a whole image set, batch by batch."""
+        return self.candidates(data, 1, precision=precision).squeeze(1)
+
+    @torch.no_grad()
+    def candidates(self, data: ImageData, count: int, *, precision: str = "float32") -> Tensor:
+        """The `count` classes with the largest scores for each image of a set, best first: int64 `[N, count]`.
+
+        For goodness inference that need not try every label; see `convff.inference.goodness`.
+
+        Raises:
+            ValueError: `count` is not in [1, K].
+        """
+        if not 1 <= count <= self.labels.num_classes:
+            raise ValueError(f"there are {self.labels.num_classes} classes to choose 1 or more from, not {count}")
+        best = []
+        for images in data.images.split(self._batch(data)):
+            with autocast(images.device, precision):
+                features = self.features(as_floats(images))
+            # In float32 whatever the network's precision: in bfloat16 the best scores may be equal.
+            best.append(self.linear(features).topk(count, dim=1).indices)
+        return torch.cat(best)
+
+    @staticmethod
+    def _batch(data: ImageData) -> int:
+        """Images at a time: 256 of 32 x 32 pixels, fewer of larger ones."""
+        return max(1, min(256, 2**18 // data.images[0, 0].numel()))
+
+    def _regions(self, a: Tensor) -> Tensor:
+        if a.ndim == 2 or self.grid is None:
+            return a
+        height, width = (min(self.grid, side) for side in a.shape[-2:])
+        return F.adaptive_avg_pool2d(a, (height, width))

@@ -1,0 +1,120 @@
+"""The first block for all labels of an image at once, where labels add to the image.
+
+A convolution is linear: `W * (base + summand) = W * base + W * summand`. So it runs once for each image and once for
+each label, and not once for each pair of them. What is left for a pair is one addition.
+"""
+
+from collections.abc import Callable, Iterator
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from convff.labelling import FEW_CHANNELS, AdditiveLabels, Labels, fast_layout
+from convff.network import Block, LayerLocalNet, LengthNorm
+
+# Normalises bases `[B, C, H, W]`; also gives the scale `[B, K]` that is left for each pair, where there is one.
+NormOfBases = Callable[[Tensor], tuple[Tensor, Tensor | None]]
+# From what labels add, `[K, C, H, W]`, to the same normalised, and to what normalises bases beside it.
+NormOfSum = Callable[[nn.Module, Tensor], tuple[Tensor, NormOfBases]]
+
+
+def _batch_norm_of_sum(norm: nn.Module, summands: Tensor) -> tuple[Tensor, NormOfBases]:
+    """`(base + summand - mean) / deviation`, with the running statistics: the mean is taken from the base alone."""
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_var is not None
+    mean, variance, eps = norm.running_mean, norm.running_var, norm.eps
+    scale = torch.rsqrt(variance + eps)[:, None, None]
+    return summands * scale, lambda bases: (F.batch_norm(bases, mean, variance, eps=eps), None)
+
+
+def _length_norm_of_sum(norm: nn.Module, summands: Tensor) -> tuple[Tensor, NormOfBases]:
+    """`(base + summand) / rms`; with `|base + summand|^2 = |base|^2 + 2 base . summand + |summand|^2` for the scale."""
+    s = summands.flatten(1).float()
+    squares_of_summands = s.square().sum(1)
+
+    def of_bases(bases: Tensor) -> tuple[Tensor, Tensor]:
+        b = bases.flatten(1).float()
+        with torch.autocast(b.device.type, enabled=False):
+            squares = b.square().sum(1)[:, None] + 2 * b @ s.T + squares_of_summands
+        return bases, torch.rsqrt(squares / b.shape[1] + 1e-8)
+
+    return summands, of_bases
+
+
+# Norms that can be taken of a sum. One that is not here runs pass by pass.
+NORMS_OF_SUMS: dict[type[nn.Module], NormOfSum] = {
+    nn.BatchNorm2d: _batch_norm_of_sum,
+    LengthNorm: _length_norm_of_sum,
+}
+
+
+class SharedFirstBlock:
+    """A network in evaluation mode whose first block is shared by the passes of an image.
+
+    Args:
+        net: the network; its weights must stay as they are while this object is used.
+        labels: labels that add; what they add must stay as it is too.
+        norm_of_sum: how the first block's norm treats a sum.
+        images: float `[B, C, H, W]`; only their shape, device and dtype matter.
+    """
+
+    def __init__(self, net: LayerLocalNet, labels: AdditiveLabels, norm_of_sum: NormOfSum, images: Tensor) -> None:
+        self.net = net
+        self.labels = labels
+        self.first: Block = next(iter(net))
+        summands = labels.summands(images)  # (K, C', H, W)
+        self.repeated = summands[:, -net.label_channels :] if net.label_channels else None
+        summands, self.norm_of_bases = norm_of_sum(self.first.norm, summands)
+        self.label_response = _pixels_first(_linear_part(self.first.layer, fast_layout(summands)))  # (K, H, W, O)
+
+    @classmethod
+    def of(cls, net: LayerLocalNet, labels: Labels, images: Tensor, wanted: bool | None) -> "SharedFirstBlock | None":
+        """The shared form; None where it is not wanted, labels do not add, or nothing is known of the norm of a sum.
+
+        Where `wanted` is None it is taken for more than a few input channels: a convolution of 3 channels costs no more
+        than the addition in its place, one of 103 (a color image and 100 label planes) costs several times as much.
+        """
+        first: Block = next(iter(net))
+        if not (first.layer.weight.shape[1] > FEW_CHANNELS if wanted is None else wanted):
+            return None
+        norm_of_sum = NORMS_OF_SUMS.get(type(first.norm))
+        if norm_of_sum is None or not isinstance(labels, AdditiveLabels) or not isinstance(first.layer, nn.Conv2d):
+            return None
+        return cls(net, labels, norm_of_sum, images)
+
+    def walk(self, images: Tensor, candidates: Tensor) -> Iterator[Tensor]:
+        """The activity of every block, `[B*M, ...]`, for images `[B, C, H, W]` and the labels `[B, M]` to try."""
+        bases, scale = self.norm_of_bases(self.labels.bases(images))
+        z = self._responses(bases, candidates)  # (B, M, H, W, O)
+        if scale is not None:
+            z *= scale.gather(1, candidates).to(z.dtype)[:, :, None, None, None]
+        if self.first.layer.bias is not None:
+            z += self.first.layer.bias.to(z.dtype)
+        a = rearrange(torch.relu_(z), "b m h w o -> (b m) o h w")  # a view, so channels last in memory
+        yield a
+        label = None if self.repeated is None else self.repeated[candidates.flatten()]
+        x = self.net.beside(self.first.pool(a), label)
+        for block in list(self.net)[1:]:
+            a = block(x)
+            yield a
+            x = self.net.beside(block.pool(a), label)
+
+    def _responses(self, bases: Tensor, candidates: Tensor) -> Tensor:
+        """`W * (base + summand)`, `[B, M, H, W, O]`."""
+        of_bases = _pixels_first(_linear_part(self.first.layer, fast_layout(bases)))[:, None]  # (B, 1, H, W, O)
+        if candidates.stride(0) == 0:  # one row for all images: nothing needs to be copied for each of them
+            return of_bases + self.label_response[candidates[0]]
+        return self.label_response[candidates].add_(of_bases)
+
+
+def _linear_part(layer: nn.Module, x: Tensor) -> Tensor:
+    """`W * x` without the bias."""
+    assert isinstance(layer, nn.Conv2d)
+    return F.conv2d(x, layer.weight, None, layer.stride, layer.padding, layer.dilation, layer.groups)
+
+
+def _pixels_first(x: Tensor) -> Tensor:
+    """`[N, C, H, W]` as `[N, H, W, C]`, laid out so."""
+    return rearrange(x, "n c h w -> n h w c").contiguous()

@@ -1,0 +1,198 @@
+"""Training: epochs over an image set, a step of every block a batch, one record an epoch."""
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from convff.data import ImageData, as_floats, epoch_batches
+from convff.inference.readout import LinearReadout
+from convff.labelling import Labels, LearningLabels
+from convff.machine.precision import autocast
+from convff.machine.processes import OneProcess, Processes
+from convff.network import LayerLocalNet
+from convff.randomness import keyed_generator
+from convff.rules.base import LocalRule, NetworkRule, Step
+from convff.schedule import Schedule
+from convff.training.augment import Augmentation, unchanged
+from convff.training.health import Finding, HealthCheck, TrainingWarning, weight_rms
+from convff.training.in_place import InPlaceStep, goes_in_place
+from convff.training.local_step import LocalStep
+from convff.training.negatives import Negatives, RandomNegatives
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What an epoch did.
+
+    Args:
+        epoch: counted from 0.
+        metrics: means over the epoch's steps by name, each with one entry a block (or one for the whole network);
+            and `weight_rms`, the length of each block's weights at the end.
+        images_per_second: images, not passes.
+        seconds: duration of the epoch.
+        first_half: means over the first half of the epoch's steps; beside `metrics`, they show where it is going.
+        findings: faults that no earlier epoch of the training showed; see `convff.training.health`.
+    """
+
+    epoch: int
+    metrics: dict[str, list[float]]
+    images_per_second: float
+    seconds: float
+    first_half: dict[str, list[float]]
+    findings: tuple[Finding, ...] = ()
+
+
+DEFAULT_SCHEDULE = Schedule()
+Progress = Callable[[int], object]
+
+
+def _ignore(images: int) -> None:
+    """No progress bar."""
+
+
+class Trainer:
+    """Trains a network by a rule; without backpropagation, unless the rule is backpropagation.
+
+    Args:
+        net: the network; trained in place.
+        labels: a label generator.
+        rule: a `LocalRule` or a `NetworkRule`.
+        schedule: epochs, batch size, optimiser and rate.
+        negatives: draws the wrong labels; one at random if left out.
+        augment: changes each batch of images before it is labelled; see `convff.training.augment`.
+        readout: trained beside the blocks if given (its loss never reaches them).
+        seed: key of every draw.
+        precision: "float32" or "bfloat16" for the activities; weights and goodness stay in float32.
+        processes: who shares each batch; this process alone if left out. See `convff.machine.processes`.
+        compiled: fuse the arithmetic of each block by `torch.compile`; pays where training takes minutes.
+
+    Raises:
+        ValueError: a rule that is not local, with several processes, labels that learn, negatives or `compiled`; a
+            stabiliser that needs the whole batch, with several processes.
+
+    Example:
+        >>> from convff import ImageData, RULES, cnn3
+        >>> from labels import FourierLabels
+        >>> data = ImageData(torch.randint(256, (8, 1, 8, 8)).byte(), torch.arange(8) % 2, ("a", "b"), "noise")
+        >>> trainer = Trainer(cnn3((1, 8, 8), width=4, kernel=3), FourierLabels(2, (8, 8)), RULES["hebbff"]())
+        >>> [record.epoch for record in trainer.fit(data)]
+        [0]
+    """
+
+    def __init__(
+        self,
+        net: LayerLocalNet,
+        labels: Labels,
+        rule: LocalRule | NetworkRule,
+        *,
+        schedule: Schedule = DEFAULT_SCHEDULE,
+        negatives: Negatives | None = None,
+        augment: Augmentation = unchanged,
+        readout: LinearReadout | None = None,
+        seed: int = 0,
+        precision: str = "float32",
+        processes: Processes | None = None,
+        compiled: bool = False,
+    ) -> None:
+        self.processes = processes or OneProcess()
+        self.processes.prepare(net)
+        self.net = net.to(memory_format=torch.channels_last)
+        self.schedule = schedule
+        self.seed = seed
+        self.precision = precision
+        self.augment = augment
+        self.num_classes = labels.num_classes
+        self.readout = readout
+        self.step: Step
+        if isinstance(rule, NetworkRule):
+            if negatives is not None or compiled:
+                ignored = "negatives" if negatives is not None else "compiled"
+                raise ValueError(f"{type(rule).__name__} is not a local rule: {ignored} would be ignored")
+            if self.processes.size > 1:
+                raise ValueError(f"{type(rule).__name__} is not a local rule: it runs in one process")
+            if isinstance(labels, LearningLabels):
+                raise ValueError(f"{type(rule).__name__} is not a local rule: labels do not learn by it")
+            self.step = rule.start(net, labels, labels.num_classes, schedule)
+        else:
+            if self.processes.size > 1 and getattr(rule, "needs_whole_batch", False):
+                raise ValueError(
+                    "a stabiliser that keeps statistics of its own needs the whole batch: one process only"
+                )
+            negatives = negatives or RandomNegatives()
+            in_place = goes_in_place(net, labels, rule, schedule, self.processes, compiled)
+            step = InPlaceStep if in_place else LocalStep
+            self.step = step(net, labels, rule, negatives, schedule, self.processes, compiled)
+
+    def fit(self, data: ImageData, *, progress: Progress = _ignore) -> Iterator[EpochRecord]:
+        """Train for all epochs of the schedule.
+
+        Args:
+            data: the training images.
+            progress: called after each step with the number of images it took; bars belong to the caller.
+
+        Yields:
+            a record after each epoch.
+
+        Raises:
+            ValueError: the data do not have as many classes as the labels, or are a single image.
+
+        Warns:
+            TrainingWarning: a layer is dead, its gates are saturated, or its weights grow without bound; once for
+                each block and fault, after the epoch that showed it.
+        """
+        if data.num_classes != self.num_classes:
+            raise ValueError(f"{data.name} has {data.num_classes} classes, but the labels are for {self.num_classes}")
+        if len(data) < 2:
+            raise ValueError(f"{data.name} has {len(data)} images to learn from, but a step needs 2 at least")
+        check = HealthCheck(weight_rms(self.net), self.schedule.epochs)
+        for epoch in range(self.schedule.epochs):
+            record = self.epoch(data, epoch, progress=progress)
+            findings = check(epoch, record.metrics, record.first_half)
+            for finding in findings:
+                warnings.warn(str(finding), TrainingWarning, stacklevel=2)
+            yield replace(record, findings=findings)
+
+    def epoch(self, data: ImageData, epoch: int, *, progress: Progress = _ignore) -> EpochRecord:
+        """Train for one epoch of the schedule."""
+        start = time.perf_counter()
+        totals: dict[str, Tensor] = {}
+        first_half: dict[str, Tensor] = {}
+        steps = math.ceil(len(data) / self.schedule.batch_size)
+        taken = 0
+        self.net.train()
+        for batch in epoch_batches(len(data), self.schedule.batch_size, seed=self.seed, epoch=epoch):
+            self._set_rate((epoch + taken / steps) / self.schedule.epochs)
+            for name, values in self._step(data, batch.to(data.images.device), epoch, taken).items():
+                totals[name] = totals[name] + values if name in totals else values
+            taken += 1
+            if taken == max(1, steps // 2):
+                first_half = {name: total / taken for name, total in totals.items()}
+            progress(len(batch))
+        self.processes.start_sum([*totals.values(), *first_half.values()], 1.0)()
+        means = {name: (total / taken).tolist() for name, total in totals.items()}
+        means["weight_rms"] = weight_rms(self.net)
+        halfway = {name: mean.tolist() for name, mean in first_half.items()}
+        seconds = time.perf_counter() - start
+        return EpochRecord(epoch, means, len(data) / seconds, seconds, halfway)
+
+    def _step(self, data: ImageData, batch: Tensor, epoch: int, step: int) -> dict[str, Tensor]:
+        images, classes = as_floats(data.images[batch]), data.classes[batch]
+        images = self.augment(images, keyed_generator(self.seed, "augmentation", epoch, step))
+        with autocast(images.device, self.precision):
+            metrics = self.step(images, classes, keyed_generator(self.seed, "negatives", epoch, step))
+        if self.readout is not None:
+            # A context of its own: autocast keeps the cast weights, which the blocks' step has just changed.
+            with autocast(images.device, self.precision):
+                metrics["readout_loss"] = self.readout.step(images, classes, self.processes)
+        return metrics
+
+    def _set_rate(self, progress: float) -> None:
+        rate = self.schedule.rate(progress)
+        for optimizer in self.step.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate

@@ -1,0 +1,1 @@
+"""Presets: from a few names to every number of a run."""

@@ -1,0 +1,65 @@
+"""A recipe: every number of a run. Imports no torch."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from convff import Schedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Every number of a run.
+
+    Args:
+        model: name of the network in `convff.MODELS`, and its options.
+        model_options: the model's options.
+        intensity: the label's share K of the intensity.
+        gate: name in `convff.GATES`.
+        scale: steepness of the gate.
+        theta: threshold of the threshold gate; None for the goodness of a layer whose units are all 1.
+        reduction: goodness is the "mean" or the "sum" of squares (HebbFF: always the mean).
+        negatives: wrong labels an image in each step.
+        augment: name in `convff.training.augment.AUGMENTATIONS`.
+        optimizer, lr, momentum, decay, epochs, batch_size: see `convff.Schedule`.
+        train_images: use only the first so many; None for all.
+        joint_readout: train a readout of every position beside the blocks, by Adam, as the paper does. The readout that
+            is compared with the control is fitted at the end, by L-BFGS, in any case.
+        readout_images: images that the final readout is fitted to; None for all.
+        readout_grid: the final readout averages each map to so many regions a side.
+        candidates: goodness inference tries the readout's best so many labels; 0 for every label.
+        first_block: goodness and readout count the blocks from this one on; 1 leaves the first out, as most papers do.
+        validation_images: held out for `--evaluate-on validation`.
+        test_images: judge by the first so many only; None for all. Only `smoke` does.
+    """
+
+    model: str
+    model_options: dict[str, Any] = field(default_factory=dict)
+    intensity: float = 0.3
+    gate: str = "symmetric"
+    scale: float = 32.0
+    theta: float | None = None
+    reduction: str = "mean"
+    negatives: int = 1
+    augment: str = "none"
+    optimizer: str = "adam"
+    lr: float = 1e-3
+    momentum: float = 0.9
+    decay: str = "cooldown"
+    epochs: int = 1
+    batch_size: int = 32
+    train_images: int | None = None
+    joint_readout: bool = False
+    readout_images: int | None = 20_000
+    readout_grid: int = 4
+    candidates: int = 0
+    first_block: int = 1
+    validation_images: int = 5000
+    test_images: int | None = None
+
+    def schedule(self) -> "Schedule":
+        """The part that the trainer needs."""
+        from convff import Schedule  # here, because it imports torch
+
+        names = ("epochs", "batch_size", "optimizer", "lr", "momentum", "decay")
+        return Schedule(**{name: getattr(self, name) for name in names})

@@ -1,0 +1,1 @@
+"""Label sets: chosen, drawn and judged."""

@@ -1,0 +1,1 @@
+"""Class activation maps of finished runs: made, judged and drawn."""

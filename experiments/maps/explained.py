@@ -1,0 +1,106 @@
+"""A run's network as the maps see it: which model, which scores, which layers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import Tensor, nn
+
+from cam import (
+    CentredCAM,
+    GoodnessCAM,
+    GoodnessModel,
+    GradCAM,
+    HeadModel,
+    LinearCAM,
+    Maps,
+    PoolingCAM,
+    ReadoutModel,
+    SignedCAM,
+    usual_activity,
+)
+from convff.data import as_floats
+from convff.functional import sum_goodness
+from experiments.config.settings import SettingsError
+from experiments.run.folder import TrainedRun
+
+BATCH = 64
+USUAL_IMAGES = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """A run's network as the maps see it.
+
+    Args:
+        trained: the run.
+        model: images to scores: of the readout, or of the head that backpropagation trained.
+        method: gives the maps that are judged: `LinearCAM` of the readout, or `PoolingCAM` of the head.
+        judged: what the metrics judge: the same, or `GradCAM` of the head's network.
+        by_layer: gives the maps layer by layer.
+        goodness: gives the maps of goodness; None for backpropagation.
+        centred: gives the maps counted from the mean activity of training images; None for backpropagation.
+    """
+
+    trained: TrainedRun
+    model: ReadoutModel | HeadModel
+    method: LinearCAM
+    judged: SignedCAM
+    by_layer: SignedCAM
+    goodness: GoodnessCAM | None
+    centred: CentredCAM | None
+
+    @property
+    def layer_names(self) -> list[str]:
+        """The mapped blocks, counted from 1."""
+        blocks = list(self.trained.net)
+        return [f"block {blocks.index(layer) + 1}" for layer in self.by_layer.target_layers]
+
+
+def explained(trained: TrainedRun) -> Explained:
+    """The models and methods of a run.
+
+    Raises:
+        SettingsError: the run has neither readout nor head, or its layers are dense and have no positions.
+    """
+    if any(isinstance(block.layer, nn.Linear) for block in trained.net):
+        raise SettingsError(f"{trained.run.folder}: dense layers have no positions, so there is nothing to map")
+    if trained.head is not None:
+        head = HeadModel(trained.net, trained.head, trained.parts.labels).eval()
+        pooled = PoolingCAM(head, head.layers)
+        by_layer = GradCAM(head, head.blocks[trained.parts.first_block(trained.net) :])
+        return Explained(trained, head, pooled, GradCAM(head, head.layers), by_layer, None, None)
+    if trained.readout is None:
+        raise SettingsError(f"{trained.run.folder} has no readout (--inference goodness), so there is no score to map")
+    model = ReadoutModel(trained.readout).eval()
+    linear = LinearCAM(model, model.layers)
+    mean = trained.parts.goodness is not sum_goodness
+    by_goodness = GoodnessModel(
+        trained.net, trained.parts.labels, first=trained.parts.first_block(trained.net), mean=mean
+    )
+    usual = usual_activity(model, as_floats(trained.parts.train.images[:USUAL_IMAGES]))
+    centred = CentredCAM(model, model.layers, usual=usual)
+    return Explained(trained, model, linear, linear, linear, GoodnessCAM(by_goodness, by_goodness.layers), centred)
+
+
+def class_targets(classes: Tensor) -> list[ClassifierOutputTarget]:
+    """The score of a class for each image; classes `[B]`."""
+    return [ClassifierOutputTarget(category) for category in classes.tolist()]
+
+
+def maps_of(method: SignedCAM, images: Tensor, classes: Tensor) -> Iterator[Maps]:
+    """Signed maps batch by batch."""
+    for batch, chosen in zip(images.split(BATCH), classes.split(BATCH), strict=True):
+        yield method.maps(batch, class_targets(chosen))
+
+
+def summed_maps(method: SignedCAM, images: Tensor, classes: Tensor) -> Tensor:
+    """Signed maps, summed over the layers, `[N, H, W]`."""
+    return torch.cat([maps.summed() for maps in maps_of(method, images, classes)])
+
+
+@torch.no_grad()
+def scores_of(model: nn.Module, images: Tensor) -> Tensor:
+    """Scores `[N, K]`."""
+    return torch.cat([model(batch) for batch in images.split(BATCH)])

@@ -1,0 +1,299 @@
+"""Judging maps: whether they add up, whether they point at what matters, and whether networks agree on it."""
+
+import gc
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytorch_grad_cam
+import torch
+from pytorch_grad_cam.metrics.cam_mult_image import CamMultImageConfidenceChange
+from pytorch_grad_cam.metrics.road import ROADCombined
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputSoftmaxTarget
+from scipy.stats import rankdata
+from torch import Tensor, nn
+
+from cam import GradientCAM, LinearCAM, NoEvidenceWarning, SignedCAM, kinds
+from experiments.maps.explained import BATCH, Explained, class_targets, maps_of, scores_of, summed_maps
+
+Values = npt.NDArray[np.float64]
+RESAMPLINGS = 10_000
+
+
+def completeness(method: SignedCAM, images: Tensor) -> dict[str, float]:
+    """How far maps and bias are from the score, for every class, in float32 and float64.
+
+    Relative to the largest score of the image; `float32_own` is relative to the very score, which may be near zero.
+
+    Returns:
+        the largest error of each kind.
+    """
+    model = method.model
+    errors: dict[str, float] = {}
+    for dtype in (torch.float64, torch.float32):  # float32 last: the weights are those of before
+        model.to(dtype)
+        converted = images.to(dtype)
+        scores = scores_of(model, converted)
+        for k in range(scores.shape[1]):
+            classes = torch.full((len(images),), k)
+            for maps, rows in zip(maps_of(method, converted, classes), scores.split(BATCH), strict=True):
+                bias = torch.zeros(1, dtype=dtype) if maps.bias is None else maps.bias
+                for total in (maps.shares().sum(dim=1) + bias, maps.summed().sum(dim=(1, 2)) + bias):
+                    error = (total - rows[:, k]).abs()
+                    name = str(dtype).removeprefix("torch.")
+                    relative = (error / rows.abs().amax(dim=1)).max().item()
+                    own = (error / rows[:, k].abs()).max().item()
+                    errors[name] = max(errors.get(name, 0.0), relative)
+                    errors[f"{name}_own"] = max(errors.get(f"{name}_own", 0.0), own)
+    return errors
+
+
+class _HiResCAM(GradientCAM, pytorch_grad_cam.HiResCAM):  # type: ignore[misc]
+    """Grad-cam's HiResCAM with its signed maps."""
+
+
+def hirescam_difference(method: LinearCAM, images: Tensor, classes: Tensor) -> float:
+    """Largest difference from grad-cam's HiResCAM on the readout, relative to the largest value of each layer's map."""
+    theirs = _HiResCAM(method.model, method.target_layers)
+    worst = 0.0
+    for ours, other in zip(maps_of(method, images, classes), maps_of(theirs, images, classes), strict=True):
+        for a, b in zip(ours.layers, other.layers, strict=True):
+            worst = max(worst, ((a - b).abs().max() / b.abs().max()).item())
+    return worst
+
+
+def interval(values: Values, *, seed: int = 0) -> dict[str, float]:
+    """Mean with its 95 % bootstrap interval (percentiles of the means of resampled images).
+
+    Example:
+        >>> interval(np.ones(8))
+        {'mean': 1.0, 'low': 1.0, 'high': 1.0}
+    """
+    generator = np.random.default_rng(seed)
+    means = values[generator.integers(len(values), size=(RESAMPLINGS, len(values)))].mean(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return {"mean": float(values.mean()), "low": float(low), "high": float(high)}
+
+
+@contextmanager
+def fixed_draws(seed: int) -> Iterator[None]:
+    """Grad-cam's RandomCAM and ROAD draw from global randomness: here from a seed, and the state is put back."""
+    state = np.random.get_state()  # noqa: NPY002 (grad-cam's RandomCAM knows no other)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        try:
+            yield
+        finally:
+            np.random.set_state(state)  # noqa: NPY002
+
+
+def road(view: Explained, images: Tensor, classes: Tensor, *, seed: int = 0) -> dict[str, Any]:
+    """Grad-cam's ROADCombined and confidence change of a run's maps, beside those of grad-cam's RandomCAM.
+
+    ROAD fills in the most, or the least, relevant 10, 20, ... 90 % of an image from their surroundings, and compares
+    the softmax of the class: (least first - most first) / 2, higher is better. Confidence change multiplies the image
+    by the map. Every map is what grad-cam's call gives: the positive part, scaled. `minus_random` is image by image.
+
+    Args:
+        view: the run.
+        images: float `[N, C, H, W]`.
+        classes: the classes that are explained, `[N]`.
+        seed: of the random maps and of ROAD's noise.
+
+    Returns:
+        `images`, how many were judged, and each method's metrics; no metrics where fewer than two images have maps that
+        show anything.
+    """
+    layers = view.judged.target_layers
+    random = pytorch_grad_cam.RandomCAM(view.model, layers)
+    ours = [method for method in (view.judged, view.centred) if method is not None]
+    methods = {type(method).__name__: method for method in ours} | {"RandomCAM": random}
+    targets = class_targets(classes)
+    scaled: dict[str, npt.NDArray[np.float32]] = {}
+    for name, method in methods.items():
+        with fixed_draws(seed), warnings.catch_warnings():
+            warnings.simplefilter("ignore", NoEvidenceWarning)  # counted in `flags`
+            scaled[name] = np.concatenate(
+                [method(images[i : i + BATCH], targets[i : i + BATCH]) for i in _starts(images)]
+            )
+    random.activations_and_grads.release()  # grad-cam's own leaves hooks, and gradients in the parameters
+    view.model.zero_grad(set_to_none=True)
+    # A constant map ranks nothing: what ROAD makes of it is arbitrary, so its image is left out for all methods.
+    useful = np.flatnonzero(np.all([np.ptp(maps, axis=(1, 2)) > 0 for maps in scaled.values()], axis=0))
+    if len(useful) < 2:
+        return {"images": len(useful)}
+    confidence = [ClassifierOutputSoftmaxTarget(targets[i].category) for i in useful]
+    measured = {
+        name: _disturbed(view.model, images[torch.from_numpy(useful)], maps[useful], confidence, seed)
+        for name, maps in scaled.items()
+    }
+    theirs = measured["RandomCAM"]
+    summary: dict[str, Any] = {"images": len(useful)} | {
+        name: {metric: interval(values) for metric, values in found.items()} for name, found in measured.items()
+    }
+    for method in ours:
+        found = measured[type(method).__name__]
+        summary[type(method).__name__]["minus_random"] = {
+            metric: interval(values - theirs[metric]) for metric, values in found.items()
+        }
+    return summary
+
+
+def _disturbed(
+    model: nn.Module,
+    images: Tensor,
+    maps: npt.NDArray[np.float32],
+    confidence: list[ClassifierOutputSoftmaxTarget],
+    seed: int,
+) -> dict[str, Values]:
+    """Grad-cam's metrics of some maps, image by image."""
+    with fixed_draws(seed), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        change: Values = CamMultImageConfidenceChange()(images, maps, confidence, model).astype(np.float64)
+        combined: Values = ROADCombined()(images, maps, confidence, model).astype(np.float64)
+    return {
+        "road_combined": combined,
+        "confidence_change": change,
+        "drop_in_confidence": np.maximum(-change, 0),  # as grad-cam's DropInConfidence
+        "increase_in_confidence": (change > 0).astype(np.float64),  # and IncreaseInConfidence
+    }
+
+
+def _starts(images: Tensor) -> range:
+    return range(0, len(images), BATCH)
+
+
+def rank_correlation(first: Tensor, second: Tensor) -> Values:
+    """Spearman's rank correlation of two maps `[N, H, W]`, image by image; 0 where a map is constant.
+
+    Example:
+        >>> a = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
+        >>> rank_correlation(a, a**3), rank_correlation(a, -a)
+        (array([1.]), array([-1.]))
+    """
+    ranks = [rankdata(maps.flatten(1).cpu().numpy(), axis=1) for maps in (first, second)]
+    centred = [rank - rank.mean(axis=1, keepdims=True) for rank in ranks]
+    lengths = [np.sqrt((rank**2).sum(axis=1)) for rank in centred]
+    product: Values = (centred[0] * centred[1]).sum(axis=1)
+    length: Values = lengths[0] * lengths[1]
+    return np.divide(product, np.where(length > 0, length, 1))
+
+
+def agreement_of_layers(view: Explained, images: Tensor, classes: Tensor) -> dict[str, dict[str, float]]:
+    """Rank correlation of the signed maps of every two layers, at the size of the image."""
+    stacked = torch.cat([maps.on_image() for maps in maps_of(view.by_layer, images, classes)])
+    names = view.layer_names
+    return {
+        f"{names[i]} and {names[j]}": interval(rank_correlation(stacked[:, i], stacked[:, j]))
+        for i in range(len(names))
+        for j in range(i + 1, len(names))
+    }
+
+
+def flags(summed: Tensor) -> dict[str, int]:
+    """How many maps are fine, constant, or all negative."""
+    found = kinds(summed)
+    return {kind: found.count(kind) for kind in ("fine", "constant", "all negative")}
+
+
+def share_of_layers(view: Explained, images: Tensor, classes: Tensor) -> dict[str, float] | None:
+    """The mean size of each layer's map, as a share of all; None for gradient methods, whose maps share no sum."""
+    if not isinstance(view.by_layer, LinearCAM):
+        return None
+    sizes = torch.cat(
+        [
+            torch.stack([m.abs().sum(dim=(1, 2)) for m in maps.layers], 1)
+            for maps in maps_of(view.by_layer, images, classes)
+        ]
+    )
+    shares = (sizes / sizes.sum(dim=1, keepdim=True)).mean(dim=0)
+    return dict(zip(view.layer_names, shares.tolist(), strict=True))
+
+
+def seconds_beside_forward(method: SignedCAM, images: Tensor, *, repeats: int = 7) -> dict[str, float]:
+    """Median seconds of the forward pass of a batch and of its maps beside that; the model alone is timed between."""
+    classes = torch.zeros(len(images), dtype=torch.int64)
+
+    def timed(work: Callable[[], object]) -> float:
+        start = time.perf_counter()
+        work()
+        return time.perf_counter() - start
+
+    def forward() -> object:
+        with torch.no_grad():
+            return method.model(images)
+
+    method.maps(images, class_targets(classes)).summed()  # the first call sets things up
+    pairs = [
+        (timed(forward), timed(lambda: method.maps(images, class_targets(classes)).summed())) for _ in range(repeats)
+    ]
+    forwards, totals = zip(*pairs, strict=True)
+    alone = float(np.median(forwards))
+    return {"forward": alone, "maps_beside": float(np.median(totals)) - alone, "images": float(len(images))}
+
+
+def growth_mib(method: SignedCAM, images: Tensor, *, calls: int = 200) -> float | None:
+    """How much the process's memory grows over so many calls, in MiB; None where the system does not tell."""
+    classes = class_targets(torch.zeros(len(images), dtype=torch.int64))
+    for _ in range(20):  # allocators and threads settle
+        method.maps(images, classes)
+    before = _resident_mib()
+    for _ in range(calls):
+        method.maps(images, classes)
+    after = _resident_mib()
+    return None if before is None or after is None else after - before
+
+
+def _resident_mib() -> float | None:
+    gc.collect()
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return None
+    return pages * 4096 / 2**20
+
+
+def hooks_left(model: nn.Module) -> int:
+    """Forward hooks on a model."""
+    return sum(len(module._forward_hooks) for module in model.modules())
+
+
+def judge_maps(view: Explained, images: Tensor, classes: Sequence[int] | Tensor) -> dict[str, Any]:
+    """All figures of a run's maps, for `cam.json`.
+
+    Args:
+        view: the run.
+        images: float `[N, C, H, W]`, test images.
+        classes: their right classes `[N]`, for the accuracy and for comparisons between runs; what is judged by the
+            metrics is the class that the network itself predicts.
+    """
+    right = torch.as_tensor(classes)
+    predicted = scores_of(view.model, images).argmax(dim=1)
+    few = images[:BATCH]
+    report: dict[str, Any] = {
+        "method": type(view.judged).__name__,
+        "images": len(images),
+        "right": (predicted == right).double().mean().item(),
+        "completeness": completeness(view.method, few),
+        "hirescam_difference": hirescam_difference(view.method, few, predicted[:BATCH]),
+        "metrics": road(view, images, predicted),
+        "flags": flags(summed_maps(view.judged, images, predicted)),
+        "share_of_layers": share_of_layers(view, images, predicted),
+        "agreement_of_layers": agreement_of_layers(view, images, predicted),
+        "seconds": seconds_beside_forward(view.judged, few),
+        "memory_growth_mib_in_200_calls": growth_mib(view.judged, images[:8]),
+    }
+    if view.centred is not None:
+        report["centred_completeness"] = completeness(view.centred, few)
+    if view.goodness is not None:
+        report["goodness_completeness"] = completeness(
+            view.goodness, images[: max(2, 160 // view.trained.parts.labels.num_classes)]
+        )
+    report["hooks_left"] = hooks_left(view.model)
+    return report

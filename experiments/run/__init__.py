@@ -1,0 +1,1 @@
+"""A run: data, labels, network, training, evaluation, and the folder that it leaves."""

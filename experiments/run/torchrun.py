@@ -1,0 +1,103 @@
+"""The processes of a run: one, or those that `torchrun` started. It alone knows torchrun's environment."""
+
+import contextlib
+import gc
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import NoReturn
+
+import torch
+import torch.distributed as dist
+
+from convff.machine.processes import DataParallel, OneProcess, Processes
+
+# Other processes wait this long while the first one judges; a process that ends is noticed at once.
+PATIENCE = timedelta(minutes=30)
+
+
+def local_rank() -> int | None:
+    """Which of this machine's processes this is; None where there is only one."""
+    return int(os.environ["LOCAL_RANK"]) if "TORCHELASTIC_RUN_ID" in os.environ or "WORLD_SIZE" in os.environ else None
+
+
+def local_size() -> int:
+    """How many processes of the run this machine has, as far as is known: not every launcher tells."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", (local_rank() or 0) + 1))
+
+
+@contextlib.contextmanager
+def processes(device: torch.device) -> Iterator[Processes]:
+    """Join the processes that torchrun started, and leave them at the end; this process alone without torchrun.
+
+    After an error among several processes the group is not taken down: that may wait for ever for one that is gone, as
+    was seen with Gloo of torch 2.5. `leave` ends such a process.
+
+    Args:
+        device: where this process computes; NCCL carries the sums between GPUs, Gloo between CPUs.
+
+    Raises:
+        LostProcessError: (at the end) another process is gone.
+    """
+    if local_rank() is None:
+        yield OneProcess()
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    failed = True
+    try:
+        group = DataParallel()
+        yield group
+        group.wait()  # none may take its sockets away while another still waits for the last sum
+        failed = False
+    finally:
+        if not failed or dist.get_world_size() == 1:
+            dist.destroy_process_group()
+            gc.collect()  # Gloo's threads end with the last reference; alive at the interpreter's end, they abort it
+
+
+def leave(code: int) -> NoReturn:
+    """End this process with an exit code; at once where an error left a group of processes as it was."""
+    if dist.is_initialized():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def start_processes(arguments: list[str], count: int, *, stderr: int | None = None) -> list[subprocess.Popen[str]]:
+    """Start a Python program in several processes that find each other, as torchrun does, but without watching them.
+
+    Args:
+        arguments: what stands behind `python`; the working directory is the one that holds this package.
+        count: how many processes, one thread each.
+        stderr: `subprocess.PIPE` to catch the messages; they are printed if it is left out.
+
+    Returns:
+        The processes by rank; what they print is caught.
+
+    Example:
+        >>> started = start_processes(["-c", "import os; print(os.environ['RANK'])"], 2)
+        >>> [process.communicate()[0].strip() for process in started]
+        ['0', '1']
+    """
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = str(probe.getsockname()[1])
+    common = {"MASTER_ADDR": "localhost", "MASTER_PORT": port, "WORLD_SIZE": str(count), "OMP_NUM_THREADS": "1"}
+    return [
+        subprocess.Popen(
+            [sys.executable, *arguments],
+            env=os.environ | common | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            cwd=Path(__file__).parent.parent.parent,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
+        for rank in range(count)
+    ]
