@@ -2,16 +2,19 @@
 
 from cam.base import NoEvidenceWarning, SignedCAM
 from cam.centred_cam import CentredCAM, usual_activity
+from cam.functional import mean_contribution, sum_contribution
 from cam.goodness_cam import GoodnessCAM, GoodnessDifference
 from cam.grad_cam import GradCAM
 from cam.gradient import DetachedLayerError, GradientCAM
 from cam.linear_cam import LinearCAM
 from cam.maps import Maps, kinds
 from cam.models import GoodnessModel, HeadModel, ReadoutModel
-from cam.overlay import overlay
+from cam.overlay import HELPS, HURTS, overlay
 from cam.pooling_cam import PoolingCAM
 
 __all__ = [
+    "HELPS",
+    "HURTS",
     "CentredCAM",
     "DetachedLayerError",
     "GoodnessCAM",
@@ -27,6 +30,8 @@ __all__ = [
     "ReadoutModel",
     "SignedCAM",
     "kinds",
+    "mean_contribution",
     "overlay",
+    "sum_contribution",
     "usual_activity",
 ]

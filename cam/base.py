@@ -1,8 +1,8 @@
-"""What all maps share: the call of grad-cam, the recording of activity, and signed maps beside the scaled ones."""
+"""What all maps share: the call of grad-cam, and signed maps beside the scaled ones."""
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -13,72 +13,14 @@ from pytorch_grad_cam.base_cam import BaseCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
-from cam.functional import Target, evaluating
+from cam.functional import Target
 from cam.maps import CONSTANT, FINE, Maps, kinds
+from cam.modes import evaluating
+from cam.recorder import Recorder
 
 
 class NoEvidenceWarning(UserWarning):
     """A map that shows nothing: it is constant, or no position speaks for the target."""
-
-
-class Recorder:
-    """Runs a model and keeps the activity of the target layers, in their order.
-
-    It stands where grad-cam has its own recorder, which keeps its hooks and leaves the model in evaluation mode. Here
-    both end with the call, also after an exception.
-
-    Args:
-        model: the model.
-        layers: the target layers.
-        needs_graph: whether gradients by the activity will be asked for.
-    """
-
-    def __init__(self, model: nn.Module, layers: Sequence[nn.Module], *, needs_graph: bool) -> None:
-        self.model = model
-        self.layers = layers
-        self.needs_graph = needs_graph
-        self.activations: list[Tensor] = []
-        self.gradients: list[Tensor] = []  # grad-cam's recorder has it
-        self.outputs: Tensor | None = None
-
-    def __call__(self, images: Tensor) -> Tensor:
-        """The model's outputs `[B, K]`.
-
-        Raises:
-            RuntimeError: a target layer did not run, or ran more than once.
-        """
-        self.release()
-        seen: dict[int, Tensor] = {}
-        handles: list[Any] = []
-        try:
-            for index, layer in enumerate(self.layers):
-                handles.append(layer.register_forward_hook(self._keeper(seen, index)))
-            with evaluating(self.model), torch.set_grad_enabled(self.needs_graph):
-                outputs: Tensor = self.model(images.to(next(self.model.parameters()).device))
-        finally:
-            for handle in handles:
-                handle.remove()
-        missing = [index for index in range(len(self.layers)) if index not in seen]
-        if missing:
-            raise RuntimeError(f"target layer {missing[0]} ({_name(self.layers[missing[0]])}) did not run in the model")
-        self.activations = [seen[index] for index in range(len(self.layers))]
-        self.outputs = outputs
-        return outputs
-
-    def release(self) -> None:
-        """Let go of what was recorded."""
-        self.activations, self.gradients, self.outputs = [], [], None
-
-    def _keeper(self, seen: dict[int, Tensor], index: int) -> Callable[[nn.Module, Any, Tensor], Tensor]:
-        def keep(module: nn.Module, _inputs: Any, activity: Tensor) -> Tensor:
-            if index in seen:
-                raise RuntimeError(f"target layer {index} ({_name(module)}) ran more than once in one forward pass")
-            if self.needs_graph and not activity.requires_grad:  # of frozen weights
-                activity = activity.detach().requires_grad_()
-            seen[index] = activity
-            return activity
-
-        return keep
 
 
 def place_of_stranger(layers: Sequence[nn.Module], known: Sequence[nn.Module]) -> int | None:
@@ -110,7 +52,7 @@ class SignedCAM(BaseCAM):  # type: ignore[misc]
         if not target_layers or len({id(layer) for layer in target_layers}) < len(target_layers):
             raise ValueError(f"target_layers must name at least one layer and none twice, not {len(target_layers)}")
         if next(model.parameters(), None) is None:
-            raise ValueError(f"{_name(model)} has no parameters, so it has no device to run on")
+            raise ValueError(f"{type(model).__name__} has no parameters, so it has no device to run on")
         with evaluating(model):  # grad-cam would leave the model in evaluation mode
             super().__init__(model, list(target_layers))
         self.activations_and_grads.release()
@@ -126,7 +68,7 @@ class SignedCAM(BaseCAM):  # type: ignore[misc]
         Args:
             activations: of each target layer, as the model gave it.
             outputs: the model's scores `[B, K]`.
-            targets: what to explain, one an image.
+            targets: what to explain, one per image.
 
         Returns:
             signed maps `[B, h, w]` of each layer, and the bias `[B]` (see `Maps`).
@@ -143,7 +85,7 @@ class SignedCAM(BaseCAM):  # type: ignore[misc]
 
         Args:
             input_tensor: images `[B, C, H, W]`.
-            targets: what to explain, one an image; each image's highest score if left out.
+            targets: what to explain, one per image; each image's highest score if left out.
             aug_smooth: average over flipped and dimmed copies of the image.
             eigen_smooth: refused; it would keep neither signs nor sums.
 
@@ -235,10 +177,6 @@ def _scaled(maps: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     return scaled
 
 
-def _name(module: nn.Module) -> str:
-    return type(module).__name__
-
-
 def positions(activity: Tensor, layer: nn.Module) -> tuple[int, int]:
     """Height and width of an activity `[B, C, h, w]`.
 
@@ -247,7 +185,7 @@ def positions(activity: Tensor, layer: nn.Module) -> tuple[int, int]:
     """
     if activity.ndim != 4:
         raise ValueError(
-            f"target layer {_name(layer)} has activity {list(activity.shape)}, which has no positions: "
+            f"target layer {type(layer).__name__} has activity {list(activity.shape)}, which has no positions: "
             "only convolutional layers can be mapped"
         )
     return activity.shape[2], activity.shape[3]

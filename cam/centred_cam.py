@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from cam.base import Recorder
 from cam.functional import Target, regions, target_gradient
 from cam.linear_cam import LinearCAM, LinearlyRead
+from cam.recorder import Recorder
 
 
 def usual_activity(model: nn.Module, images: Tensor, *, batch: int = 100) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""The equations of class activation maps for a linear readout, as pure functions.
+"""The equations of class activation maps, of a linear readout and of goodness, as pure functions.
 
 Legend: B images; K classes; C channels; (h, w) a layer's map; (H, W) the image; g = dt/dscores `[B, K]`, the gradient
 of what is explained by the scores (for a class score: a one-hot row).
@@ -7,27 +7,14 @@ Sources: Zhou et al. 2016, "Learning deep features for discriminative localizati
 "Explainable AI: class activation maps"; Draelos & Carin 2020, "Use HiResCAM instead of Grad-CAM".
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 Target = Callable[[Tensor], Tensor]
 """What a map explains: the scores `[K]` of one image to a number. See `pytorch_grad_cam.utils.model_targets`."""
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and afterwards every module's own mode again, whatever happens."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def regions(a: Tensor, grid: int | None) -> Tensor:
@@ -35,7 +22,7 @@ def regions(a: Tensor, grid: int | None) -> Tensor:
 
     Args:
         a: activity `[B, C, h, w]`, or `[B, D]` of a dense layer, which has no positions and is left alone.
-        grid: regions a side, at most as many as there are positions.
+        grid: regions per side, at most as many as there are positions.
 
     Returns:
         `[B, C, min(grid, h), min(grid, w)]`, or `a` itself.
@@ -133,3 +120,44 @@ def target_gradient(scores: Tensor, targets: Sequence[Target]) -> Tensor:
 def total(scores: Tensor, targets: Sequence[Target]) -> Tensor:
     """What is explained, summed over the images: one backward pass serves all of them."""
     return torch.stack([target(row).sum() for target, row in zip(targets, scores, strict=True)]).sum()
+
+
+def mean_contribution(a: Tensor) -> Tensor:
+    """Give what each unit adds to goodness as a mean of squares, so that layers of any size weigh alike.
+
+    Args:
+        a: activity `[N, ...]`, with at least one sample.
+
+    Returns:
+        `a^2 / D`, in the shape of `a`; D is the number of units per sample. At least 0.
+
+    Raises:
+        IndexError: there is no sample.
+
+    Example:
+        >>> mean_contribution(torch.tensor([[1.0, 3.0]]))
+        tensor([[0.5000, 4.5000]])
+
+    Reference:
+        Hinton 2022, "The Forward-Forward Algorithm", section 2, with the mean in place of the sum.
+    """
+    return a.square() / a[0].numel()
+
+
+def sum_contribution(a: Tensor) -> Tensor:
+    """Give what each unit adds to goodness as a sum of squares.
+
+    Args:
+        a: activity `[N, ...]`.
+
+    Returns:
+        `a^2`, in the shape of `a`. At least 0.
+
+    Example:
+        >>> sum_contribution(torch.tensor([[1.0, 3.0]]))
+        tensor([[1., 9.]])
+
+    Reference:
+        Hinton 2022, "The Forward-Forward Algorithm", section 2.
+    """
+    return a.square()

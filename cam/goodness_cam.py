@@ -11,12 +11,12 @@ from cam.functional import Target, target_gradient
 
 
 class JudgedByGoodness(Protocol):
-    """A model whose scores are sums of `share(activity)` of its layers, all labels in one batch: `GoodnessModel`."""
+    """A model whose scores sum `contribution(activity)` of its layers, all labels in one batch: `GoodnessModel`."""
 
     layers: list[nn.Module]
 
-    def share(self, a: Tensor) -> Tensor:
-        """What each unit adds to the goodness."""
+    def contribution(self, a: Tensor) -> Tensor:
+        """What each unit of an activity adds to the goodness, in the shape of `a`."""
         ...
 
 
@@ -87,6 +87,6 @@ class GoodnessCAM(SignedCAM):
         mixing = target_gradient(outputs, targets)  # (B, K)
         maps = []
         for layer, a in zip(self.target_layers, activations, strict=True):
-            shares = self.judged.share(a).sum(dim=1).view(*mixing.shape, *positions(a, layer))  # (B, K, h, w)
+            shares = self.judged.contribution(a).sum(dim=1).view(*mixing.shape, *positions(a, layer))  # (B, K, h, w)
             maps.append(torch.einsum("bk,bkhw->bhw", mixing, shares))
         return maps, mixing.new_zeros(len(mixing))

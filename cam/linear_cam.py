@@ -6,8 +6,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from cam.base import Recorder, SignedCAM, place_of_stranger, positions
+from cam.base import SignedCAM, place_of_stranger, positions
 from cam.functional import Target, position_weights, regions, target_gradient
+from cam.recorder import Recorder
 
 
 class LinearlyRead(Protocol):

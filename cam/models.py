@@ -4,14 +4,15 @@ The label enters inside the model, so that whatever disturbs the image (ROAD, fl
 Networks, labels and readouts are known by what they offer, not by where they come from.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from cam.functional import evaluating, regions
+from cam.functional import mean_contribution, regions
+from cam.modes import evaluating
 
 
 class Net(Protocol):
@@ -21,8 +22,8 @@ class Net(Protocol):
         """The blocks, input first; the output of a block is its activity."""
         ...
 
-    def walk(self, x: Tensor, *, detach: bool = True) -> Iterator[tuple[nn.Module, Tensor]]:
-        """Each block with its activity; without a gradient between blocks if `detach`."""
+    def __call__(self, x: Tensor, *, detach: bool = True) -> list[Tensor]:
+        """The activity of every block for `[N, ...]`, input first; without a gradient between blocks if `detach`."""
         ...
 
 
@@ -87,7 +88,7 @@ class ReadoutModel(nn.Module):
         """Scores `[B, K]` of images `[B, C, H, W]`; batch norm uses its running statistics."""
         with evaluating(self):
             neutral = self.labels.neutral(images).contiguous(memory_format=torch.channels_last)
-            read = [a for index, (_, a) in enumerate(self.net.walk(neutral)) if index >= self.first]
+            read = self.net(neutral)[self.first :]
             features = torch.cat([regions(a, self.grid).flatten(1) for a in read], dim=1)
             scores: Tensor = self.linear(features)
         return scores
@@ -122,8 +123,7 @@ class HeadModel(nn.Module):
         """Scores `[B, K]` of images `[B, C, H, W]`; batch norm uses its running statistics."""
         with evaluating(self):
             neutral = self.labels.neutral(images).contiguous(memory_format=torch.channels_last)
-            for _, a in self.net.walk(neutral, detach=False):
-                last = a
+            last = self.net(neutral, detach=False)[-1]
             scores: Tensor = self.linear(regions(last, self.grid).flatten(1))
         return scores
 
@@ -137,21 +137,37 @@ class GoodnessModel(nn.Module):
         net: the network.
         labels: the label generator that it was trained with.
         first: index of the first block that counts.
-        mean: goodness is the mean of squares, so that blocks weigh alike; else their sum.
+        contribution: gives what each unit of an activity `[N, ...]` adds to the goodness, in the shape of the activity.
+            `mean_contribution` for goodness as a mean of squares, `sum_contribution` for their sum.
 
     Attributes:
         layers: the blocks that count: the target layers of `GoodnessCAM`.
+        contribution: as given.
 
     Raises:
         ValueError: `first` leaves no block.
+
+    Example:
+        >>> from convff import cnn3
+        >>> from labels import FourierLabels
+        >>> model = GoodnessModel(cnn3((1, 8, 8), width=4, kernel=3), FourierLabels(3, (8, 8)))
+        >>> model(torch.rand(5, 1, 8, 8)).shape, len(model.layers)
+        (torch.Size([5, 3]), 2)
     """
 
-    def __init__(self, net: Net, labels: Labels, *, first: int = 1, mean: bool = True) -> None:
+    def __init__(
+        self,
+        net: Net,
+        labels: Labels,
+        *,
+        first: int = 1,
+        contribution: Callable[[Tensor], Tensor] = mean_contribution,
+    ) -> None:
         super().__init__()
         self.net = net
         self.labels = labels
         self.first = first
-        self.mean = mean
+        self.contribution = contribution
         self.layers: list[nn.Module] = list(net)[first:]
         if not 0 <= first < first + len(self.layers):
             raise ValueError(
@@ -164,10 +180,5 @@ class GoodnessModel(nn.Module):
         with evaluating(self):
             passes = rearrange(self.labels(images, classes), "b p c h w -> (b p) c h w")
             passes = passes.contiguous(memory_format=torch.channels_last)
-            counted = [a for index, (_, a) in enumerate(self.net.walk(passes)) if index >= self.first]
-            by_block = [self.share(a).flatten(1).sum(dim=1) for a in counted]
+            by_block = [self.contribution(a).flatten(1).sum(dim=1) for a in self.net(passes)[self.first :]]
         return torch.stack(by_block).sum(dim=0).view(classes.shape)
-
-    def share(self, a: Tensor) -> Tensor:
-        """What each unit of an activity adds to the goodness, in the shape of `a`."""
-        return a.square() / a[0].numel() if self.mean else a.square()

@@ -1,50 +1,109 @@
 """Convolutional Forward-Forward and Hebbian Forward-Forward: networks whose layers learn on their own."""
 
 from convff.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from convff.data import ImageData
+from convff.data import ImageData, as_floats
+from convff.functional import GOODNESS, mean_goodness, sum_goodness
 from convff.gates import GATES, Softmax, Symmetric, Threshold
-from convff.inference.goodness import block_goodness, goodness_scores
+from convff.inference.calibration import calibrate
+from convff.inference.goodness import block_goodness, block_goodness_of, goodness_scores, predictions
 from convff.inference.readout import LinearReadout
-from convff.models import MODELS, cnn3, cnn6, mlp
-from convff.network import Block, LayerLocalNet, LengthNorm
-from convff.rules import RULES, Backpropagation, ForwardForward, HebbianForwardForward, Stabilised
-from convff.schedule import Schedule
+from convff.labelling import AdditiveLabels, Labels, Negatives, TrainableLabels, label_passes
+from convff.machine.allocator import keep_freed_memory
+from convff.machine.precision import autocast, fastest_precision
+from convff.machine.processes import DataParallel, LostProcessError, OneProcess, Processes
+from convff.models import MODELS, cnn3, cnn6, mlp, resnet
+from convff.network import Block, LayerLocalNet, LengthNorm, evaluating
+from convff.optimizers import OPTIMIZERS
+from convff.outer import Outer
+from convff.randomness import keyed_generator
+from convff.rules import (
+    RULES,
+    Autograd,
+    Backpropagation,
+    ForwardForward,
+    HebbianForwardForward,
+    LocalUpdate,
+    Setup,
+    Stabilised,
+    Step,
+    head_scores,
+)
+from convff.schedule import SCHEDULES, Schedule
 from convff.stabilisers import STABILISERS
-from convff.training.health import Finding, TrainingWarning
+from convff.training.augment import AUGMENTATIONS
+from convff.training.compiled import CompilationWarning
+from convff.training.health import DivergedError, Finding, TrainingWarning, stop_if_diverged
+from convff.training.local_step import LocalStep, start
 from convff.training.negatives import RandomNegatives
 from convff.training.trainer import EpochRecord, Trainer
 from convff.version import __version__
 
 __all__ = [
+    "AUGMENTATIONS",
     "GATES",
+    "GOODNESS",
     "MODELS",
+    "OPTIMIZERS",
     "RULES",
+    "SCHEDULES",
     "STABILISERS",
+    "AdditiveLabels",
+    "Autograd",
     "Backpropagation",
     "Block",
     "Checkpoint",
+    "CompilationWarning",
+    "DataParallel",
+    "DivergedError",
     "EpochRecord",
     "Finding",
     "ForwardForward",
     "HebbianForwardForward",
     "ImageData",
+    "Labels",
     "LayerLocalNet",
     "LengthNorm",
     "LinearReadout",
+    "LocalStep",
+    "LocalUpdate",
+    "LostProcessError",
+    "Negatives",
+    "OneProcess",
+    "Outer",
+    "Processes",
     "RandomNegatives",
     "Schedule",
+    "Setup",
     "Softmax",
     "Stabilised",
+    "Step",
     "Symmetric",
     "Threshold",
+    "TrainableLabels",
     "Trainer",
     "TrainingWarning",
     "__version__",
+    "as_floats",
+    "autocast",
     "block_goodness",
+    "block_goodness_of",
+    "calibrate",
     "cnn3",
     "cnn6",
+    "evaluating",
+    "fastest_precision",
     "goodness_scores",
+    "head_scores",
+    "keep_freed_memory",
+    "keyed_generator",
+    "label_passes",
     "load_checkpoint",
+    "mean_goodness",
     "mlp",
+    "predictions",
+    "resnet",
     "save_checkpoint",
+    "start",
+    "stop_if_diverged",
+    "sum_goodness",
 ]

@@ -40,6 +40,10 @@ class Checkpoint:
     extra: dict[str, Tensor] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
 
+    def tensors_of(self, module: str) -> dict[str, Tensor]:
+        """Return the further tensors of one module, by their names in it; empty if it was not saved."""
+        return _with_prefix(self.extra, f"{module}.")
+
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint: to a temporary file beside it, flushed to the disk, then renamed.

@@ -1,8 +1,8 @@
 """The equations of Forward-Forward (FF) and Hebbian Forward-Forward (HebbFF), as pure functions.
 
 A local rule is three of them in a row: *goodness* says how active a layer is, a *gate* turns goodness
-into one signed number for each pass (strengthen or weaken), and the *Hebbian outer product* turns
-activity and input, weighted by that number, into a direction for the weights.
+into one signed number for each pass (strengthen or weaken), and the *Hebbian outer product*
+(`convff.outer`) turns activity and input, weighted by that number, into a direction for the weights.
 
 Legend: B images; P passes of an image, pass 0 with the right label and the rest with wrong ones;
 N = B * P; x the layer's normalised input; a = relu(W * x + b) its activity; g goodness; c the gate.
@@ -12,17 +12,18 @@ Scodellaro et al. 2025, "Training convolutional neural networks with the Forward
 Lee & Song 2023, "SymBa"; Dooms et al. 2023, "The Trifecta".
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
+
+from convff.outer import CACHED
 
 
 def _accumulator(a: Tensor) -> torch.dtype:
     """Sums of squares are kept in float32 at least: a layer has 10^5 units, and bfloat16 has 8 bits."""
     return torch.float64 if a.dtype == torch.float64 else torch.float32
-
-
-CACHED = 2**20  # values whose float32 copy the processor's caches hold
 
 
 def _length(a: Tensor) -> Tensor:
@@ -167,134 +168,15 @@ def softmax_loss(g: Tensor, *, scale: float) -> Tensor:
     return -torch.log_softmax(scale * g, dim=1)[:, 0]
 
 
-def hebbian_outer_linear(x: Tensor, a: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-    """Gated Hebbian outer product of a dense layer: `dW = sum_n c_n a_n x_n^T`, `db = sum_n c_n a_n` (HebbFF, equations 3 and 4).
-
-    Args:
-        x: normalised input `[N, I]`.
-        a: activity `[N, O]`.
-        c: gate `[N]`, positive to strengthen and negative to weaken.
-
-    Returns:
-        directions for the weight `[O, I]` and the bias `[O]`, in the dtype of `a`.
-
-    Example:
-        >>> hebbian_outer_linear(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0]]), torch.tensor([0.5]))
-        (tensor([[1.5000, 3.0000]]), tensor([1.5000]))
-    """  # noqa: E501
-    gated = a * c.to(a.dtype)[:, None]
-    return gated.T @ x.to(a.dtype), gated.sum(dim=0)
+def mean_contribution(a: Tensor) -> Tensor:
+    """Return what each unit adds to the mean goodness, `a_k^2 / n`, in the shape of `a`."""
+    return a.square() / a[0].numel()
 
 
-def hebbian_step_linear_(layer: nn.Linear, x: Tensor, a: Tensor, c: Tensor, lr: float) -> None:
-    """The plain step of a dense layer in place: `W += lr sum_n c_n a_n x_n^T`, `b += lr sum_n c_n a_n`.
-
-    The outer product is added to the weights as it is computed, or in pieces of at most `CACHED` values where the
-    activity is in another precision than the weights: no direction of the size of the weights is ever held.
-
-    Args:
-        layer: the layer; its parameters change.
-        x: normalised input `[N, I]`.
-        a: activity `[N, O]`.
-        c: gate `[N]`, positive to strengthen and negative to weaken.
-        lr: learning rate eta.
-
-    Example:
-        >>> layer = nn.Linear(2, 1)
-        >>> _ = nn.init.zeros_(layer.weight)
-        >>> x, a = torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0]])
-        >>> with torch.no_grad():
-        ...     hebbian_step_linear_(layer, x, a, torch.tensor([0.5]), lr=0.1)
-        >>> layer.weight.data
-        tensor([[0.1500, 0.3000]])
-    """
-    gated, x = a * c.to(a.dtype)[:, None], x.to(a.dtype)
-    if a.dtype == layer.weight.dtype:
-        layer.weight.addmm_(gated.T, x, alpha=lr)
-    else:  # a product in bfloat16 cannot be added to float32 weights as it is computed: a few units at a time
-        units = max(1, CACHED // x.shape[1])
-        for weight, part in zip(layer.weight.split(units), gated.split(units, dim=1), strict=True):
-            weight.add_(part.T @ x, alpha=lr)
-    if layer.bias is not None:
-        layer.bias.add_(gated.sum(dim=0), alpha=lr)
+def sum_contribution(a: Tensor) -> Tensor:
+    """Return what each unit adds to the sum goodness, `a_k^2`, in the shape of `a`."""
+    return a.square()
 
 
-def hebbian_outer_conv2d(x: Tensor, a: Tensor, c: Tensor, layer: nn.Conv2d) -> tuple[Tensor, Tensor]:
-    """Gated Hebbian outer product of a convolution, summed over the positions that share the weights.
-
-    `dW[o, i, u, v] = sum_n c_n sum_hw a[n, o, h, w] x[n, i, h + u, w + v]`: equations 3 and 4 of HebbFF with each
-    position of the filter taken as a dense layer. That is the weight-gradient of a convolution with `c * a` in the
-    place of the error, so one library call does it, and no graph is built.
-
-    Args:
-        x: normalised input `[N, I, H, W]`.
-        a: activity `[N, O, H', W']`.
-        c: gate `[N]`.
-        layer: the convolution, for its kernel size, stride, padding, dilation and groups.
-
-    Returns:
-        directions for the weight `[O, I/groups, kh, kw]` and the bias `[O]`, in the dtype of `a`.
-
-    Example:
-        >>> layer = nn.Conv2d(1, 1, 1)
-        >>> x, a = torch.full((1, 1, 2, 2), 2.0), torch.full((1, 1, 2, 2), 3.0)
-        >>> weight, bias = hebbian_outer_conv2d(x, a, torch.tensor([0.5]), layer)
-        >>> weight.item(), bias.item()
-        (12.0, 6.0)
-    """
-    _, weight, bias = _gated_backward(x, a, c, layer, wanted=[False, True, True])
-    return weight, bias
-
-
-def _gated_backward(
-    x: Tensor, a: Tensor, c: Tensor, layer: nn.Conv2d, *, wanted: list[bool]
-) -> tuple[Tensor, Tensor, Tensor]:
-    """A convolution's gradients by input, weight and bias, those that are wanted, with `c * a` as the error."""
-    gradients: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
-        a * c.to(a.dtype).view(-1, 1, 1, 1),
-        x.to(a.dtype),
-        layer.weight.to(a.dtype),
-        bias_sizes=[a.shape[1]],
-        stride=layer.stride,
-        padding=layer.padding,
-        dilation=layer.dilation,
-        transposed=False,
-        output_padding=[0, 0],
-        groups=layer.groups,
-        output_mask=wanted,
-    )
-    return gradients
-
-
-def hebbian_input(x: Tensor, a: Tensor, c: Tensor, layer: nn.Linear | nn.Conv2d) -> Tensor:
-    """What the gated Hebbian outer product is to the weights, for the input: `dx_n = c_n W^T a_n`.
-
-    With ReLU, goodness (the sum of squares) has the derivative `2 a x^T` by the weights and `2 W^T a` by the input, so
-    both directions go up the same hill. For a convolution this is the input-gradient, with `c * a` in the place of the
-    error.
-
-    Args:
-        x: normalised input `[N, I]` or `[N, I, H, W]`; only its shape matters.
-        a: activity `[N, O]` or `[N, O, H', W']`.
-        c: gate `[N]`.
-        layer: the layer.
-
-    Returns:
-        direction of the shape of x, in the dtype of `a`.
-
-    Example:
-        >>> layer = nn.Linear(2, 1)
-        >>> _ = layer.weight.data.copy_(torch.tensor([[1.0, 2.0]]))
-        >>> hebbian_input(torch.zeros(1, 2), torch.tensor([[3.0]]), torch.tensor([0.5]), layer).detach()
-        tensor([[1.5000, 3.0000]])
-    """
-    if isinstance(layer, nn.Conv2d):
-        return _gated_backward(x, a, c, layer, wanted=[True, False, False])[0]
-    return (a * c.to(a.dtype)[:, None]) @ layer.weight.to(a.dtype)
-
-
-def hebbian_outer(x: Tensor, a: Tensor, c: Tensor, layer: nn.Linear | nn.Conv2d) -> tuple[Tensor, Tensor]:
-    """The gated Hebbian outer product of either kind of layer: see the two functions above."""
-    if isinstance(layer, nn.Conv2d):
-        return hebbian_outer_conv2d(x, a, c, layer)
-    return hebbian_outer_linear(x, a, c)
+CONTRIBUTION: dict[str, Callable[[Tensor], Tensor]] = {"mean": mean_contribution, "sum": sum_contribution}
+GOODNESS: dict[str, Callable[[Tensor], Tensor]] = {"mean": mean_goodness, "sum": sum_goodness}

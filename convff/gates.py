@@ -103,4 +103,3 @@ class Softmax(_Paired):
 
 
 GATES: dict[str, Callable[..., Gate]] = {"threshold": Threshold, "symmetric": Symmetric, "softmax": Softmax}
-GOODNESS: dict[str, Callable[[Tensor], Tensor]] = {"mean": ff.mean_goodness, "sum": ff.sum_goodness}

@@ -1,4 +1,4 @@
-"""What the method asks of labels, and how labelled images enter a network."""
+"""Label protocols: what the method asks of labels, and how labelled images become one batch."""
 
 from typing import Protocol, runtime_checkable
 
@@ -21,6 +21,14 @@ class Labels(Protocol):
         ...
 
 
+class Negatives(Protocol):
+    """Draws the wrong labels of a batch."""
+
+    def __call__(self, classes: Tensor, num_classes: int, generator: torch.Generator) -> Tensor:
+        """Wrong classes int64 `[B, M]` for right classes `[B]`; never a right one."""
+        ...
+
+
 @runtime_checkable
 class AdditiveLabels(Labels, Protocol):
     """Labels that add something of the class to something made of the image: waves, one-hot codes, label channels."""
@@ -35,8 +43,8 @@ class AdditiveLabels(Labels, Protocol):
 
 
 @runtime_checkable
-class LearningLabels(Labels, Protocol):
-    """Labels with parameters of their own, which learn with the first block. See `convff.training.label_learning`."""
+class TrainableLabels(Labels, Protocol):
+    """Labels with parameters of their own, which learn with the first block. See `convff.training.trainable_labels`."""
 
     def parameters(self) -> list[nn.Parameter]:
         """What learns; equal at the start in every process of a run."""
@@ -52,9 +60,6 @@ class LearningLabels(Labels, Protocol):
         ...
 
 
-FEW_CHANNELS = 4
-
-
 def label_passes(labels: Labels, images: Tensor, classes: Tensor) -> Tensor:
     """All passes of all images as one batch `[B*P, C', H, W]`.
 
@@ -62,13 +67,3 @@ def label_passes(labels: Labels, images: Tensor, classes: Tensor) -> Tensor:
     right and wrong and from those used in evaluation.
     """
     return rearrange(labels(images, classes), "b p c h w -> (b p) c h w")
-
-
-def fast_layout(images: Tensor) -> Tensor:
-    """Images `[N, C, H, W]` laid out as a first block of filters is fastest on.
-
-    Convolutions want channels last, but the statistics of few channels are gathered faster one channel after another:
-    batch norm of 3 channels on a CPU took 2.0 ms channels last and 0.3 ms otherwise.
-    """
-    few = images.shape[1] <= FEW_CHANNELS
-    return images.contiguous(memory_format=torch.contiguous_format if few else torch.channels_last)

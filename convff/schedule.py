@@ -68,6 +68,11 @@ class Schedule:
             if name not in table:
                 raise ValueError(f"{name!r} is not one of {', '.join(table)}")
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether a step is just the rate times the direction: it can be added as it is computed."""
+        return self.optimizer == "sgd" and self.momentum == 0
+
     def rate(self, progress: float) -> float:
         """The learning rate at a point between 0 and 1 of the whole training."""
         return self.lr * SCHEDULES[self.decay](progress)

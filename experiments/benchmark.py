@@ -6,14 +6,19 @@ products) and weight-gradients alone, of the same shapes, dtype and memory forma
 """
 
 import json
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import tyro
 
-SectionName = Literal["step", "shares", "memory", "inference", "labelling", "pruning", "processes", "model", "hebbff"]
+from experiments.config.names import names_in
+from experiments.tools.command import exit_on
+
+if TYPE_CHECKING:
+    SectionName: TypeAlias = str
+else:
+    SectionName = Literal[names_in("experiments/benchmarks/__init__.py", "SECTIONS")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,27 +55,25 @@ def main(settings: BenchmarkSettings) -> dict[str, object]:
     import os
 
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler that counts memory is talkative
-    from convff.machine.allocator import keep_freed_memory
+    from convff import keep_freed_memory
     from experiments.benchmarks import SECTIONS
     from experiments.benchmarks.bench import Bench
     from experiments.config.settings import SettingsError
-    from experiments.run import results as report
-    from experiments.run.devices import device_named
+    from experiments.run.torchrun import device_named
+    from experiments.tools import machine
+    from experiments.tools.markdown import plain_table
 
     keep_freed_memory()
-    try:
+    with exit_on(SettingsError):
         if settings.repeats < 1 or settings.batch_size < 2:
             raise SettingsError("--repeats must be at least 1 and --batch-size at least 2")
         device = device_named(settings.device)
-    except SettingsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
     bench = Bench(device, settings.repeats, settings.batch_size)
     figures: dict[str, object] = {
-        "hardware": report.hardware(device),
+        "hardware": machine.hardware(device),
         "precision": bench.precision,
-        "versions": report.package_versions(),
-        "git_commit": report.git_commit(),
+        "versions": machine.package_versions(),
+        "git_commit": machine.git_commit(),
         "settings": {name: str(value) for name, value in asdict(settings).items()},
     }
     print(f"{figures['hardware']}, {bench.precision}, medians of {settings.repeats} interleaved repeats")
@@ -79,7 +82,7 @@ def main(settings: BenchmarkSettings) -> dict[str, object]:
         rows = SECTIONS[name](bench)
         figures[name] = rows
         print(f"\n{name}: {str(SECTIONS[name].__doc__).splitlines()[0]}")
-        print(report.plain_table(rows))
+        print(plain_table(rows))
         _write(figures, settings.json)  # after every section: what is measured is not lost with the next one
     return figures
 

@@ -4,7 +4,8 @@ Example: `python experiments/fashion_mnist.py --labels morph --rule hebbff --pre
 are in `experiments/config/`, and what they reach in the README.
 """
 
-from experiments.config.settings import Settings, parse
+from experiments.config.command_line import parse
+from experiments.config.settings import Settings
 
 if __name__ == "__main__":
     settings = parse(Settings(dataset="fashion_mnist"), __doc__)

@@ -5,7 +5,8 @@ paper's recipe, with what it leaves open found by `experiments/search.py`; `quic
 `experiments/config/presets/hebbff_nets.py` for both, and `docs/hebbff.md` for what they reach.
 """
 
-from experiments.config.settings import Settings, parse
+from experiments.config.command_line import parse
+from experiments.config.settings import Settings
 
 DEFAULT = Settings(dataset="mnist", net="deep", labels="layerwise", rule="hebbff", inference="goodness")
 

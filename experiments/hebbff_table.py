@@ -7,12 +7,13 @@ those of one network, data set and rule that differ in the seed alone are averag
 
 import json
 import statistics
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
+
+from experiments.tools.command import exit_on
 
 # Mean and standard deviation in per cent: Krutsylo, "The Hebbian Forward-Forward Algorithm", table 1.
 PAPER_ACCURACY: dict[tuple[str, str, str], tuple[float, float]] = {
@@ -39,6 +40,7 @@ PAPER_COST: dict[tuple[str, str], tuple[float, float, float]] = {
     ("wide", "hebbff"): (331, 626, 106.2),
 }
 RULES = ("bp", "ff", "hebbff")
+SHOWN = {"ff": "ff, closed form"}
 USUAL_FF = "ff by autograd, layers run again once trained"
 
 
@@ -97,7 +99,7 @@ def cost_table(rows: list[dict[str, Any]]) -> str:
                 cost, of_ff = PAPER_COST[net, papers_name], PAPER_COST[net, "ff"]
                 mnist, fashion, memory = (f"{mine / ffs:.2f}" for mine, ffs in zip(cost, of_ff, strict=True))
                 cells = [f"{mnist} / {fashion}", memory]
-            name = "ff, closed form" if rule == "ff" else rule
+            name = SHOWN.get(rule, rule)
             lines.append(
                 f"| {net} | {name} | {cells[0]} | {row['time over autograd ff']:.2f} | {cells[1]} "
                 f"| {row['memory over autograd ff']:.2f} | {row['ms']:.1f} | {row['MiB']:.0f} |"
@@ -143,7 +145,7 @@ class Tables:
 
 def main(asked: Tables) -> None:
     """Print both tables; exits with 2 where a file is missing or is of a run that has no place in them."""
-    try:
+    with exit_on(OSError, ValueError, KeyError, message=_what_is_wrong):
         files = [path / "results.json" if path.is_dir() else path for path in asked.runs]
         results = [json.loads(file.read_text()) for file in files]
         strangers = [str(file) for file, run in zip(files, results, strict=True) if run.get("net") is None]
@@ -151,14 +153,14 @@ def main(asked: Tables) -> None:
             raise ValueError(f"{', '.join(strangers)}: not a run of experiments/hebbff_mlp.py")
         table = accuracy_table(results)
         rows = None if asked.benchmark is None else json.loads(asked.benchmark.read_text())["hebbff"]
-    except (OSError, ValueError, KeyError) as error:
-        missing = f"a file is not what it should be: it has no {error}"
-        print(f"error: {missing if isinstance(error, KeyError) else error}", file=sys.stderr)
-        sys.exit(2)
     if results:
         print(table)
     if rows is not None:
         print(f"\n{cost_table(rows)}")
+
+
+def _what_is_wrong(error: Exception) -> str:
+    return f"a file is not what it should be: it has no {error}" if isinstance(error, KeyError) else str(error)
 
 
 if __name__ == "__main__":

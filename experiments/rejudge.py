@@ -9,9 +9,9 @@ from typing import Any
 
 from experiments.config.settings import SettingsError
 from experiments.datasets import DataError
-from experiments.run import evaluate as judge
-from experiments.run import results as report
-from experiments.run.folder import load_run, read_run
+from experiments.run import folder as run_folder
+from experiments.tools import machine
+from experiments.tools.command import exit_on
 
 
 def rejudge(folder: Path) -> dict[str, Any]:
@@ -25,21 +25,20 @@ def rejudge(folder: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: a file of the run is missing.
-        SettingsError: the run cannot be judged again: it is of backpropagation, or its data are no longer there.
+        SettingsError: the run cannot be judged again: its data are no longer there.
     """
-    run = read_run(folder)
-    if run.settings.rule == "bp":
-        raise SettingsError(f"{folder} is a run of backpropagation; only local rules can be judged again")
-    trained = load_run(run, device=run.settings.device)
-    judgement = judge.everything(trained.parts, trained.net)
+    run = run_folder.read(folder)
+    trained = run_folder.read_with_network(run, device=run.settings.device)
+    parts = trained.parts
+    found = parts.evaluator().everything(trained.net, trained.modules, parts.untrained())
     results = run.results | {
-        "accuracy": run.results["accuracy"] | judgement.accuracy,
-        "control": judgement.control,
-        "per_layer": judgement.per_layer,
-        "label_only_probe": judgement.label_only_probe,
-        "judged_commit": report.git_commit(),
+        "accuracy": run.results["accuracy"] | found.accuracy,
+        "control": found.control,
+        "per_layer": found.per_layer,
+        "label_only_probe": found.label_only_probe,
+        "judged_commit": machine.git_commit(),
     }
-    report.write_json(folder / "results.json", results)
+    run_folder.write_json(folder / "results.json", results)
     return results
 
 
@@ -47,9 +46,6 @@ if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit("usage: python experiments/rejudge.py RUN [RUN ...]")
     for argument in sys.argv[1:]:
-        try:
+        with exit_on(FileNotFoundError, DataError, SettingsError):
             judged = rejudge(Path(argument))
-        except (FileNotFoundError, DataError, SettingsError) as error:
-            print(f"error: {error}", file=sys.stderr)
-            sys.exit(2)
         print(argument, judged["accuracy"], judged["control"])

@@ -6,17 +6,18 @@ Example: `python experiments/search.py --dataset mnist --net deep --rule hebbff 
 
 import json
 import shlex
-import sys
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from experiments.config.presets.image_nets import recipe_for
-from experiments.config.settings import Settings, SettingsError
+from experiments.config.presets import recipe_for
+from experiments.config.search import STARTING_RATES, STARTS, Search
+from experiments.config.settings import SettingsError
+from experiments.tools.command import exit_on
 
 if TYPE_CHECKING:
     import optuna
@@ -24,110 +25,6 @@ if TYPE_CHECKING:
     from experiments.run.parts import Parts
 
 LEARNT_NOTHING = 0.15  # of ten classes
-Space = dict[str, tuple[float, float]]
-
-# What is searched, from where to where, all on a logarithmic scale. Rate and threshold of `paper` have the paper's
-# ranges, but for the rate of ff: its direction is a mean over images and units, HebbFF's the sum over images, so a step
-# of HebbFF with rate 1e-4 is one of ff with rate 13 in a layer of 2048 units.
-_LABEL_SCALE = {"label_scale": (0.05, 5.0)}
-SPACES: dict[tuple[str, str], Space] = {
-    ("paper", "hebbff"): {"lr": (1e-6, 1.0), "theta": (1e-6, 10.0), **_LABEL_SCALE},
-    ("paper", "ff"): {"lr": (1e-4, 100.0), "theta": (1e-6, 10.0), **_LABEL_SCALE},
-    ("paper", "bp"): {"lr": (1e-6, 1.0)},
-    ("quick", "hebbff"): {"lr": (1e-4, 0.1), "scale": (1.0, 300.0), **_LABEL_SCALE},
-    ("quick", "ff"): {"lr": (1e-5, 0.01), "scale": (1.0, 300.0), **_LABEL_SCALE},
-    ("quick", "bp"): {"lr": (1e-5, 0.01)},
-}
-# The first trials: these numbers, and the same with a higher and a lower rate.
-STARTS = {"theta": 1.0, "scale": 30.0, "label_scale": 0.3}
-STARTING_RATES = {
-    ("paper", "hebbff"): 3e-5,
-    ("paper", "ff"): 3.0,
-    ("paper", "bp"): 0.1,
-    ("quick", "hebbff"): 1e-2,
-    ("quick", "ff"): 1e-3,
-    ("quick", "bp"): 1e-3,
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Search:
-    """Find the settings that learn most in a short training, judged by validation images."""
-
-    dataset: Literal["mnist", "fashion_mnist", "digits"] = "mnist"
-    """The images."""
-
-    data_dir: Path | None = None
-    """Where the data lie; see `experiments/mnist.py --help`."""
-
-    net: Literal["deep", "wide"] = "deep"
-    """The network."""
-
-    rule: Literal["ff", "hebbff", "bp"] = "hebbff"
-    """The rule."""
-
-    preset: Literal["paper", "quick"] = "paper"
-    """The recipe whose open numbers are searched. paper: rate, threshold and label scale; quick: rate, steepness of the
-    gate and label scale; the rate alone under backpropagation."""
-
-    trials: int = 20
-    """How many trials in all, those of earlier runs of the same search included."""
-
-    epochs: int = 3
-    """Epochs of a trial; one that is worse than most after an epoch, or has learnt nothing, ends there."""
-
-    train_images: int = 12_000
-    """Training images of a trial."""
-
-    judged_images: int = 2_000
-    """Validation images that judge a trial."""
-
-    also: tuple[Path, ...] = ()
-    """Files that other searches wrote: what they found is tried too, e.g. what short trials found in long ones. Of the
-    other rule, ff or hebbff, the rate is taken that gives the first layer the same step."""
-
-    seed: int = 0
-    """The key of the sampler and of every training."""
-
-    out: Path = Path("searches")
-    """The folder of the trials (`hebbff_mlp.db`) and of the best settings of each search (`<name>.json`)."""
-
-    @property
-    def name(self) -> str:
-        """What tells searches apart: trials of another length, or judged by other images, are no trials of this one."""
-        length = f"{self.epochs}x{self.train_images}-by{self.judged_images}-seed{self.seed}"
-        return f"{self.dataset}-{self.net}-{self.rule}-{self.preset}-{length}"
-
-    @property
-    def space(self) -> Space:
-        """Range of each number that is searched."""
-        return SPACES[self.preset, self.rule]
-
-    @property
-    def command(self) -> str:
-        """The command that gives this search."""
-        asked = {name: getattr(self, name) for name in ("dataset", "net", "rule", "preset", "trials")}
-        asked |= {name: getattr(self, name) for name in ("epochs", "train_images", "judged_images", "seed")}
-        options = [part for name, value in asked.items() for part in (f"--{name.replace('_', '-')}", str(value))]
-        options += ["--also", *(path.as_posix() for path in self.also)] if self.also else []
-        return shlex.join(["python", "experiments/search.py", *options])
-
-    def settings(self) -> Settings:
-        """The settings of a trial's training."""
-        return Settings(
-            dataset=self.dataset,
-            data_dir=self.data_dir,
-            require_data=True,  # what a stand-in teaches is nothing that a preset should have
-            net=self.net,
-            labels="layerwise",
-            rule=self.rule,
-            preset=self.preset,
-            inference="goodness",
-            evaluate_on="validation",
-            epochs=self.epochs,
-            train_images=self.train_images,
-            seed=self.seed,
-        )
 
 
 def search(asked: Search) -> dict[str, Any]:
@@ -197,28 +94,28 @@ def _found_in(path: Path, asked: Search) -> dict[str, float]:
     if preset != asked.preset:
         raise SettingsError(f"--also {path}: found for preset {preset}, and this is a search for {asked.preset}")
     if within and rule != asked.rule:
-        best = best | {"lr": _rate_of(asked, best["lr"])}
+        best = best | {"lr": _rate_of(asked, best["lr"], rule)}
     if not within or not all(low <= best[name] <= high for name, (low, high) in space.items()):
         raise SettingsError(f"--also {path}: {best} is not within what is searched here: {space}")
     return best
 
 
-def _rate_of(asked: Search, lr: float) -> float:
-    """The rate of ff or hebbff that gives the first layer the step that the other one takes with rate `lr`.
+def _rate_of(asked: Search, lr: float, rule: str) -> float:
+    """Return the rate that gives the first layer the step that another rule takes with rate `lr`.
 
-    FF's direction is HebbFF's times the gain of FF, 2 s / (n B): see `docs/hebbff.md`.
+    The directions of gated rules differ by their gains: FF's is HebbFF's times 2 s / (n B), see `docs/hebbff.md`.
 
     Raises:
         SettingsError: the optimiser is not plain gradient descent, so that steps are not in proportion to directions.
     """
-    from convff import ForwardForward, Threshold
+    from convff import RULES, Threshold
 
     recipe = recipe_for(asked.settings())
     if recipe.optimizer != "sgd":
         raise SettingsError(f"rates of another rule can only be taken over for plain steps, not for {recipe.optimizer}")
-    ff = ForwardForward(gate=Threshold(scale=recipe.scale))
-    gain = ff.gain(recipe.model_options["widths"][0], recipe.batch_size)
-    return lr / gain if asked.rule == "ff" else lr * gain
+    units, images = recipe.model_options["widths"][0], recipe.batch_size
+    theirs, ours = (RULES[name](gate=Threshold(scale=recipe.scale)).gain(units, images) for name in (rule, asked.rule))
+    return lr * float(theirs) / float(ours)
 
 
 def _trial(asked: Search, parts: "Parts", trial: "optuna.Trial") -> float:
@@ -255,41 +152,35 @@ def _as_json(trial: "optuna.trial.FrozenTrial") -> dict[str, Any]:
 
 def accuracies_with(parts: "Parts", numbers: dict[str, float], judged_images: int) -> Iterator[float]:
     """Accuracy on the first judged images after each epoch with these numbers in the recipe; 0 where it diverges."""
-    from convff.rules.bp import BackpropStep
-    from experiments.run import evaluate as judge
-    from experiments.run.train import DivergedError, stop_if_diverged
+    from convff import DivergedError, stop_if_diverged
+    from experiments.run.rules import new_rule
 
     numbers = dict(numbers)
     options = dict(parts.recipe.model_options)
     if "label_scale" in numbers:
         options["label_scale"] = numbers.pop("label_scale")
     recipe = replace(parts.recipe, model_options=options, **numbers)  # type: ignore[arg-type]
-    parts = replace(parts, recipe=recipe, judged=parts.judged.part(0, judged_images))
-    net = parts.new_net()
+    parts = replace(
+        parts, recipe=recipe, rule=new_rule(parts.settings, recipe), judged=parts.judged.part(0, judged_images)
+    )
+    net, evaluator = parts.new_net(), parts.evaluator()
     trainer = parts.new_trainer(net, None)
     try:
         for record in trainer.fit(parts.train):
-            stop_if_diverged(record)
-            if isinstance(trainer.step, BackpropStep):
-                yield judge.judge_head(parts, net, trainer.step.head)[0]
-            else:
-                yield judge.judge_goodness(parts, net, parts.judged).accuracy
-            net.train()
+            stop_if_diverged(record.epoch, record.metrics)
+            yield evaluator.own_accuracy(net, trainer.step.modules)
     except DivergedError:
         yield 0.0
 
 
 def main(asked: Search) -> None:
     """Search and print what was found; exits with 2 where something cannot be run."""
-    from convff.machine.allocator import keep_freed_memory
+    from convff import keep_freed_memory
     from experiments.datasets import DataError
 
     keep_freed_memory()
-    try:
+    with exit_on(SettingsError, DataError):
         found = search(asked)
-    except (SettingsError, DataError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
     best = ", ".join(f"{name} {value:.3g}" for name, value in found["best"].items())
     print(f"{asked.name}: best of {len(found['trials'])} trials {100 * found['accuracy']:.2f} % with {best}")
 

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from experiments.config.settings import labels_in_words, rule_in_words
+from experiments.tools.command import exit_on
+from experiments.tools.words import labels_in_words, rule_in_words
 
 COLUMNS = "data | labels | rule | goodness | readout | untrained control | minutes"
 
@@ -50,11 +51,12 @@ def _percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f} %"
 
 
+def _missing(error: Exception) -> str:
+    return f"{getattr(error, 'filename', None)} does not exist: not a finished run"
+
+
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit("usage: python experiments/table.py RUN [RUN ...]")
-    try:
+    with exit_on(FileNotFoundError, message=_missing):
         print(table([Path(argument) for argument in sys.argv[1:]]))
-    except FileNotFoundError as error:
-        print(f"error: {error.filename} does not exist: not a finished run", file=sys.stderr)
-        sys.exit(2)

@@ -4,12 +4,16 @@ from typing import Any
 
 from labels.base import LabelGenerator
 from labels.channel import ChannelLabels
+from labels.correlation import chain_correlations, label_correlations, textured_images, wave_correlations
 from labels.echo import EchoLabels
-from labels.fourier import FourierLabels, Wave
+from labels.fourier import FourierLabels
 from labels.layerwise import LayerwiseLabels
 from labels.learned import LearnedLabels
-from labels.morph import MorphLabels
+from labels.morph import MorphLabels, morph_set_1
 from labels.onehot import OneHotLabels
+from labels.readability import blank, check_window, distinct_windows, window_judge
+from labels.select import off_diagonal, random_choice, select
+from labels.waves import Wave, fourier_set_1
 
 LABELS: dict[str, Any] = {
     "onehot": OneHotLabels,
@@ -49,5 +53,18 @@ __all__ = [
     "MorphLabels",
     "OneHotLabels",
     "Wave",
+    "blank",
+    "chain_correlations",
+    "check_window",
+    "distinct_windows",
+    "fourier_set_1",
+    "label_correlations",
     "labels_from_spec",
+    "morph_set_1",
+    "off_diagonal",
+    "random_choice",
+    "select",
+    "textured_images",
+    "wave_correlations",
+    "window_judge",
 ]

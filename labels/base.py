@@ -16,7 +16,7 @@ class LabelGenerator(Protocol):
 
         Args:
             images: float `[B, C, H, W]` in [0, 1]; never changed.
-            classes: int64 `[B]`, or `[B, P]` for several labels an image.
+            classes: int64 `[B]`, or `[B, P]` for several labels per image.
 
         Returns:
             `[B, C', H, W]` or `[B, P, C', H, W]`, of the images' dtype and device.

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from labels.base import PatternBank, check_labelled, spread
-from labels.fourier import fourier_set_1, wave_image
+from labels.waves import fourier_set_1, wave_image
 
 
 class ChannelLabels:

@@ -12,20 +12,36 @@ import torch
 from torch import Tensor
 
 from labels.base import LabelGenerator
-from labels.fourier import Wave, wave_image
 from labels.morph import Chain, MorphLabels, run_chains
+from labels.waves import Wave, wave_image
 
 TEXTURES = 16
 TEXTURE_SIZE = 32
 
 
 def label_correlations(labels: LabelGenerator, image_size: tuple[int, int]) -> Tensor:
-    """The correlation matrix `[K, K]` of a label set of any family.
+    """Compute the correlation matrix of a label set of any family.
+
+    Compare morphology labels by what they change on `textured_images()` (see `chain_correlations`), all others by their
+    patterns on a black image of one channel.
+
+    Args:
+        labels: a generator of K classes.
+        image_size: height and width, for the patterns; morphology labels do not use it.
+
+    Returns:
+        float32 `[K, K]` in [-1, 1], symmetric, with ones on the diagonal. 0 beside a pattern without contrast.
+
+    Raises:
+        ValueError: the labels are for images of another size.
 
     Example:
         >>> from labels.fourier import FourierLabels
         >>> label_correlations(FourierLabels(12, (32, 32)), (32, 32)).fill_diagonal_(0).abs().max() < 1e-6
         tensor(True)
+
+    Reference:
+        Scodellaro et al. 2025 for patterns. The definition for morphology labels is ours.
     """
     if isinstance(labels, MorphLabels):
         return chain_correlations(labels.chains)
@@ -45,14 +61,20 @@ def pattern_correlations(patterns: Tensor) -> Tensor:
 
 
 def wave_correlations(waves: tuple[Wave, ...], image_size: tuple[int, int], *, any_phase: bool = False) -> Tensor:
-    """The correlation matrix `[K, K]` of waves.
+    """Compute the correlation matrix of waves: Pearson's correlation over the pixels.
 
     Args:
-        waves: any number.
+        waves: K of them, at least one.
         image_size: height and width.
         any_phase: give the largest correlation that any two phases of the two waves can have, instead of that of
             their own phases. It is never smaller. A network whose goodness is a mean over positions cannot tell a wave
             from the same wave displaced, although the two may be uncorrelated.
+
+    Returns:
+        float32 `[K, K]`, symmetric; in [-1, 1], or in [0, 1] for any phase.
+
+    Raises:
+        ValueError: a wave of two pixels per cycle or fewer.
 
     Example:
         >>> sine_and_cosine = (Wave(2, 0.0), Wave(2, 0.0, 90.0))
@@ -60,6 +82,9 @@ def wave_correlations(waves: tuple[Wave, ...], image_size: tuple[int, int], *, a
         tensor(True)
         >>> wave_correlations(sine_and_cosine, (16, 16), any_phase=True)[0, 1] > 0.999
         tensor(True)
+
+    Reference:
+        Scodellaro et al. 2025. The largest over all phases is ours.
     """
     rows = _unit_rows(_drawn(waves, image_size, 0.0))
     if not any_phase:
@@ -76,16 +101,26 @@ def wave_correlations(waves: tuple[Wave, ...], image_size: tuple[int, int], *, a
 
 
 def chain_correlations(chains: tuple[Chain, ...], images: Tensor | None = None) -> Tensor:
-    """How alike the changes T_k(x) - x of chains are: `[K, K]`, the mean over images of Pearson's correlation.
+    """Compute how alike the changes T_k(x) - x of chains are: the mean over images of Pearson's correlation.
 
     Args:
-        chains: any number; what they begin with in common is computed once.
-        images: float `[M, C, H, W]`; `textured_images()` if left out.
+        chains: K of them; what they begin with in common is computed once.
+        images: float `[M, C, H, W]` in [0, 1]; `textured_images()` if left out.
+
+    Returns:
+        float32 `[K, K]` in [-1, 1], symmetric. 0 beside a chain that changes nothing.
+
+    Raises:
+        KeyError: an unknown operator.
+        ValueError: images too small for an operator.
 
     Example:
         >>> matrix = chain_correlations(((("invert",),), (("contrast", 0.5),), (("shift", 2, 0),)))
         >>> [round(value, 1) for value in matrix[0].tolist()]  # both take contrast away
         [1.0, 1.0, 0.3]
+
+    Reference:
+        Our own; Scodellaro et al. 2025 give no definition for morphology labels.
     """
     images = textured_images() if images is None else images
     changed = torch.empty(len(chains), images.numel())
@@ -97,10 +132,18 @@ def chain_correlations(chains: tuple[Chain, ...], images: Tensor | None = None) 
 
 @cache
 def textured_images(count: int = TEXTURES, size: int = TEXTURE_SIZE) -> Tensor:
-    """Gray images `[count, 1, size, size]` in [0, 1] with something to see in every window; always the same ones.
+    """Draw gray images with something to see in every window; always the same ones.
 
     Noise of which the amplitude falls with the frequency to the power 1.5, over discs and half planes of other
     brightness, with a little grain. So chosen that chains correlate on them much as on photographs of 32 x 32 pixels.
+
+    Args:
+        count: how many, at least one.
+        size: height and width in pixels.
+
+    Returns:
+        float32 `[count, 1, size, size]` in [0, 1], each image from 0 to 1. It is kept and given out again: do not
+        change it in place.
 
     Example:
         >>> textured_images(2).shape

@@ -1,4 +1,4 @@
-"""Learned labels: one map a class as a channel beside the image, trained together with the first block."""
+"""Learned labels: one map per class as a channel beside the image, trained together with the first block."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from labels.base import check_labelled, spread
-from labels.fourier import fourier_set_1, wave_image
+from labels.waves import fourier_set_1, wave_image
 
 NOISE = 0.2  # width of the interval around 0.5 that noise starts in
 

@@ -33,11 +33,17 @@ COPIES: tuple[tuple[Chain, ...], ...] = (
 
 
 def morph_set_1(num_classes: int) -> tuple[Chain, ...]:
-    """The label set "1": a displaced copy of the image, or of its negative; beyond 48 classes, of its edges or details.
+    """Give label set "1": a displaced copy of the image or of its negative; beyond 48 classes, of its edges or details.
 
     The paper's list of transformations is not public: this set is our reconstruction. An echo of the image makes two
     points a fixed distance apart alike (or, for the negative, unlike), which a filter can see wherever it lies. Of the
     sets that we tried on CIFAR-10, it taught a network most.
+
+    Args:
+        num_classes: how many chains, at most 120.
+
+    Returns:
+        One chain per class. A larger set begins with the chains of a smaller one.
 
     Raises:
         ValueError: more than 120 classes.
@@ -45,6 +51,9 @@ def morph_set_1(num_classes: int) -> tuple[Chain, ...]:
     Example:
         >>> morph_set_1(3)
         ((('shift', 2, 0),), (('invert',), ('shift', 2, 0)), (('shift', 0, 2),))
+
+    Reference:
+        Scodellaro et al. 2025, "Spatially-extended labeling"; the set is our reconstruction.
     """
     chains = tuple(
         (*copy, ("shift", *displacement)) for copies in COPIES for displacement in DISPLACEMENTS for copy in copies
@@ -135,7 +144,7 @@ class MorphLabels:
     Args:
         num_classes: number of classes.
         intensity: the paper's K, the label's share of the intensity, in [0, 1].
-        chains: one a class; `morph_set_1` if left out.
+        chains: one per class; `morph_set_1` if left out.
 
     Raises:
         ValueError: fewer chains than classes, an unknown operator, or K outside [0, 1].

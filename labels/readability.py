@@ -56,13 +56,16 @@ class JudgeReport:
 
 
 def distinct_windows(labels: LabelGenerator, images: Tensor, kernel_size: int) -> PairReport:
-    """In what share of k x k windows each two labels differ, over all windows of all images.
+    """Measure in what share of k x k windows each two labels differ, over all windows of all images.
 
     Args:
-        labels: of at least two classes.
+        labels: a generator of at least two classes.
         images: float `[M, C, H, W]` in [0, 1]; textured ones, for a morphology label shows only where there is
             something to see.
-        kernel_size: side of the window.
+        kernel_size: side of the window in pixels, odd and from 3 to the shorter side of the images.
+
+    Returns:
+        The worst pair of classes, the shares in [0, 1], and the pairs that are hard to tell apart.
 
     Raises:
         ValueError: an even kernel, one larger than the images, or fewer than two classes.
@@ -96,17 +99,20 @@ def distinct_windows(labels: LabelGenerator, images: Tensor, kernel_size: int) -
 def window_judge(
     labels: LabelGenerator, images: Tensor, kernel_size: int, *, seed: int = 0, windows: int = WINDOWS
 ) -> JudgeReport:
-    """How well ridge regression names the class from one window, wherever it lies.
+    """Measure how well ridge regression names the class from one window, wherever it lies.
 
     It learns from windows of the first half of the images, each labelled with classes by chance, and is tested on
     windows of the second half. Filters share their weights over positions; so does this judge.
 
     Args:
-        labels: any.
+        labels: a generator of any family.
         images: float `[M, C, H, W]` in [0, 1], at least two.
-        kernel_size: side of the window.
+        kernel_size: side of the window in pixels, odd and from 3 to the shorter side of the images.
         seed: the key of the draws of classes and windows.
         windows: how many to learn from, and how many to be tested on.
+
+    Returns:
+        The accuracies of a linear judge and of one that sees products of pixels, in [0, 1].
 
     Raises:
         ValueError: an even kernel, one larger than the images, or fewer than two images.
@@ -132,7 +138,13 @@ def window_judge(
 
 
 def blank(images: Tensor) -> Tensor:
-    """The images with nothing left of them but their mean colour.
+    """Replace each image by its mean colour.
+
+    Args:
+        images: float `[M, C, H, W]`; not changed.
+
+    Returns:
+        `[M, C, H, W]`, each channel of each image constant.
 
     Example:
         >>> blank(torch.tensor([[[[0.0, 1.0]]]]))
@@ -142,7 +154,20 @@ def blank(images: Tensor) -> Tensor:
 
 
 def check_window(images: Tensor, kernel_size: int) -> None:
-    """Refuse a window that no filter has, or that does not fit into the images."""
+    """Refuse a window that no filter has, or that does not fit into the images.
+
+    Args:
+        images: `[M, C, H, W]`.
+        kernel_size: side of the window in pixels.
+
+    Raises:
+        ValueError: a side that is even or below 3, or that is longer than a side of the images.
+
+    Example:
+        >>> check_window(torch.rand(1, 1, 8, 8), 4)
+        Traceback (most recent call last):
+        ValueError: a kernel must be odd and at least 3 pixels wide, not 4
+    """
     if kernel_size < 3 or kernel_size % 2 == 0:
         raise ValueError(f"a kernel must be odd and at least 3 pixels wide, not {kernel_size}")
     if kernel_size > min(images.shape[-2:]):

@@ -135,17 +135,28 @@ def _reached(start: str, edges: dict[str, set[str]]) -> set[str]:
 
 
 def rules_told_by_name(files: list[Source]) -> list[str]:
-    """Comparisons of a rule with a name, and look-ups in tables keyed by names, outside the rules and the presets."""
+    """Find comparisons of a rule with a name, outside the rules and the presets."""
+    found = []
+    for source in filter(_may_not_know_rules, files):
+        nodes: list[ast.expr | ast.pattern] = []
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.expr) and _compares_a_rule(node):
+                nodes.append(node)
+            elif isinstance(node, ast.Match) and _is_rule(node.subject):
+                nodes += [case.pattern for case in node.cases if _has_value(case.pattern)]
+        found += source.lines_of(nodes)
+    return found
+
+
+def rules_looked_up(files: list[Source]) -> list[str]:
+    """Find look-ups of a rule in data tables keyed by rules: figures of a paper, ranges of a search."""
     looked_at = [source for source in files if _may_not_know_rules(source)]
     tables = {name for source in looked_at for name in _tables_of_rules(source.tree)}
     found = []
     for source in looked_at:
-        nodes: list[ast.expr | ast.pattern] = []
-        for node in ast.walk(source.tree):
-            if isinstance(node, ast.expr) and (_compares_a_rule(node) or _looks_up_a_rule(node, tables)):
-                nodes.append(node)
-            elif isinstance(node, ast.Match) and _is_rule(node.subject):
-                nodes += [case.pattern for case in node.cases if _has_value(case.pattern)]
+        nodes = [
+            node for node in ast.walk(source.tree) if isinstance(node, ast.expr) and _looks_up_a_rule(node, tables)
+        ]
         found += source.lines_of(nodes)
     return found
 
@@ -245,9 +256,10 @@ def _tested_classes(node: ast.Call | ast.MatchClass) -> set[str]:
 
 
 def wirings(files: list[Source]) -> list[str]:
-    """Functions that lead the output of each block of a network into the next one.
+    """Find functions that lead the output of each block of a network into the next one.
 
-    Told by a loop that calls `.beside(...)`, or `.pool(...)` of what it loops over.
+    Told by a loop that calls `.beside(...)`, or `.pool(...)` of what it loops over. A network's method `route` is where
+    it belongs: there is one for each kind of network.
     """
     return [
         f"{source.path}:{node.lineno}: {node.name}"
@@ -297,7 +309,7 @@ def names_from_below(files: list[Source]) -> list[str]:
 def findings() -> dict[str, list[str]]:
     """What was found in the code, by what it is a count of."""
     files = sources()
-    below = names_from_below(files)
+    below, wired = names_from_below(files), wirings(files)
     return {
         f"files of over {LONG_FILE} lines": long_files(files),
         "import circles": import_circles(files, {"at once"}),
@@ -306,9 +318,11 @@ def findings() -> dict[str, list[str]]:
         "own imports for types alone": own_imports(files, "for types"),
         "own imports in functions or as a script": own_imports(files, "later"),
         "tests of a rule's name": rules_told_by_name(files),
+        "look-ups of a rule in tables of data": rules_looked_up(files),
         "tests of a rule's class": rules_told_by_class(files, protocols=False),
         "tests of what a rule offers (protocols)": rules_told_by_class(files, protocols=True),
-        "wirings of blocks": wirings(files),
+        "wirings of blocks: routes of networks": [line for line in wired if line.endswith(": route")],
+        "wirings of blocks elsewhere": [line for line in wired if not line.endswith(": route")],
         "imports of names from below a package": below,
         "different names from below a package": sorted({line.split(": ")[1] for line in below}),
     }

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import get_args
 
@@ -61,13 +62,11 @@ def test_no_script_hides_a_package() -> None:
 
 
 def test_the_command_line_offers_what_the_tables_hold() -> None:
-    from convff import GATES, MODELS, RULES, STABILISERS
-    from convff.optimizers import OPTIMIZERS
-    from convff.training.augment import AUGMENTATIONS
+    from convff import AUGMENTATIONS, GATES, MODELS, OPTIMIZERS, RULES, STABILISERS
     from experiments import benchmark
     from experiments.benchmarks import SECTIONS
     from experiments.config import settings
-    from experiments.config.presets.image_nets import PRESETS
+    from experiments.config.presets import PRESETS
     from experiments.datasets import DATASETS
     from experiments.label_sets.choice import CHOOSABLE
     from labels import LABELS
@@ -81,12 +80,30 @@ def test_the_command_line_offers_what_the_tables_hold() -> None:
         (settings.OptimizerName, OPTIMIZERS),
         (settings.AugmentName, AUGMENTATIONS),
         (settings.DatasetName, DATASETS),
-        (settings.PresetName, PRESETS),
+        (settings.PresetName, [*PRESETS, *settings.RENAMED]),
         (benchmark.SectionName, SECTIONS),
     ]
     for names, table in pairs:
         assert set(get_args(names)) == set(table)
     assert set(get_args(settings.LabelName)) >= set(CHOOSABLE)
+
+
+def test_names_on_the_command_line_come_from_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from experiments.config import names
+
+    (tmp_path / "table.py").write_text("THING = 3\nRULES: dict[str, int] = {'mine': 1, 'yours': 2}\nBAD = {THING: 1}\n")
+    monkeypatch.setattr(names, "ROOT", tmp_path)
+    assert names.names_in("table.py", "RULES") == ("mine", "yours")
+    for table in ("BAD", "THING", "NONE"):
+        with pytest.raises(LookupError, match=f"table.py has no table {table}"):
+            names.names_in("table.py", table)
+
+
+def test_every_override_is_a_number_of_the_recipe() -> None:
+    from experiments.config.recipe import Recipe
+    from experiments.config.settings import Overrides
+
+    assert {each.name for each in fields(Overrides)} <= {each.name for each in fields(Recipe)}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import tyro
 
-from experiments.config.settings import Settings, parse
+from experiments.config.command_line import parse
+from experiments.config.settings import Settings
 from experiments.hebbff_mlp import DEFAULT
 from experiments.search import Search
 

@@ -1,6 +1,7 @@
 """Our own warnings fail tests; those of other packages do not fail a user's."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -35,6 +36,8 @@ def test_whose_warnings_are_errors(tmp_path: Path) -> None:
         "-m",
         "pytest",
         "-v",
+        "-n",
+        "0",
         "-c",
         str(ROOT / "pyproject.toml"),
         "--rootdir",
@@ -42,8 +45,15 @@ def test_whose_warnings_are_errors(tmp_path: Path) -> None:
         "-p",
         "no:cacheprovider",
     ]
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(
-        [sys.executable, *command, str(tmp_path / "test_all.py")], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, *command, str(tmp_path / "test_all.py")],
+        cwd=ROOT,
+        env=alone,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     for number, (statement, outcome) in enumerate(STATEMENTS):
         assert re.search(rf"::test_{number} {outcome.upper()}", done.stdout), (statement, done.stdout)

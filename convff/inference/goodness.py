@@ -5,7 +5,7 @@ Two things make it cheaper: where labels add, the first block's convolution, whi
 and once for each label (`convff.inference.shared_first_block`); and a readout can name the candidates worth trying.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from convff.functional import mean_goodness
 from convff.inference.shared_first_block import SharedFirstBlock
 from convff.labelling import Labels, label_passes
 from convff.machine.precision import autocast
-from convff.network import LayerLocalNet
+from convff.network import Block, LayerLocalNet, evaluating
 
 
 @torch.no_grad()
@@ -54,16 +54,12 @@ def block_goodness(
     """
     if candidates is None:
         candidates = torch.arange(labels.num_classes, device=images.device).expand(len(images), -1)
-    was_training = net.training
-    net.eval()
-    try:
+    with evaluating(net):
         shared = SharedFirstBlock.of(net, labels, images, share_first)
-        return _walk_goodness(net, images, labels, candidates, goodness, shared)
-    finally:
-        net.train(was_training)
+        return _route_goodness(net, images, labels, candidates, goodness, shared)
 
 
-def _walk_goodness(
+def _route_goodness(
     net: LayerLocalNet,
     images: Tensor,
     labels: Labels,
@@ -71,13 +67,17 @@ def _walk_goodness(
     goodness: Callable[[Tensor], Tensor],
     shared: SharedFirstBlock | None,
 ) -> Tensor:
-    """Goodness `[blocks, B, M]` of a network in evaluation mode."""
-    activities: Iterator[Tensor]
-    if shared is None:
-        activities = (a for _, a in net.walk(label_passes(labels, images, candidates)))
-    else:
-        activities = shared.walk(images, candidates)
-    return torch.stack([goodness(a).view(candidates.shape) for a in activities])
+    """Return goodness `[blocks, B, M]` of a network in evaluation mode."""
+    found: list[Tensor] = []
+
+    def visit(index: int, block: Block, h: Tensor) -> Tensor:
+        a: Tensor = shared.activity(images, candidates) if shared is not None and not found else block(h)
+        found.append(goodness(a).view(candidates.shape))
+        return a
+
+    inputs = label_passes(labels, images, candidates) if shared is None else shared.entered(images, candidates)
+    net.route(inputs, visit)
+    return torch.stack(found)
 
 
 def goodness_scores(
@@ -157,17 +157,12 @@ def block_goodness_of(
     if candidates is None:
         candidates = torch.arange(labels.num_classes, device=data.images.device).expand(len(data), -1)
     batch_size = max(1, passes // candidates.shape[1])
-    was_training = net.training
-    net.eval()
-    try:
-        with autocast(data.images.device, precision):
-            shared = SharedFirstBlock.of(net, labels, as_floats(data.images[:1]), share_first)
-            scores = [
-                _walk_goodness(net, as_floats(images), labels, tried, goodness, shared)
-                for images, tried in zip(data.images.split(batch_size), candidates.split(batch_size), strict=True)
-            ]
-    finally:
-        net.train(was_training)
+    with evaluating(net), autocast(data.images.device, precision):
+        shared = SharedFirstBlock.of(net, labels, as_floats(data.images[:1]), share_first)
+        scores = [
+            _route_goodness(net, as_floats(images), labels, tried, goodness, shared)
+            for images, tried in zip(data.images.split(batch_size), candidates.split(batch_size), strict=True)
+        ]
     return torch.cat(scores, dim=1)
 
 

@@ -12,7 +12,7 @@ from convff.data import ImageData, as_floats
 from convff.labelling import Labels
 from convff.machine.precision import autocast
 from convff.machine.processes import OneProcess, Processes
-from convff.network import LayerLocalNet
+from convff.network import Block, LayerLocalNet, evaluating
 
 
 class LinearReadout(nn.Module):
@@ -72,14 +72,18 @@ class LinearReadout(nn.Module):
     @torch.no_grad()
     def features(self, images: Tensor) -> Tensor:
         """Features float32 `[B, D]` of unlabelled images `[B, C, H, W]`; batch norm uses its running statistics."""
-        was_training = self.net.training
-        self.net.eval()
-        try:
-            neutral = self.labels.neutral(images).contiguous(memory_format=torch.channels_last)
-            maps = [a for index, (_, a) in enumerate(self.net.walk(neutral)) if index >= self.first]
-            return torch.cat([self._regions(a).flatten(1) for a in maps], dim=1).float()
-        finally:
-            self.net.train(was_training)
+        neutral = self.labels.neutral(images).contiguous(memory_format=torch.channels_last)
+        read: list[Tensor] = []
+
+        def visit(index: int, block: Block, h: Tensor) -> Tensor:
+            a: Tensor = block(h)
+            if index >= self.first:
+                read.append(self._regions(a).flatten(1))
+            return a
+
+        with evaluating(self.net):
+            self.net.route(neutral, visit)
+        return torch.cat(read, dim=1).float()
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores `[B, K]` of unlabelled images `[B, C, H, W]`."""
@@ -98,16 +102,16 @@ class LinearReadout(nn.Module):
             this process's part of the mean loss, `[1]`.
         """
         processes = processes or OneProcess()
-        share = processes.share(len(images))
-        features = self.features(images[share.rows])
+        shard = processes.shard(len(images))
+        features = self.features(images[shard.rows])
         with torch.enable_grad(), torch.autocast(images.device.type, enabled=False):
-            loss = F.cross_entropy(self.linear(features), classes[share.rows])
+            loss = F.cross_entropy(self.linear(features), classes[shard.rows])
             self._optimizer.zero_grad()
             loss.backward()
         grads = [parameter.grad for parameter in self.linear.parameters() if parameter.grad is not None]
-        processes.start_sum(grads, share.of_mean)()
+        processes.start_sum(grads, shard.of_mean)()
         self._optimizer.step()
-        return loss.detach()[None] * share.of_mean
+        return loss.detach()[None] * shard.of_mean
 
     def fit(self, data: ImageData, *, precision: str = "float32", l2: float = 1e-3, iterations: int = 40) -> None:
         """Fit to the network as it is now: multinomial logistic regression by L-BFGS, on all images at once.

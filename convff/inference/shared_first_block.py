@@ -4,15 +4,15 @@ A convolution is linear: `W * (base + summand) = W * base + W * summand`. So it 
 each label, and not once for each pair of them. What is left for a pair is one addition.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from convff.labelling import FEW_CHANNELS, AdditiveLabels, Labels, fast_layout
-from convff.network import Block, LayerLocalNet, LengthNorm
+from convff.labelling import AdditiveLabels, Labels
+from convff.network import FEW_CHANNELS, Block, Entered, LayerLocalNet, LengthNorm, fast_layout
 
 # Normalises bases `[B, C, H, W]`; also gives the scale `[B, K]` that is left for each pair, where there is one.
 NormOfBases = Callable[[Tensor], tuple[Tensor, Tensor | None]]
@@ -51,7 +51,7 @@ NORMS_OF_SUMS: dict[type[nn.Module], NormOfSum] = {
 
 
 class SharedFirstBlock:
-    """A network in evaluation mode whose first block is shared by the passes of an image.
+    """The first block of a network in evaluation mode, shared by the passes of an image.
 
     Args:
         net: the network; its weights must stay as they are while this object is used.
@@ -84,22 +84,20 @@ class SharedFirstBlock:
             return None
         return cls(net, labels, norm_of_sum, images)
 
-    def walk(self, images: Tensor, candidates: Tensor) -> Iterator[Tensor]:
-        """The activity of every block, `[B*M, ...]`, for images `[B, C, H, W]` and the labels `[B, M]` to try."""
+    def entered(self, images: Tensor, candidates: Tensor) -> Entered:
+        """Return the input of a route whose first visit is `activity`: the images alone, and the labels to append."""
+        label = None if self.repeated is None else self.repeated[candidates.flatten()]
+        return Entered(images, label)
+
+    def activity(self, images: Tensor, candidates: Tensor) -> Tensor:
+        """Return the first block's activity `[B*M, ...]` for images `[B, C, H, W]` and the labels `[B, M]` to try."""
         bases, scale = self.norm_of_bases(self.labels.bases(images))
         z = self._responses(bases, candidates)  # (B, M, H, W, O)
         if scale is not None:
             z *= scale.gather(1, candidates).to(z.dtype)[:, :, None, None, None]
         if self.first.layer.bias is not None:
             z += self.first.layer.bias.to(z.dtype)
-        a = rearrange(torch.relu_(z), "b m h w o -> (b m) o h w")  # a view, so channels last in memory
-        yield a
-        label = None if self.repeated is None else self.repeated[candidates.flatten()]
-        x = self.net.beside(self.first.pool(a), label)
-        for block in list(self.net)[1:]:
-            a = block(x)
-            yield a
-            x = self.net.beside(block.pool(a), label)
+        return rearrange(torch.relu_(z), "b m h w o -> (b m) o h w")  # a view, so channels last in memory
 
     def _responses(self, bases: Tensor, candidates: Tensor) -> Tensor:
         """`W * (base + summand)`, `[B, M, H, W, O]`."""

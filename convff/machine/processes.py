@@ -22,13 +22,13 @@ class LostProcessError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Share:
+class Shard:
     """The part of a global batch that one process takes.
 
     Args:
         rows: of the batch.
-        of_mean: weight of this share's mean over images in the global mean.
-        of_sum: weight of this share's sum over images in the global sum.
+        of_mean: weight of this shard's mean over images in the global mean.
+        of_sum: weight of this shard's sum over images in the global sum.
     """
 
     rows: slice
@@ -36,7 +36,7 @@ class Share:
     of_sum: float
 
     def weight(self, reduction: str) -> float:
-        """The weight of a "mean" or a "sum" over the images of this share."""
+        """The weight of a "mean" or a "sum" over the images of this shard."""
         return self.of_mean if reduction == "mean" else self.of_sum
 
 
@@ -46,7 +46,7 @@ class Processes(Protocol):
     size: int
     rank: int
 
-    def share(self, images: int) -> Share:
+    def shard(self, images: int) -> Shard:
         """The part of a batch that this process takes."""
         ...
 
@@ -73,19 +73,19 @@ class OneProcess:
     size = 1
     rank = 0
 
-    def share(self, images: int) -> Share:
+    def shard(self, images: int) -> Shard:
         """The whole batch."""
-        return Share(slice(None), 1.0, 1.0)
+        return Shard(slice(None), 1.0, 1.0)
 
     def start_sum(self, tensors: Iterable[Tensor], weight: float) -> Callable[[], None]:
-        """Nothing."""
+        """No-op: there is only one process."""
         return _nothing
 
     def prepare(self, net: LayerLocalNet) -> None:
-        """Nothing."""
+        """No-op: there is only one process."""
 
     def wait(self) -> None:
-        """For nobody."""
+        """No-op: there is only one process."""
 
     def gather(self, item: Any) -> list[Any]:
         """The item alone."""
@@ -93,7 +93,7 @@ class OneProcess:
 
 
 def _nothing() -> None:
-    """Nothing to wait for."""
+    """No-op."""
 
 
 class DataParallel:
@@ -107,13 +107,13 @@ class DataParallel:
         self.size = dist.get_world_size()
         self.rank = dist.get_rank()
 
-    def share(self, images: int) -> Share:
+    def shard(self, images: int) -> Shard:
         """An even part; the whole batch where it is too small to give everyone two images (batch norm needs them)."""
         if images < 2 * self.size:
-            return Share(slice(None), 1 / self.size, 1 / self.size)
+            return Shard(slice(None), 1 / self.size, 1 / self.size)
         bounds = [images * rank // self.size for rank in range(self.size + 1)]
         start, stop = bounds[self.rank], bounds[self.rank + 1]
-        return Share(slice(start, stop), (stop - start) / images, 1.0)
+        return Shard(slice(start, stop), (stop - start) / images, 1.0)
 
     def start_sum(self, tensors: Iterable[Tensor], weight: float) -> Callable[[], None]:
         """One flat all-reduce of all the tensors.

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from convff.models.cnn3 import cnn3
 from convff.models.cnn6 import cnn6
 from convff.models.mlp import mlp
+from convff.models.resnet import resnet
 from convff.network import LayerLocalNet
 
-__all__ = ["MODELS", "cnn3", "cnn6", "mlp"]
+__all__ = ["MODELS", "cnn3", "cnn6", "mlp", "resnet"]
 
-MODELS: dict[str, Callable[..., LayerLocalNet]] = {"cnn3": cnn3, "cnn6": cnn6, "mlp": mlp}
+MODELS: dict[str, Callable[..., LayerLocalNet]] = {"cnn3": cnn3, "cnn6": cnn6, "mlp": mlp, "resnet": resnet}

@@ -3,8 +3,8 @@
 from typing import Any
 
 from convff.rules.autograd import Autograd
-from convff.rules.base import LocalRule, LocalUpdate
-from convff.rules.bp import Backpropagation
+from convff.rules.base import LocalRule, LocalUpdate, Setup, StartingRule, Step
+from convff.rules.bp import Backpropagation, head_scores
 from convff.rules.ff import ForwardForward
 from convff.rules.hebbff import HebbianForwardForward
 from convff.rules.stabilised import Stabilised
@@ -19,5 +19,9 @@ __all__ = [
     "HebbianForwardForward",
     "LocalRule",
     "LocalUpdate",
+    "Setup",
     "Stabilised",
+    "StartingRule",
+    "Step",
+    "head_scores",
 ]

@@ -35,8 +35,8 @@ class Autograd:
         >>> x = torch.rand(4, 3)
         >>> a, rule = block.activity(x), ForwardForward()
         >>> g = rule.goodness(a).view(2, 2)
-        >>> by_graph = Autograd(rule=rule).direction(block, x, a, g, None).grads["weight"]
-        >>> torch.allclose(by_graph, rule.direction(block, x, a, g, None).grads["weight"])
+        >>> by_graph = Autograd(rule=rule).direction(block, x, a, g, None).dense(block.layer)["weight"]
+        >>> torch.allclose(by_graph, rule.direction(block, x, a, g, None).dense(block.layer)["weight"])
         True
     """
 
@@ -44,23 +44,32 @@ class Autograd:
 
     @property
     def batch_reduction(self) -> str:
-        """As the rule has it."""
+        """Delegates to the rule."""
         return self.rule.batch_reduction
+
+    @property
+    def evaluations(self) -> tuple[str, ...]:
+        """Delegates to the rule."""
+        return self.rule.evaluations
 
     def init(self, block: Block) -> Any:
         """The rule's own state."""
         return self.rule.init(block)
 
     def goodness(self, a: Tensor) -> Tensor:
-        """Goodness `[N]` of activity `[N, ...]`, as the rule has it."""
+        """Goodness `[N]` of activity `[N, ...]`; delegates to the rule."""
         return self.rule.goodness(a)
 
+    def contribution(self, a: Tensor) -> Tensor:
+        """Delegates to the rule."""
+        return self.rule.contribution(a)
+
     def gain(self, units: int, images: int) -> float:
-        """As the rule has it."""
+        """Delegates to the rule."""
         return self.rule.gain(units, images)
 
     def weights(self, g: Tensor, units: int) -> Tensor:
-        """As the rule has them."""
+        """Delegates to the rule."""
         return self.rule.weights(g, units)
 
     def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: Any) -> LocalUpdate:
@@ -70,7 +79,7 @@ class Autograd:
             again = block.activity(x.detach())
             loss = self.rule.loss(self.rule.goodness(again).view(g.shape), again[0].numel())
         grads = torch.autograd.grad(loss, list(parameters.values()))
-        return LocalUpdate(dict(zip(parameters, grads, strict=True)), state, self.metrics(g, a[0].numel()))
+        return LocalUpdate((dict(zip(parameters, grads, strict=True)),), state, self.metrics(g, a[0].numel()))
 
     def input_direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor) -> Tensor:
         """The gradient of the rule's loss by the normalised input."""
@@ -82,5 +91,5 @@ class Autograd:
         return direction
 
     def metrics(self, g: Tensor, units: int) -> dict[str, Tensor]:
-        """As the rule has them."""
+        """Delegates to the rule."""
         return self.rule.metrics(g, units)

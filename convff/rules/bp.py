@@ -1,13 +1,15 @@
 """Backpropagation of the same network: not a local rule, but the yardstick beside them."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from convff.labelling import Labels
+from convff.labelling import Labels, TrainableLabels
 from convff.network import LayerLocalNet
+from convff.rules.base import Setup
 from convff.schedule import Schedule
 
 
@@ -19,36 +21,47 @@ class Backpropagation:
     average pooling and a linear head are the baseline of Scodellaro et al. 2025.
     """
 
-    def start(self, net: LayerLocalNet, labels: Labels, num_classes: int, schedule: Schedule) -> "BackpropStep":
-        """The step of backpropagation on a network."""
-        return BackpropStep(net, labels, num_classes, schedule)
+    evaluations: ClassVar[tuple[str, ...]] = ("head", "linear")
+
+    def start(self, setup: Setup) -> "BackpropStep":
+        """Make the step of backpropagation on a network.
+
+        Raises:
+            ValueError: several processes, labels that learn, negatives, or `compiled`.
+        """
+        for name, given in (("negatives", setup.negatives is not None), ("compiled", setup.compiled)):
+            if given:
+                raise ValueError(f"Backpropagation is not a local rule: {name} would be ignored")
+        if setup.processes.size > 1:
+            raise ValueError("Backpropagation is not a local rule: it runs in one process")
+        if isinstance(setup.labels, TrainableLabels):
+            raise ValueError("Backpropagation is not a local rule: labels do not learn by it")
+        return BackpropStep(setup.net, setup.labels, setup.schedule)
 
 
-Head = nn.Linear
-
-
-def head_scores(net: LayerLocalNet, head: Head, labels: Labels, images: Tensor) -> Tensor:
+def head_scores(net: LayerLocalNet, head: nn.Module, labels: Labels, images: Tensor) -> Tensor:
     """Class scores `[B, K]` of the head on the last block's average activity, for images `[B, C, H, W]`."""
     inputs = labels.neutral(images).contiguous(memory_format=torch.channels_last)
     activity = net(inputs, detach=False)[-1]
     features = activity.flatten(2).mean(dim=2) if activity.ndim == 4 else activity
     # In float32 whatever the network's precision: in bfloat16 the best scores may be equal.
     with torch.autocast(images.device.type, enabled=False):
-        scores: Tensor = head(features.to(head.weight.dtype))
+        scores: Tensor = head(features.to(next(head.parameters()).dtype))
     return scores
 
 
 class BackpropStep:
     """One step of backpropagation through all blocks and the head."""
 
-    def __init__(self, net: LayerLocalNet, labels: Labels, num_classes: int, schedule: Schedule) -> None:
+    def __init__(self, net: LayerLocalNet, labels: Labels, schedule: Schedule) -> None:
         self.net = net
         self.labels = labels
         last = list(net)[-1].layer
         width = last.out_channels if isinstance(last, nn.Conv2d) else last.out_features
-        self.head = nn.Linear(width, num_classes, device=last.weight.device)
+        self.head = nn.Linear(width, labels.num_classes, device=last.weight.device)
         nn.init.zeros_(self.head.weight)  # no draw from global randomness
         nn.init.zeros_(self.head.bias)
+        self.modules: dict[str, nn.Module] = {"head": self.head}
         self.optimizers = [schedule.make_optimizer([*net.parameters(), *self.head.parameters()])]
 
     @torch.enable_grad()

@@ -5,10 +5,11 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from convff.gates import GOODNESS, Gate, Symmetric
+from convff.functional import CONTRIBUTION, GOODNESS
+from convff.gates import Gate, Symmetric
 from convff.network import Block
 from convff.rules.base import LocalUpdate
-from convff.rules.gated import gate_metrics, gated_grads, gated_input_direction
+from convff.rules.gated import gate_metrics, gated_input_direction, gated_outer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,7 @@ class ForwardForward:
     """
 
     batch_reduction: ClassVar[str] = "mean"
-    is_outer_product: ClassVar[bool] = True
+    evaluations: ClassVar[tuple[str, ...]] = ("goodness", "linear")
 
     gate: Gate = field(default_factory=Symmetric)
     reduction: str = "mean"
@@ -36,6 +37,10 @@ class ForwardForward:
     def goodness(self, a: Tensor) -> Tensor:
         """Goodness `[N]` of activity `[N, ...]`."""
         return GOODNESS[self.reduction](a)
+
+    def contribution(self, a: Tensor) -> Tensor:
+        """Return what each unit adds to the goodness, in the shape of `a`."""
+        return CONTRIBUTION[self.reduction](a)
 
     def loss(self, g: Tensor, units: int) -> Tensor:
         """The mean FF loss of the batch, whose gradient the direction is."""
@@ -52,8 +57,8 @@ class ForwardForward:
 
     def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: None) -> LocalUpdate:
         """The gradient of the mean FF loss of the batch."""
-        grads = gated_grads(block, x, a, self.weights(g, a[0].numel()))
-        return LocalUpdate(grads, state, self.metrics(g, a[0].numel()))
+        units = a[0].numel()
+        return LocalUpdate((gated_outer(x, a, self.weights(g, units)),), state, self.metrics(g, units))
 
     def input_direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor) -> Tensor:
         """The gradient of the mean FF loss of the batch by the normalised input."""

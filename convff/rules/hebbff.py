@@ -5,11 +5,11 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from convff.functional import mean_goodness
+from convff.functional import mean_contribution, mean_goodness
 from convff.gates import Gate, Threshold
 from convff.network import Block
 from convff.rules.base import LocalUpdate
-from convff.rules.gated import gate_metrics, gated_grads, gated_input_direction
+from convff.rules.gated import gate_metrics, gated_input_direction, gated_outer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class HebbianForwardForward:
     """
 
     batch_reduction: ClassVar[str] = "sum"
-    is_outer_product: ClassVar[bool] = True
+    evaluations: ClassVar[tuple[str, ...]] = ("goodness", "linear")
 
     gate: Gate = field(default_factory=lambda: Threshold(theta=1.0))
 
@@ -34,6 +34,10 @@ class HebbianForwardForward:
     def goodness(self, a: Tensor) -> Tensor:
         """Mean goodness `[N]` of activity `[N, ...]` (equation 1)."""
         return mean_goodness(a)
+
+    def contribution(self, a: Tensor) -> Tensor:
+        """Return what each unit adds to the goodness, in the shape of `a`."""
+        return mean_contribution(a)
 
     def loss(self, g: Tensor, units: int) -> Tensor:
         """The loss whose gradient the direction is: with ReLU, `n / 2s` times the sum of the FF losses (ours)."""
@@ -50,7 +54,7 @@ class HebbianForwardForward:
     def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: None) -> LocalUpdate:
         """Equations 3 and 4, without the learning rate and with the sign that an optimiser subtracts."""
         units = a[0].numel()
-        return LocalUpdate(gated_grads(block, x, a, self.weights(g, units)), state, self.metrics(g, units))
+        return LocalUpdate((gated_outer(x, a, self.weights(g, units)),), state, self.metrics(g, units))
 
     def input_direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor) -> Tensor:
         """The same for the normalised input: `W^T` of the gated activity, with the sign that an optimiser subtracts."""

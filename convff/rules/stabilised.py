@@ -38,8 +38,8 @@ class Stabilised:
         >>> with torch.no_grad():
         ...     a = block.activity(x)
         ...     g = rule.goodness(a).view(2, 2)  # 2 images
-        ...     stabilised = rule.direction(block, x, a, g, rule.init(block)).grads["weight"]
-        ...     grads = bare.direction(block, x, a, g, None).grads["weight"]
+        ...     stabilised = rule.direction(block, x, a, g, rule.init(block)).dense(block.layer)["weight"]
+        ...     grads = bare.direction(block, x, a, g, None).dense(block.layer)["weight"]
         >>> torch.allclose(stabilised - grads, 0.5 * 2 * block.layer.weight, atol=1e-6)
         True
     """
@@ -49,8 +49,13 @@ class Stabilised:
 
     @property
     def batch_reduction(self) -> str:
-        """As the rule has it; the terms follow."""
+        """Delegates to the rule; the terms follow."""
         return self.rule.batch_reduction
+
+    @property
+    def evaluations(self) -> tuple[str, ...]:
+        """Delegates to the rule."""
+        return self.rule.evaluations
 
     @property
     def needs_whole_batch(self) -> bool:
@@ -62,15 +67,19 @@ class Stabilised:
         return StabilisedState(self.rule.init(block), tuple(piece.init(block) for piece in self.stabilisers))
 
     def goodness(self, a: Tensor) -> Tensor:
-        """Goodness `[N]` of activity `[N, ...]`, as the rule has it."""
+        """Goodness `[N]` of activity `[N, ...]`; delegates to the rule."""
         return self.rule.goodness(a)
 
+    def contribution(self, a: Tensor) -> Tensor:
+        """Delegates to the rule."""
+        return self.rule.contribution(a)
+
     def gain(self, units: int, images: int) -> float:
-        """As the rule has it."""
+        """Delegates to the rule."""
         return self.rule.gain(units, images)
 
     def weights(self, g: Tensor, units: int) -> Tensor:
-        """The signed weight `[B, P]` of each pass, as the rule has it."""
+        """The signed weight `[B, P]` of each pass; delegates to the rule."""
         return self.rule.weights(g, units)
 
     def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: StabilisedState) -> LocalUpdate:
@@ -79,15 +88,16 @@ class Stabilised:
         units = a[0].numel()
         c = self.weights(g, units).reshape(-1)
         step = GatedStep(block, x, a, c, len(g) * self.gain(units, len(g)))
-        grads, kept = dict(update.grads), []
+        terms, kept = list(update.terms), []
         for piece, before in zip(self.stabilisers, state.stabilisers, strict=True):
-            terms, after = piece.term(step, before)
-            grads |= {name: grads[name] - term for name, term in terms.items()}
+            term, after = piece.term(step, before)
+            if term:
+                terms.append({name: -ascent for name, ascent in term.items()})
             kept.append(after)
-        return update._replace(grads=grads, state=StabilisedState(update.state, tuple(kept)))
+        return update._replace(terms=tuple(terms), state=StabilisedState(update.state, tuple(kept)))
 
     def input_direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor) -> Tensor:
-        """As the rule has it: stabilisers hold weights, not labels."""
+        """Delegates to the rule: stabilisers hold weights, not labels."""
         return self.rule.input_direction(block, x, a, g)
 
     def constrain(self, block: Block, state: StabilisedState) -> None:
@@ -96,5 +106,5 @@ class Stabilised:
             piece.constrain(block, kept)
 
     def metrics(self, g: Tensor, units: int) -> dict[str, Tensor]:
-        """As the rule has them."""
+        """Delegates to the rule."""
         return self.rule.metrics(g, units)

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from convff.functional import hebbian_outer
 from convff.network import Block
+from convff.outer import gated, outer_product
 from convff.stabilisers.base import GatedStep, Stabiliser, refuse_strength
 from convff.stabilisers.equations import bcm_response, sliding_threshold
 
@@ -49,6 +49,6 @@ class SlidingThreshold(Stabiliser):
         """The Hebbian outer product of what BCM has in the place of the activity."""
         theta = sliding_threshold(step.a, state, self.momentum)
         weights = self.strength * step.c.abs()
-        directions = hebbian_outer(step.x, bcm_response(step.a, theta), weights, step.block.layer)
+        directions = outer_product(step.x, gated(bcm_response(step.a, theta), weights), step.block.layer)
         named = zip(step.block.layer.named_parameters(), directions, strict=False)  # there may be no bias
         return {name: direction.to(parameter.dtype) for (name, parameter), direction in named}, theta

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from convff.functional import CACHED
+from convff.outer import CACHED
 
 
 def unit_squares(a: Tensor) -> Tensor:

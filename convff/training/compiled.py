@@ -1,4 +1,4 @@
-"""A block's pass, as it is or compiled: `torch.compile` fuses what lies between the convolutions."""
+"""The step of a block through `torch.compile`, which fuses what lies between the convolutions."""
 
 import warnings
 from collections.abc import Callable
@@ -10,40 +10,15 @@ from torch import Tensor
 
 from convff.network import Block
 from convff.rules.base import LocalRule, LocalUpdate
-from convff.training.label_learning import input_grad
+from convff.training.block_step import BlockStep, block_step
 
 
 class CompilationWarning(RuntimeWarning):
     """`torch.compile` failed; training goes on without it."""
 
 
-BlockPass = Callable[[Block, LocalRule, Tensor, int, Any, bool], tuple[Tensor, LocalUpdate]]
-
-
-def block_pass(
-    block: Block, rule: LocalRule, h: Tensor, passes: int, state: Any, labels_learn: bool = False
-) -> tuple[Tensor, LocalUpdate]:
-    """One block's part of a step: its output for the next block, and what its rule says.
-
-    Args:
-        block: the block.
-        rule: its rule.
-        h: raw input `[B*P, ...]`.
-        passes: P.
-        state: the rule's state for this block.
-        labels_learn: whether the update is to hold a direction for the raw input; the rule is then an `InputRule`.
-    """
-    x = block.normalised(h)
-    a = block.activity(x)
-    g = rule.goodness(a).view(-1, passes)
-    update = rule.direction(block, x, a, g, state)
-    if labels_learn:
-        update = update._replace(input=input_grad(block, rule, h, x, a, g))
-    return block.pool(a), update
-
-
-class CompiledBlockPass:
-    """`block_pass` through `torch.compile`, for the shape that a block sees first; other shapes run as they are.
+class CompiledBlockStep:
+    """`block_step` through `torch.compile`, for the shape that a block sees first; other shapes run as they are.
 
     Compiling takes some seconds a block, and on a CPU a C++ compiler. Where it fails, a warning says why and
     everything runs uncompiled.
@@ -54,28 +29,28 @@ class CompiledBlockPass:
 
     def __init__(self, backend: str | Callable[..., Any] = "inductor") -> None:
         self._backend = backend
-        self._compiled: dict[int, BlockPass] = {}
+        self._compiled: dict[int, BlockStep] = {}
         self._shapes: dict[int, torch.Size] = {}
         self._failed = False
 
     def __call__(
         self, block: Block, rule: LocalRule, h: Tensor, passes: int, state: Any, labels_learn: bool = False
     ) -> tuple[Tensor, LocalUpdate]:
-        """See `block_pass`."""
+        """See `block_step`."""
         # A last, smaller batch is not worth compiling every block again.
         if self._failed or h.shape != self._shapes.setdefault(id(block), h.shape):
-            return block_pass(block, rule, h, passes, state, labels_learn)
+            return block_step(block, rule, h, passes, state, labels_learn)
         try:
             if id(block) not in self._compiled:
-                self._compiled[id(block)] = torch.compile(_another_block_pass(), dynamic=False, backend=self._backend)
+                self._compiled[id(block)] = torch.compile(_another_block_step(), dynamic=False, backend=self._backend)
             return self._compiled[id(block)](block, rule, h, passes, state, labels_learn)
         except Exception as error:  # anything may go wrong in a compiler; none of it needs to end a training
             self._failed = True
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             warnings.warn(f"torch.compile failed, going on without it: {reason}", CompilationWarning, stacklevel=2)
-            return block_pass(block, rule, h, passes, state, labels_learn)
+            return block_step(block, rule, h, passes, state, labels_learn)
 
 
-def _another_block_pass() -> BlockPass:
-    """A copy of `block_pass`: torch.compile keeps 8 variants of a function, in all networks together, and no more."""
-    return FunctionType(block_pass.__code__.replace(), block_pass.__globals__, argdefs=block_pass.__defaults__)
+def _another_block_step() -> BlockStep:
+    """A copy of `block_step`: torch.compile keeps 8 variants of a function, in all networks together, and no more."""
+    return FunctionType(block_step.__code__.replace(), block_step.__globals__, argdefs=block_step.__defaults__)

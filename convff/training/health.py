@@ -18,7 +18,7 @@ Fault = Literal["dead layer", "saturated gates", "growing weights"]
 Metrics = Mapping[str, Sequence[float]]
 
 SILENT = 0.5  # sane runs: 0.01 at most; a layer that dies within an epoch: 0.6 to 1
-SATURATED = 0.99  # sane runs at chance: below 0.1; those that have learnt: their gates are shut
+SATURATED_FRACTION = 0.99  # sane runs at chance: below 0.1; those that have learnt: their gates are shut
 ENTIRELY_SATURATED = 0.9999
 SHUT, OPEN = 0.05, 0.95  # the mean gate of a whole epoch
 LONG = 20.0  # sane runs: 3.6 times the initial length at most; too large a rate: 27 and more
@@ -28,6 +28,32 @@ LEFT_OUT = " (left out, it is the goodness of a layer whose units are all 1)"
 
 class TrainingWarning(UserWarning):
     """A training shows signs of a wrong setting."""
+
+
+class DivergedError(ArithmeticError):
+    """Training went to infinity; the message names the figure, the block, the epoch and a remedy."""
+
+
+def stop_if_diverged(epoch: int, metrics: Metrics) -> None:
+    """Raise `DivergedError` if a metric of an epoch is not a finite number.
+
+    Args:
+        epoch: counted from 0.
+        metrics: of the epoch; see `convff.EpochRecord`.
+
+    Example:
+        >>> stop_if_diverged(0, {"loss": [0.5, float("nan")]})
+        Traceback (most recent call last):
+        ...
+        convff.training.health.DivergedError: loss of block 2 is nan in epoch 1: training diverged; try a smaller lr, or another gate or scale
+    """  # noqa: E501
+    for name, values in metrics.items():
+        for block, value in enumerate(values, start=1):
+            if not math.isfinite(value):
+                raise DivergedError(
+                    f"{name} of block {block} is {value} in epoch {epoch + 1}: training diverged; "
+                    "try a smaller lr, or another gate or scale"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +166,7 @@ def saturated_gates(epoch: int, metrics: Metrics, first_half: Metrics, epochs_le
     found = []
     for index, saturation in enumerate(metrics.get("saturation", ())):
         of_block = {name: values[index] for name, values in metrics.items() if index < len(values)}
-        if saturation < SATURATED or not of_block.keys() >= {"gate_right", "gate_wrong", "goodness", "silent"}:
+        if saturation < SATURATED_FRACTION or not of_block.keys() >= {"gate_right", "gate_wrong", "goodness", "silent"}:
             continue
         loss = of_block["loss"]
         # From the middle of the first half to that of the whole epoch is a quarter of an epoch.

@@ -1,6 +1,5 @@
 """A step of a local rule: every block learns from the same batch, and none waits for another."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -8,108 +7,163 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from convff.labelling import Labels, label_passes
-from convff.machine.processes import OneProcess, Processes
-from convff.network import LayerLocalNet
-from convff.rules.base import ConstrainingRule, LocalRule
-from convff.schedule import Schedule
-from convff.training.compiled import BlockPass, CompiledBlockPass, block_pass
-from convff.training.label_learning import learning_labels
-from convff.training.negatives import Negatives
+from convff.labelling import label_passes
+from convff.machine.processes import Shard
+from convff.network import Block
+from convff.outer import Outer
+from convff.rules.base import ConstrainingRule, LocalRule, LocalUpdate, Setup, StartingRule, Step
+from convff.training.block_step import BlockStep, block_step
+from convff.training.compiled import CompiledBlockStep
+from convff.training.negatives import RandomNegatives
+from convff.training.trainable_labels import trainable_labels
+
+Finish = Callable[[], None]
 
 
-def _laid_out_like(parameter: Tensor, grad: Tensor) -> Tensor:
-    """The gradient in the parameter's memory format, which fused optimisers take for granted."""
-    return grad if grad.stride() == parameter.stride() else torch.empty_like(parameter).copy_(grad)
+def start(rule: LocalRule | StartingRule, setup: Setup) -> Step:
+    """Start a rule on a network: by the step that it brings, or else by a `LocalStep`.
+
+    Raises:
+        ValueError: the rule cannot follow the setup.
+
+    Example:
+        >>> from convff import RULES, cnn3
+        >>> from labels import FourierLabels
+        >>> setup = Setup(net=cnn3((1, 8, 8), width=4, kernel=3), labels=FourierLabels(3, (8, 8)))
+        >>> {name: list(start(rule(), setup).modules) for name, rule in RULES.items()}
+        {'ff': [], 'hebbff': [], 'bp': ['head']}
+    """
+    return rule.start(setup) if isinstance(rule, StartingRule) else LocalStep(rule, setup)
+
+
+class LocalStep:
+    """A step of a local rule in every block, all with the same batch, with one optimiser per block.
+
+    Labels that learn have an optimiser of their own, the last one, and learn by the rule of the first block.
+
+    Args:
+        rule: the rule of every block.
+        setup: the network, and what a step needs beside it.
+
+    Raises:
+        ValueError: the rule needs the whole batch, and there are several processes; or labels cannot learn by the rule.
+    """
+
+    def __init__(self, rule: LocalRule, setup: Setup) -> None:
+        if setup.processes.size > 1 and getattr(rule, "needs_whole_batch", False):
+            raise ValueError("a stabiliser that keeps statistics of its own needs the whole batch: one process only")
+        self.net, self.labels, self.rule, self.processes = setup.net, setup.labels, rule, setup.processes
+        self.negatives = setup.negatives or RandomNegatives()
+        self.block_step: BlockStep = CompiledBlockStep() if setup.compiled else block_step
+        self.modules: dict[str, nn.Module] = {}
+        self.optimizers = [setup.schedule.make_optimizer(block.layer.parameters()) for block in self.net]
+        self.states = [rule.init(block) for block in self.net]
+        self.trainable_labels = trainable_labels(self.labels, self.net, rule)
+        if self.trainable_labels is not None:
+            self.optimizers.append(setup.schedule.make_optimizer(self.trainable_labels.parameters()))
+        # A plain step needs no whole direction: not of one visit, and not summed over visits or processes.
+        self._adds_factors = setup.schedule.is_plain and self.processes.size == 1 and not self.net.repeats
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor, classes: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """See `Step`."""
+        shard = self.processes.shard(len(images))
+        passes = self.draw_passes(classes, generator)[shard.rows]
+        metrics: dict[int, list[dict[str, Tensor]]] = {}
+        repeated: dict[int, dict[str, Tensor]] = {}
+        finish_block_below: Finish | None = None
+
+        def visit(index: int, block: Block, h: Tensor) -> Tensor:
+            nonlocal finish_block_below
+            labels_learn = self.trainable_labels is not None and index == 0
+            a, update = self.block_step(block, self.rule, h, passes.shape[1], self.states[index], labels_learn)
+            self.states[index] = update.state
+            metrics.setdefault(index, []).append(update.metrics)
+            if self.net.repeats:
+                _add(repeated.setdefault(index, {}), self._directions(index, update, passes))
+                return a
+            finish = self._begin(index, update, passes, shard)
+            # Directions travel while the next block computes; no block waits for one above it. The next block sees the
+            # activity from before this block's step: all blocks learn at once.
+            if finish_block_below is not None:
+                finish_block_below()
+            finish_block_below = finish
+            return a
+
+        self.net.route(label_passes(self.labels, images[shard.rows], passes), visit)
+        if finish_block_below is not None:
+            finish_block_below()
+        for finish in [self._send(index, directions, shard) for index, directions in repeated.items()]:
+            finish()
+        return {name: values * shard.of_mean for name, values in _by_block(metrics).items()}
+
+    def draw_passes(self, classes: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the label of each pass `[B, P]` for images of right classes `[B]`: the right one, then wrong ones."""
+        wrong = self.negatives(classes, self.labels.num_classes, generator)
+        return torch.cat([classes[:, None], wrong], dim=1)
+
+    def _begin(self, index: int, update: LocalUpdate, passes: Tensor, shard: Shard) -> Finish:
+        """Begin the step of a block; what is returned ends it."""
+        layer = self.net.blocks[index].layer
+        if self._adds_factors and isinstance(layer, nn.Linear) and update.input is None and len(update.terms) == 1:
+            (term,) = update.terms
+            if isinstance(term, Outer):
+                term.add_to_(layer, -self.optimizers[index].param_groups[0]["lr"])
+                return partial(self._constrain, index)
+        return self._send(index, self._directions(index, update, passes), shard)
+
+    def _directions(self, index: int, update: LocalUpdate, passes: Tensor) -> dict[str, Tensor]:
+        """Return the whole direction of a block by parameter name, and of labels that learn as `labels.0`, ..."""
+        directions = update.dense(self.net.blocks[index].layer)  # type: ignore[arg-type]
+        if self.trainable_labels is not None and update.input is not None:
+            inputs = rearrange(update.input, "(b p) c h w -> b p c h w", p=passes.shape[1])
+            of_labels = self.trainable_labels.grads(passes, inputs)
+            directions |= {f"labels.{number}": direction for number, direction in enumerate(of_labels)}
+        return directions
+
+    def _send(self, index: int, directions: dict[str, Tensor], shard: Shard) -> Finish:
+        """Begin the sum over processes; what is returned waits for it and steps."""
+        wait = self.processes.start_sum(directions.values(), shard.weight(self.rule.batch_reduction))
+        return partial(self._finish, index, directions, wait)
+
+    def _finish(self, index: int, directions: dict[str, Tensor], wait: Callable[[], None]) -> None:
+        """Step a block once its directions are summed, and the labels with it if they learn by this block."""
+        wait()
+        named = self.net.blocks[index].layer.named_parameters()  # type: ignore[union-attr]
+        _step(self.optimizers[index], ((parameter, directions[name]) for name, parameter in named))
+        self._constrain(index)
+        of_labels = [direction for name, direction in directions.items() if name.startswith("labels.")]
+        if self.trainable_labels is not None and of_labels:
+            _step(self.optimizers[-1], zip(self.trainable_labels.parameters(), of_labels, strict=True))
+
+    def _constrain(self, index: int) -> None:
+        if isinstance(self.rule, ConstrainingRule):
+            self.rule.constrain(self.net.blocks[index], self.states[index])  # type: ignore[arg-type]
 
 
 def _step(optimizer: torch.optim.Optimizer, directions: Iterable[tuple[nn.Parameter, Tensor]]) -> None:
-    """Take one step along the directions, each beside its parameter."""
+    """Take one step along the directions, each given with its parameter."""
     for parameter, direction in directions:
         parameter.grad = _laid_out_like(parameter, direction)
     optimizer.step()
     optimizer.zero_grad()  # nothing of a step is kept, so memory does not grow with depth
 
 
-class LocalStep:
-    """A step of a local rule in every block, all with the same batch, one optimiser a block.
+def _laid_out_like(parameter: Tensor, grad: Tensor) -> Tensor:
+    """Return the gradient in the parameter's memory format, which fused optimisers take for granted."""
+    return grad if grad.stride() == parameter.stride() else torch.empty_like(parameter).copy_(grad)
 
-    Labels that learn have an optimiser of their own, the last one, and learn by the rule of the first block.
 
-    Args:
-        net: the network.
-        labels: a label generator.
-        rule: the rule of every block.
-        negatives: draws the wrong labels.
-        schedule: makes the optimisers.
-        processes: who shares the batch.
-        compiled: fuse the arithmetic of each block by `torch.compile`.
-    """
+def _add(total: dict[str, Tensor], directions: dict[str, Tensor]) -> None:
+    """Add directions to a total, by name."""
+    for name, direction in directions.items():
+        total[name] = total[name] + direction if name in total else direction
 
-    def __init__(
-        self,
-        net: LayerLocalNet,
-        labels: Labels,
-        rule: LocalRule,
-        negatives: Negatives,
-        schedule: Schedule,
-        processes: Processes | None = None,
-        compiled: bool = False,
-    ) -> None:
-        self.net = net
-        self.labels = labels
-        self.rule = rule
-        self.negatives = negatives
-        self.processes = processes or OneProcess()
-        self.block_pass: BlockPass = CompiledBlockPass() if compiled else block_pass
-        self.optimizers = [schedule.make_optimizer(block.layer.parameters()) for block in net]
-        self.states = [rule.init(block) for block in net]
-        self.learning_labels = learning_labels(labels, net, rule)
-        if self.learning_labels is not None:
-            self.optimizers.append(schedule.make_optimizer(self.learning_labels.parameters()))
 
-    @torch.no_grad()
-    def __call__(self, images: Tensor, classes: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """See `Step`."""
-        share = self.processes.share(len(images))
-        passes = self.draw_passes(classes, generator)[share.rows]
-        metrics: dict[str, list[Tensor]] = defaultdict(list)
-        finish_block_below: Callable[[], None] | None = None
-        h, label = self.net.enter(label_passes(self.labels, images[share.rows], passes))  # (B*P, C', H, W)
-        for index, block in enumerate(self.net):
-            # The next block sees the activity from before this block's step: all blocks learn at once.
-            learning = self.learning_labels if index == 0 else None
-            h, update = self.block_pass(block, self.rule, h, passes.shape[1], self.states[index], learning is not None)
-            self.states[index] = update.state
-            h = self.net.beside(h, label)
-            weight = share.weight(self.rule.batch_reduction)
-            of_labels: list[Tensor] = []
-            if learning is not None and update.input is not None:
-                of_labels = learning.grads(
-                    passes, rearrange(update.input, "(b p) c h w -> b p c h w", p=passes.shape[1])
-                )
-            wait = self.processes.start_sum([*update.grads.values(), *of_labels], weight)
-            # Directions travel while the next block computes; no block waits for one above it.
-            if finish_block_below is not None:
-                finish_block_below()
-            finish_block_below = partial(self._finish, index, update.grads, of_labels, wait)
-            for name, value in update.metrics.items():
-                metrics[name].append(value)
-        if finish_block_below is not None:
-            finish_block_below()
-        return {name: torch.stack(values) * share.of_mean for name, values in metrics.items()}
-
-    def draw_passes(self, classes: Tensor, generator: torch.Generator) -> Tensor:
-        """The label of each pass `[B, P]` for images of right classes `[B]`: the right one, and wrong ones."""
-        wrong = self.negatives(classes, self.labels.num_classes, generator)
-        return torch.cat([classes[:, None], wrong], dim=1)
-
-    def _finish(self, index: int, grads: dict[str, Tensor], of_labels: list[Tensor], wait: Callable[[], None]) -> None:
-        """Step a block once its directions are summed, and the labels after the first block if they learn."""
-        wait()
-        named = self.net.blocks[index].layer.named_parameters()  # type: ignore[union-attr]
-        _step(self.optimizers[index], ((parameter, grads[name]) for name, parameter in named))
-        if isinstance(self.rule, ConstrainingRule):
-            self.rule.constrain(self.net.blocks[index], self.states[index])  # type: ignore[arg-type]
-        if self.learning_labels is not None and of_labels:
-            _step(self.optimizers[-1], zip(self.learning_labels.parameters(), of_labels, strict=True))
+def _by_block(metrics: dict[int, list[dict[str, Tensor]]]) -> dict[str, Tensor]:
+    """Stack metrics by block: `[blocks]` by name; the mean over the visits of a block that was visited repeatedly."""
+    means = [
+        visits[0] if len(visits) == 1 else {name: torch.stack([v[name] for v in visits]).mean(0) for name in visits[0]}
+        for _, visits in sorted(metrics.items())
+    ]
+    return {name: torch.stack([mean[name] for mean in means]) for name in means[0]}

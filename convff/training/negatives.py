@@ -1,18 +1,9 @@
 """Which wrong labels an image is paired with."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
-
-
-class Negatives(Protocol):
-    """Draws the wrong labels of a batch."""
-
-    def __call__(self, classes: Tensor, num_classes: int, generator: torch.Generator) -> Tensor:
-        """Wrong classes int64 `[B, M]` for right classes `[B]`; never a right one."""
-        ...
 
 
 @dataclass(frozen=True)

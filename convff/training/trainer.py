@@ -11,18 +11,16 @@ from torch import Tensor
 
 from convff.data import ImageData, as_floats, epoch_batches
 from convff.inference.readout import LinearReadout
-from convff.labelling import Labels, LearningLabels
+from convff.labelling import Labels, Negatives
 from convff.machine.precision import autocast
 from convff.machine.processes import OneProcess, Processes
 from convff.network import LayerLocalNet
 from convff.randomness import keyed_generator
-from convff.rules.base import LocalRule, NetworkRule, Step
+from convff.rules.base import LocalRule, Setup, StartingRule, Step
 from convff.schedule import Schedule
 from convff.training.augment import Augmentation, unchanged
 from convff.training.health import Finding, HealthCheck, TrainingWarning, weight_rms
-from convff.training.in_place import InPlaceStep, goes_in_place
-from convff.training.local_step import LocalStep
-from convff.training.negatives import Negatives, RandomNegatives
+from convff.training.local_step import start
 
 
 @dataclass(frozen=True)
@@ -61,14 +59,14 @@ class Trainer:
     Args:
         net: the network; trained in place.
         labels: a label generator.
-        rule: a `LocalRule` or a `NetworkRule`.
+        rule: a `LocalRule`, or a `StartingRule` that brings a step of its own.
         schedule: epochs, batch size, optimiser and rate.
-        negatives: draws the wrong labels; one at random if left out.
+        negatives: draws the wrong labels; one at random if omitted.
         augment: changes each batch of images before it is labelled; see `convff.training.augment`.
         readout: trained beside the blocks if given (its loss never reaches them).
         seed: key of every draw.
         precision: "float32" or "bfloat16" for the activities; weights and goodness stay in float32.
-        processes: who shares each batch; this process alone if left out. See `convff.machine.processes`.
+        processes: who shares each batch; this process alone if omitted. See `convff.machine.processes`.
         compiled: fuse the arithmetic of each block by `torch.compile`; pays where training takes minutes.
 
     Raises:
@@ -88,7 +86,7 @@ class Trainer:
         self,
         net: LayerLocalNet,
         labels: Labels,
-        rule: LocalRule | NetworkRule,
+        rule: LocalRule | StartingRule,
         *,
         schedule: Schedule = DEFAULT_SCHEDULE,
         negatives: Negatives | None = None,
@@ -108,25 +106,15 @@ class Trainer:
         self.augment = augment
         self.num_classes = labels.num_classes
         self.readout = readout
-        self.step: Step
-        if isinstance(rule, NetworkRule):
-            if negatives is not None or compiled:
-                ignored = "negatives" if negatives is not None else "compiled"
-                raise ValueError(f"{type(rule).__name__} is not a local rule: {ignored} would be ignored")
-            if self.processes.size > 1:
-                raise ValueError(f"{type(rule).__name__} is not a local rule: it runs in one process")
-            if isinstance(labels, LearningLabels):
-                raise ValueError(f"{type(rule).__name__} is not a local rule: labels do not learn by it")
-            self.step = rule.start(net, labels, labels.num_classes, schedule)
-        else:
-            if self.processes.size > 1 and getattr(rule, "needs_whole_batch", False):
-                raise ValueError(
-                    "a stabiliser that keeps statistics of its own needs the whole batch: one process only"
-                )
-            negatives = negatives or RandomNegatives()
-            in_place = goes_in_place(net, labels, rule, schedule, self.processes, compiled)
-            step = InPlaceStep if in_place else LocalStep
-            self.step = step(net, labels, rule, negatives, schedule, self.processes, compiled)
+        setup = Setup(
+            net=net,
+            labels=labels,
+            schedule=schedule,
+            negatives=negatives,
+            processes=self.processes,
+            compiled=compiled,
+        )
+        self.step: Step = start(rule, setup)
 
     def fit(self, data: ImageData, *, progress: Progress = _ignore) -> Iterator[EpochRecord]:
         """Train for all epochs of the schedule.

@@ -6,33 +6,34 @@ import torch
 from torch import Tensor, nn
 from torch.nn.grad import conv2d_weight
 
-from convff import RULES, Block, RandomNegatives, Schedule
-from convff.data import as_floats
-from convff.labelling import label_passes
-from convff.machine.precision import autocast
-from convff.randomness import keyed_generator
-from convff.rules import Autograd
-from convff.rules.base import Step
-from convff.training.local_step import LocalStep
+from convff import (
+    RULES,
+    Autograd,
+    Block,
+    RandomNegatives,
+    Setup,
+    as_floats,
+    autocast,
+    keyed_generator,
+    label_passes,
+    start,
+)
 from experiments.benchmarks.bench import CLASSES, Bench
 from experiments.benchmarks.cases import Case
+from experiments.config.presets import step_schedule
 
 # A block, its raw input, its normalised input and its activity in a training step.
 Recorded = tuple[Block, Tensor, Tensor, Tensor]
 
 
 def training_step(bench: Bench, case: Case, rule: str, precision: str, engine: str = "closed") -> Callable[[], object]:
-    """A training step of one rule, ready to be called."""
+    """Return a training step of one rule, ready to be called, with the optimiser that the presets give the rule."""
     data = bench.images(bench.batch_size, case.shape)
-    net = case.net(bench.device)
-    step: Step
-    if rule == "bp":
-        step = RULES["bp"]().start(net, case.labels, CLASSES, Schedule())
-    else:
-        local = Autograd(rule=RULES[rule]()) if engine == "autograd" else RULES[rule]()
-        schedule = Schedule(optimizer="relative" if rule == "hebbff" else "adam")
-        step = LocalStep(net, case.labels, local, RandomNegatives(), schedule, compiled=engine == "compiled")
-    images = as_floats(data.images)
+    made = Autograd(rule=RULES[rule]()) if engine == "autograd" else RULES[rule]()
+    setup = Setup(
+        net=case.net(bench.device), labels=case.labels, schedule=step_schedule(rule), compiled=engine == "compiled"
+    )
+    step, images = start(made, setup), as_floats(data.images)
 
     def action() -> None:
         with autocast(bench.device, precision):
@@ -42,19 +43,20 @@ def training_step(bench: Bench, case: Case, rule: str, precision: str, engine: s
 
 
 def recorded_blocks(bench: Bench, case: Case) -> list[Recorded]:
-    """Every block of a case with what it sees and does in a training step."""
+    """Return every block of a case with what it sees and does in a training step."""
     data, net = bench.images(bench.batch_size, case.shape), case.net(bench.device)
     wrong = RandomNegatives()(data.classes, CLASSES, keyed_generator(0, "wrong"))
-    h, label = net.enter(
-        label_passes(case.labels, as_floats(data.images), torch.cat([data.classes[:, None], wrong], dim=1))
-    )
     recorded: list[Recorded] = []
+
+    def visit(index: int, block: Block, h: Tensor) -> Tensor:
+        x = block.normalised(h)
+        a = block.activity(x)
+        recorded.append((block, h, x, a))
+        return a
+
+    passes = torch.cat([data.classes[:, None], wrong], dim=1)
     with torch.no_grad(), autocast(bench.device, bench.precision):
-        for block in net:
-            x = block.normalised(h)
-            a = block.activity(x)
-            recorded.append((block, h, x, a))
-            h = net.beside(block.pool(a), label)
+        net.route(label_passes(case.labels, as_floats(data.images), passes), visit)
     return recorded
 
 

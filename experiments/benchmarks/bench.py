@@ -6,9 +6,7 @@ from typing import Any
 
 import torch
 
-from convff import ImageData
-from convff.machine.precision import fastest_precision
-from convff.randomness import keyed_generator
+from convff import ImageData, fastest_precision, keyed_generator
 from experiments.tools.clock import interleaved_medians
 
 Row = dict[str, Any]

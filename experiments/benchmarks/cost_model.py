@@ -7,9 +7,9 @@ operations against PyTorch's own counter.
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from convff import LayerLocalNet
+from convff import Block, LayerLocalNet, evaluating
 
 
 @dataclass(frozen=True)
@@ -39,22 +39,18 @@ def block_costs(net: LayerLocalNet, input_shape: tuple[int, ...]) -> list[Cost]:
         >>> block_costs(cnn3((1, 8, 8), width=4, kernel=3, depth=1), (1, 8, 8))
         [Cost(multiplications=2304, inputs=64, activity=256, outputs=256, weights=40)]
     """
-    costs = []
-    was_training = net.training
-    net.eval()
-    try:
-        with torch.no_grad():
-            x, label = net.enter(torch.zeros(2, *input_shape))
-            for block in net:
-                a = block(x)
-                weight = block.layer.weight
-                positions = a[0, 0].numel() if isinstance(block.layer, nn.Conv2d) else 1
-                out = block.pool(a)
-                sizes = (x[0].numel(), a[0].numel(), out[0].numel())
-                costs.append(Cost(weight.numel() * positions, *sizes, sum(p.numel() for p in block.layer.parameters())))
-                x = net.beside(out, label)
-    finally:
-        net.train(was_training)
+    costs: list[Cost] = []
+
+    def visit(index: int, block: Block, h: Tensor) -> Tensor:
+        a: Tensor = block(h)
+        weight = block.layer.weight
+        positions = a[0, 0].numel() if isinstance(block.layer, nn.Conv2d) else 1
+        sizes = (h[0].numel(), a[0].numel(), block.pool(a)[0].numel())
+        costs.append(Cost(weight.numel() * positions, *sizes, sum(p.numel() for p in block.layer.parameters())))
+        return a
+
+    with torch.no_grad(), evaluating(net):
+        net.route(torch.zeros(2, *input_shape), visit)
     return costs
 
 

@@ -6,10 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from convff import RULES, LayerLocalNet, RandomNegatives, Schedule, Trainer, mlp
-from convff.data import as_floats
-from convff.randomness import keyed_generator
-from convff.rules import Autograd
+from convff import RULES, Autograd, LayerLocalNet, RandomNegatives, Schedule, Trainer, as_floats, keyed_generator, mlp
 from experiments.benchmarks.bench import CLASSES, Bench, Row
 from experiments.config.presets.hebbff_nets import WIDTHS
 from experiments.tools.clock import peak_mib

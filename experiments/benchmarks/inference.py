@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from convff import ImageData, LayerLocalNet, LinearReadout
-from convff.inference.goodness import block_goodness_of
+from convff import ImageData, LayerLocalNet, LinearReadout, block_goodness_of
 from experiments.benchmarks.bench import Bench, Row
 from experiments.benchmarks.cases import Case, cases
 from labels import ChannelLabels, FourierLabels, LabelGenerator

@@ -7,9 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from convff.data import as_floats
-from convff.labelling import label_passes
-from convff.randomness import keyed_generator
+from convff import as_floats, keyed_generator, label_passes
 from experiments.benchmarks.actions import training_step
 from experiments.benchmarks.bench import Bench, Row
 from experiments.benchmarks.cases import cases

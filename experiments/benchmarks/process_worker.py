@@ -4,21 +4,19 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from convff import RULES, ImageData, Schedule, Symmetric, Trainer, cnn6
-from convff.machine.processes import Processes
-from convff.randomness import keyed_generator
+from convff import RULES, ImageData, Processes, Symmetric, Trainer, cnn6, keyed_generator
+from experiments.config.presets import step_schedule
 from experiments.run.torchrun import processes
 from labels import FourierLabels
 
 BATCH, STEPS = 64, 20
-STEPS_OF: dict[str, dict[str, Any]] = {"ff": {"optimizer": "adam"}, "hebbff": {"optimizer": "relative", "lr": 0.005}}
 
 
 class Stopwatch:
@@ -31,7 +29,7 @@ class Stopwatch:
 
     def __init__(self, group: Processes, *, overlap: bool) -> None:
         self.group, self.size, self.rank, self.overlap = group, group.size, group.rank, overlap
-        self.share, self.prepare, self.wait, self.gather = group.share, group.prepare, group.wait, group.gather
+        self.shard, self.prepare, self.wait, self.gather = group.shard, group.prepare, group.wait, group.gather
         self.waited: list[float] = []
 
     def start_sum(self, tensors: Iterable[Tensor], weight: float) -> Callable[[], None]:
@@ -62,7 +60,7 @@ def main(folder: Path, rule: str, *, overlap: bool, small: bool) -> None:
             net,
             FourierLabels(4, shape[1:]),
             RULES[rule](gate=Symmetric(scale=32.0)),
-            schedule=Schedule(batch_size=BATCH, **STEPS_OF[rule]),
+            schedule=replace(step_schedule(rule), batch_size=BATCH),
             processes=watched,
         )
         ends = [time.perf_counter()]

@@ -20,11 +20,12 @@ from convff import (
     Schedule,
     Softmax,
     Trainer,
+    block_goodness_of,
     cnn3,
+    keyed_generator,
     mlp,
+    predictions,
 )
-from convff.inference.goodness import block_goodness_of, predictions
-from convff.randomness import keyed_generator
 from experiments.benchmarks.bench import Bench, Row
 from experiments.datasets import load_dataset
 from labels import ChannelLabels, LabelGenerator, LayerwiseLabels

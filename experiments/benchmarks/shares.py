@@ -7,11 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from convff import RULES, Schedule
-from convff.data import as_floats
-from convff.functional import mean_goodness
-from convff.labelling import label_passes
-from convff.machine.precision import autocast
+from convff import RULES, Schedule, as_floats, autocast, label_passes, mean_goodness
 from experiments.benchmarks.actions import Recorded, floor, recorded_blocks, training_step
 from experiments.benchmarks.bench import CLASSES, Bench, Row
 from experiments.benchmarks.cases import cases

@@ -14,28 +14,30 @@ class Recipe:
     Args:
         model: name of the network in `convff.MODELS`, and its options.
         model_options: the model's options.
-        intensity: the label's share K of the intensity.
+        label_intensity: the label's share K of the intensity.
+        label_selection: labels chosen out of candidates, "optimised" or "random"; None for the fixed set 1.
         gate: name in `convff.GATES`.
         scale: steepness of the gate.
         theta: threshold of the threshold gate; None for the goodness of a layer whose units are all 1.
         reduction: goodness is the "mean" or the "sum" of squares (HebbFF: always the mean).
-        negatives: wrong labels an image in each step.
+        negatives: wrong labels per image in each step.
         augment: name in `convff.training.augment.AUGMENTATIONS`.
         optimizer, lr, momentum, decay, epochs, batch_size: see `convff.Schedule`.
-        train_images: use only the first so many; None for all.
+        train_images: use only the first n; None for all.
         joint_readout: train a readout of every position beside the blocks, by Adam, as the paper does. The readout that
             is compared with the control is fitted at the end, by L-BFGS, in any case.
         readout_images: images that the final readout is fitted to; None for all.
-        readout_grid: the final readout averages each map to so many regions a side.
-        candidates: goodness inference tries the readout's best so many labels; 0 for every label.
+        readout_grid: the final readout averages each map to n x n regions.
+        candidates: goodness inference tries the readout's n best labels; 0 for every label.
         first_block: goodness and readout count the blocks from this one on; 1 leaves the first out, as most papers do.
         validation_images: held out for `--evaluate-on validation`.
-        test_images: judge by the first so many only; None for all. Only `smoke` does.
+        test_images: judge by the first n only; None for all. Only `smoke` does.
     """
 
     model: str
     model_options: dict[str, Any] = field(default_factory=dict)
-    intensity: float = 0.3
+    label_intensity: float = 0.3
+    label_selection: str | None = None
     gate: str = "symmetric"
     scale: float = 32.0
     theta: float | None = None

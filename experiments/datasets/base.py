@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from convff.data import ImageData
+from convff import ImageData
 
 
 class DataError(ValueError):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from convff.data import ImageData
+from convff import ImageData
 from experiments.datasets.base import Dataset
 
 TRAIN_COUNT = 1_437

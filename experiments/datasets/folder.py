@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from convff.data import ImageData
+from convff import ImageData
 from experiments.datasets.base import DataError, Dataset
 from experiments.datasets.image_files import LAYOUT, read_folder
 

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from convff.randomness import keyed_generator
+from convff import keyed_generator
 from experiments.datasets.base import DataError, Splits
 
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg"})

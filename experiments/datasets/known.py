@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from convff.data import ImageData
+from convff import ImageData
 from experiments.datasets.base import DataError, Dataset, Splits
 from experiments.datasets.download import fetch
 from experiments.datasets.image_files import class_folders, read_archive, read_folder

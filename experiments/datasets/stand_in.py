@@ -13,8 +13,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import interpolate
 
-from convff.data import ImageData
-from convff.randomness import keyed_generator
+from convff import ImageData, keyed_generator
 from experiments.datasets.base import Dataset
 from experiments.datasets.shapes import SHAPES, TEXTURES, drawn, wave
 

@@ -7,11 +7,17 @@ from typing import Any
 
 from torch import Tensor
 
-from labels import FourierLabels, LabelGenerator, MorphLabels
-from labels.correlation import chain_correlations, wave_correlations
-from labels.fourier import fourier_set_1
-from labels.morph import morph_set_1
-from labels.select import random_choice, select
+from labels import (
+    FourierLabels,
+    LabelGenerator,
+    MorphLabels,
+    chain_correlations,
+    fourier_set_1,
+    morph_set_1,
+    random_choice,
+    select,
+    wave_correlations,
+)
 
 CANDIDATES = 2000  # as in the paper
 

@@ -6,7 +6,7 @@ import statistics
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -14,14 +14,20 @@ from torch import Tensor
 
 from experiments.label_sets import drawing as figures
 from experiments.label_sets.choice import CHOOSABLE, choose, reported_correlations
+from experiments.label_sets.settings import GallerySettings
 from experiments.tools.clock import label_seconds
-from labels import LABELS, LabelGenerator
-from labels.correlation import label_correlations, textured_images
-from labels.readability import blank, check_window, distinct_windows, window_judge
-from labels.select import off_diagonal, random_choice
-
-if TYPE_CHECKING:
-    from experiments.label_gallery import GallerySettings
+from labels import (
+    LABELS,
+    LabelGenerator,
+    blank,
+    check_window,
+    distinct_windows,
+    label_correlations,
+    off_diagonal,
+    random_choice,
+    textured_images,
+    window_judge,
+)
 
 RANDOM_CHOICES = 20
 # Images that the labels are judged by: the textures, unless a folder holds at least so many.
@@ -58,7 +64,7 @@ class LabelSet:
     any_phase: float | None = None
 
 
-def make_gallery(settings: "GallerySettings") -> str:
+def make_gallery(settings: GallerySettings) -> str:
     """Make everything; returns a summary in words.
 
     Raises:
@@ -79,7 +85,7 @@ def make_gallery(settings: "GallerySettings") -> str:
     return summary(report, settings.out)
 
 
-def _images(settings: "GallerySettings") -> tuple[Tensor, str]:
+def _images(settings: GallerySettings) -> tuple[Tensor, str]:
     """The images to label, RGB `[M, 3, S, S]`, and where they are from."""
     if settings.image is None:
         return textured_images(64, settings.size).expand(-1, 3, -1, -1).contiguous(), "drawn textures"
@@ -106,7 +112,7 @@ def _read(path: Path, size: int) -> Tensor:
     return torch.from_numpy(np.array(fitted)).permute(2, 0, 1) / 255
 
 
-def _label_set(settings: "GallerySettings") -> LabelSet:
+def _label_set(settings: GallerySettings) -> LabelSet:
     family, size = settings.labels, (settings.size, settings.size)
     select = settings.select or ("optimised" if family in CHOOSABLE else "none")
     if family not in CHOOSABLE:
@@ -146,7 +152,7 @@ def _label_set(settings: "GallerySettings") -> LabelSet:
     )
 
 
-def _report(settings: "GallerySettings", chosen: LabelSet, images: Tensor, source: str) -> dict[str, Any]:
+def _report(settings: GallerySettings, chosen: LabelSet, images: Tensor, source: str) -> dict[str, Any]:
     """The content of labels.json."""
     judges = images
     if len(images) < LEAST_IMAGES:
@@ -204,7 +210,7 @@ def summary(report: dict[str, Any], folder: Path) -> str:
     return "\n".join(lines)
 
 
-def _draw(settings: "GallerySettings", chosen: LabelSet, images: Tensor) -> None:
+def _draw(settings: GallerySettings, chosen: LabelSet, images: Tensor) -> None:
     image, classes = images[0], torch.arange(settings.classes)
     name = f"{settings.classes} {settings.labels} labels"
     alone = label_pictures(chosen.labels, image)

@@ -9,11 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cam import GoodnessDifference, LinearCAM, kinds, overlay
-from cam.overlay import HELPS, HURTS
-from experiments.config.settings import rule_in_words
+from cam import HELPS, HURTS, GoodnessDifference, LinearCAM, kinds, overlay
 from experiments.maps.explained import Explained, class_targets, scores_of
 from experiments.tools import style
+from experiments.tools.words import rule_in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

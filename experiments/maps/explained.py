@@ -20,10 +20,9 @@ from cam import (
     SignedCAM,
     usual_activity,
 )
-from convff.data import as_floats
-from convff.functional import sum_goodness
+from convff import as_floats
 from experiments.config.settings import SettingsError
-from experiments.run.folder import TrainedRun
+from experiments.run.folder import RunWithNetwork
 
 BATCH = 64
 USUAL_IMAGES = 1000
@@ -43,7 +42,7 @@ class Explained:
         centred: gives the maps counted from the mean activity of training images; None for backpropagation.
     """
 
-    trained: TrainedRun
+    trained: RunWithNetwork
     model: ReadoutModel | HeadModel
     method: LinearCAM
     judged: SignedCAM
@@ -58,7 +57,7 @@ class Explained:
         return [f"block {blocks.index(layer) + 1}" for layer in self.by_layer.target_layers]
 
 
-def explained(trained: TrainedRun) -> Explained:
+def explained(trained: RunWithNetwork) -> Explained:
     """The models and methods of a run.
 
     Raises:
@@ -66,18 +65,21 @@ def explained(trained: TrainedRun) -> Explained:
     """
     if any(isinstance(block.layer, nn.Linear) for block in trained.net):
         raise SettingsError(f"{trained.run.folder}: dense layers have no positions, so there is nothing to map")
-    if trained.head is not None:
-        head = HeadModel(trained.net, trained.head, trained.parts.labels).eval()
+    evaluator = trained.parts.evaluator()
+    first = evaluator.first_of(trained.net)
+    if "head" in trained.modules:
+        linear_head = trained.modules["head"]
+        assert isinstance(linear_head, nn.Linear)
+        head = HeadModel(trained.net, linear_head, trained.parts.labels).eval()
         pooled = PoolingCAM(head, head.layers)
-        by_layer = GradCAM(head, head.blocks[trained.parts.first_block(trained.net) :])
+        by_layer = GradCAM(head, head.blocks[first:])
         return Explained(trained, head, pooled, GradCAM(head, head.layers), by_layer, None, None)
     if trained.readout is None:
         raise SettingsError(f"{trained.run.folder} has no readout (--inference goodness), so there is no score to map")
     model = ReadoutModel(trained.readout).eval()
     linear = LinearCAM(model, model.layers)
-    mean = trained.parts.goodness is not sum_goodness
     by_goodness = GoodnessModel(
-        trained.net, trained.parts.labels, first=trained.parts.first_block(trained.net), mean=mean
+        trained.net, trained.parts.labels, first=first, contribution=trained.parts.rule.contribution
     )
     usual = usual_activity(model, as_floats(trained.parts.train.images[:USUAL_IMAGES]))
     centred = CentredCAM(model, model.layers, usual=usual)

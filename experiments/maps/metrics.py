@@ -1,11 +1,8 @@
-"""Judging maps: whether they add up, whether they point at what matters, and whether networks agree on it."""
+"""Metrics of maps: whether they point at what matters, and whether layers and networks agree on it."""
 
-import gc
-import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,57 +15,16 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputSoftmaxTarget
 from scipy.stats import rankdata
 from torch import Tensor, nn
 
-from cam import GradientCAM, LinearCAM, NoEvidenceWarning, SignedCAM, kinds
+from cam import LinearCAM, NoEvidenceWarning, kinds
 from experiments.maps.explained import BATCH, Explained, class_targets, maps_of, scores_of, summed_maps
+from experiments.maps.soundness import completeness, growth_mib, hirescam_difference, hooks_left, seconds_beside_forward
 
 Values = npt.NDArray[np.float64]
 RESAMPLINGS = 10_000
 
 
-def completeness(method: SignedCAM, images: Tensor) -> dict[str, float]:
-    """How far maps and bias are from the score, for every class, in float32 and float64.
-
-    Relative to the largest score of the image; `float32_own` is relative to the very score, which may be near zero.
-
-    Returns:
-        the largest error of each kind.
-    """
-    model = method.model
-    errors: dict[str, float] = {}
-    for dtype in (torch.float64, torch.float32):  # float32 last: the weights are those of before
-        model.to(dtype)
-        converted = images.to(dtype)
-        scores = scores_of(model, converted)
-        for k in range(scores.shape[1]):
-            classes = torch.full((len(images),), k)
-            for maps, rows in zip(maps_of(method, converted, classes), scores.split(BATCH), strict=True):
-                bias = torch.zeros(1, dtype=dtype) if maps.bias is None else maps.bias
-                for total in (maps.shares().sum(dim=1) + bias, maps.summed().sum(dim=(1, 2)) + bias):
-                    error = (total - rows[:, k]).abs()
-                    name = str(dtype).removeprefix("torch.")
-                    relative = (error / rows.abs().amax(dim=1)).max().item()
-                    own = (error / rows[:, k].abs()).max().item()
-                    errors[name] = max(errors.get(name, 0.0), relative)
-                    errors[f"{name}_own"] = max(errors.get(f"{name}_own", 0.0), own)
-    return errors
-
-
-class _HiResCAM(GradientCAM, pytorch_grad_cam.HiResCAM):  # type: ignore[misc]
-    """Grad-cam's HiResCAM with its signed maps."""
-
-
-def hirescam_difference(method: LinearCAM, images: Tensor, classes: Tensor) -> float:
-    """Largest difference from grad-cam's HiResCAM on the readout, relative to the largest value of each layer's map."""
-    theirs = _HiResCAM(method.model, method.target_layers)
-    worst = 0.0
-    for ours, other in zip(maps_of(method, images, classes), maps_of(theirs, images, classes), strict=True):
-        for a, b in zip(ours.layers, other.layers, strict=True):
-            worst = max(worst, ((a - b).abs().max() / b.abs().max()).item())
-    return worst
-
-
 def interval(values: Values, *, seed: int = 0) -> dict[str, float]:
-    """Mean with its 95 % bootstrap interval (percentiles of the means of resampled images).
+    """Find the mean with its 95 % bootstrap interval (percentiles of the means of resampled images).
 
     Example:
         >>> interval(np.ones(8))
@@ -82,7 +38,7 @@ def interval(values: Values, *, seed: int = 0) -> dict[str, float]:
 
 @contextmanager
 def fixed_draws(seed: int) -> Iterator[None]:
-    """Grad-cam's RandomCAM and ROAD draw from global randomness: here from a seed, and the state is put back."""
+    """Let grad-cam's RandomCAM and ROAD draw from a seed; global randomness is put back as it was."""
     state = np.random.get_state()  # noqa: NPY002 (grad-cam's RandomCAM knows no other)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -94,7 +50,7 @@ def fixed_draws(seed: int) -> Iterator[None]:
 
 
 def road(view: Explained, images: Tensor, classes: Tensor, *, seed: int = 0) -> dict[str, Any]:
-    """Grad-cam's ROADCombined and confidence change of a run's maps, beside those of grad-cam's RandomCAM.
+    """Measure grad-cam's ROADCombined and confidence change of a run's maps, beside those of grad-cam's RandomCAM.
 
     ROAD fills in the most, or the least, relevant 10, 20, ... 90 % of an image from their surroundings, and compares
     the softmax of the class: (least first - most first) / 2, higher is better. Confidence change multiplies the image
@@ -170,7 +126,7 @@ def _starts(images: Tensor) -> range:
 
 
 def rank_correlation(first: Tensor, second: Tensor) -> Values:
-    """Spearman's rank correlation of two maps `[N, H, W]`, image by image; 0 where a map is constant.
+    """Find Spearman's rank correlation of two maps `[N, H, W]`, image by image; 0 where a map is constant.
 
     Example:
         >>> a = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
@@ -186,7 +142,7 @@ def rank_correlation(first: Tensor, second: Tensor) -> Values:
 
 
 def agreement_of_layers(view: Explained, images: Tensor, classes: Tensor) -> dict[str, dict[str, float]]:
-    """Rank correlation of the signed maps of every two layers, at the size of the image."""
+    """Find the rank correlation of the signed maps of every two layers, at the size of the image."""
     stacked = torch.cat([maps.on_image() for maps in maps_of(view.by_layer, images, classes)])
     names = view.layer_names
     return {
@@ -197,13 +153,13 @@ def agreement_of_layers(view: Explained, images: Tensor, classes: Tensor) -> dic
 
 
 def flags(summed: Tensor) -> dict[str, int]:
-    """How many maps are fine, constant, or all negative."""
+    """Count the maps that are fine, constant, or all negative."""
     found = kinds(summed)
     return {kind: found.count(kind) for kind in ("fine", "constant", "all negative")}
 
 
 def share_of_layers(view: Explained, images: Tensor, classes: Tensor) -> dict[str, float] | None:
-    """The mean size of each layer's map, as a share of all; None for gradient methods, whose maps share no sum."""
+    """Find the mean size of each layer's map, as a share of all; None for gradient methods, whose maps share no sum."""
     if not isinstance(view.by_layer, LinearCAM):
         return None
     sizes = torch.cat(
@@ -216,56 +172,8 @@ def share_of_layers(view: Explained, images: Tensor, classes: Tensor) -> dict[st
     return dict(zip(view.layer_names, shares.tolist(), strict=True))
 
 
-def seconds_beside_forward(method: SignedCAM, images: Tensor, *, repeats: int = 7) -> dict[str, float]:
-    """Median seconds of the forward pass of a batch and of its maps beside that; the model alone is timed between."""
-    classes = torch.zeros(len(images), dtype=torch.int64)
-
-    def timed(work: Callable[[], object]) -> float:
-        start = time.perf_counter()
-        work()
-        return time.perf_counter() - start
-
-    def forward() -> object:
-        with torch.no_grad():
-            return method.model(images)
-
-    method.maps(images, class_targets(classes)).summed()  # the first call sets things up
-    pairs = [
-        (timed(forward), timed(lambda: method.maps(images, class_targets(classes)).summed())) for _ in range(repeats)
-    ]
-    forwards, totals = zip(*pairs, strict=True)
-    alone = float(np.median(forwards))
-    return {"forward": alone, "maps_beside": float(np.median(totals)) - alone, "images": float(len(images))}
-
-
-def growth_mib(method: SignedCAM, images: Tensor, *, calls: int = 200) -> float | None:
-    """How much the process's memory grows over so many calls, in MiB; None where the system does not tell."""
-    classes = class_targets(torch.zeros(len(images), dtype=torch.int64))
-    for _ in range(20):  # allocators and threads settle
-        method.maps(images, classes)
-    before = _resident_mib()
-    for _ in range(calls):
-        method.maps(images, classes)
-    after = _resident_mib()
-    return None if before is None or after is None else after - before
-
-
-def _resident_mib() -> float | None:
-    gc.collect()
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        return None
-    return pages * 4096 / 2**20
-
-
-def hooks_left(model: nn.Module) -> int:
-    """Forward hooks on a model."""
-    return sum(len(module._forward_hooks) for module in model.modules())
-
-
-def judge_maps(view: Explained, images: Tensor, classes: Sequence[int] | Tensor) -> dict[str, Any]:
-    """All figures of a run's maps, for `cam.json`.
+def measure_maps(view: Explained, images: Tensor, classes: Sequence[int] | Tensor) -> dict[str, Any]:
+    """Measure all figures of a run's maps, for `cam.json`.
 
     Args:
         view: the run.

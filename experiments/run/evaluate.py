@@ -1,32 +1,40 @@
-"""Judging a trained network: two kinds of inference, the control beside them, and the probes for shortcuts."""
+"""Evaluation of a trained network: the inferences that its rule names, the control, and the probe for shortcuts.
+
+It knows networks, labels and images, and nothing of settings or run folders.
+"""
 
 import contextlib
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from convff import ImageData, LayerLocalNet, LinearReadout, RandomNegatives
-from convff.data import as_floats
-from convff.inference.goodness import block_goodness, block_goodness_of, predictions
-from convff.labelling import label_passes
-from convff.machine.precision import autocast
-from convff.randomness import keyed_generator
-from convff.rules.bp import Head, head_scores
-from experiments.run.parts import Parts, untrained
+from convff import (
+    ImageData,
+    LayerLocalNet,
+    LinearReadout,
+    as_floats,
+    autocast,
+    block_goodness,
+    block_goodness_of,
+    calibrate,
+    evaluating,
+    head_scores,
+    predictions,
+)
+from labels import LabelGenerator
 
-CALIBRATION_BATCHES = 30
 PROBED = 500
 
 
 @dataclass(frozen=True, kw_only=True)
-class Goodness:
+class GoodnessResult:
     """What goodness inference says of a network on some images.
 
     Args:
-        accuracy: of the sum over all blocks but the first, in [0, 1].
+        accuracy: of the sum over all blocks that count, in [0, 1].
         by_block: accuracy of each block alone.
         discrimination: for each block, how often the right label of an image has more goodness than a wrong one.
         predicted: predicted classes `[N]`.
@@ -40,116 +48,8 @@ class Goodness:
     label_spread: Tensor
 
 
-def judge_goodness(parts: Parts, net: LayerLocalNet, data: ImageData, candidates: Tensor | None = None) -> Goodness:
-    """Goodness inference on images; their classes are used only to count what came out right.
-
-    Args:
-        parts: the parts of the run.
-        net: the network.
-        data: the images.
-        candidates: int64 `[N, M]`, the labels to try for each image; all if left out. Discrimination and spread are
-            about all labels: they are then measured on the first `PROBED` images.
-    """
-    by_block = block_goodness_by(parts, net, data, candidates)
-    of_all = by_block if candidates is None else block_goodness_by(parts, net, data.part(0, PROBED))
-    predicted = predictions(by_block, range(parts.first_block(net), len(net)), candidates)
-    alone = [predictions(by_block, [block], candidates) for block in range(len(net))]
-    return Goodness(
-        accuracy=share_right(predicted, data.classes),
-        by_block=[share_right(prediction, data.classes) for prediction in alone],
-        discrimination=discrimination(of_all, data.classes[: of_all.shape[1]]).tolist(),
-        predicted=predicted,
-        label_spread=of_all.std(dim=2).mean(dim=1),
-    )
-
-
-def block_goodness_by(parts: Parts, net: LayerLocalNet, data: ImageData, candidates: Tensor | None = None) -> Tensor:
-    """Goodness `[blocks, N, K]` as the run's rule and precision have it; `[blocks, N, M]` of candidates `[N, M]`."""
-    return block_goodness_of(
-        net, data, parts.labels, candidates=candidates, goodness=parts.goodness, precision=parts.precision
-    )
-
-
-def share_right(predicted: Tensor, classes: Tensor) -> float:
-    """Accuracy in [0, 1]."""
-    return (predicted == classes).float().mean().item()
-
-
-def discrimination(by_block: Tensor, classes: Tensor) -> Tensor:
-    """Share of (right, wrong) label pairs in which the right one has more goodness, `[blocks]`.
-
-    Args:
-        by_block: goodness `[blocks, N, K]`.
-        classes: right classes `[N]`.
-    """
-    right = by_block.gather(2, classes.expand(len(by_block), -1)[:, :, None])  # (L, N, 1)
-    wins = (right > by_block).float() + 0.5 * (right == by_block)  # a tie counts half; the right label ties with itself
-    return (wins.sum(dim=(1, 2)) - 0.5 * len(classes)) / (len(classes) * (by_block.shape[2] - 1))
-
-
-def label_only_probe(parts: Parts, net: LayerLocalNet, real: Goodness) -> dict[str, list[float]]:
-    """Whether a label changes goodness where there is nothing to see.
-
-    On a blank image no label is right, so a network that judges how label and image fit gives all labels the same
-    goodness. `label_bias` is the spread of goodness over labels on blank images (dark, mid and light gray), over that
-    on real images: 0 is ideal, and at 1 the label alone moves goodness as much as label and image together, which is a
-    shortcut. (How often a right label beats a wrong one on a blank image says nothing: that is one half for any net.)
-    """
-    grays = torch.tensor([0.25, 0.5, 0.75], device=parts.device).view(-1, 1, 1, 1)
-    with autocast(parts.device, parts.precision):
-        blank = grays.expand(-1, *parts.judged.shape).contiguous()
-        by_block = block_goodness(net, blank, parts.labels, goodness=parts.goodness)
-    spread = by_block.std(dim=2).mean(dim=1) / real.label_spread.clamp_min(torch.finfo(torch.float32).tiny)
-    return {"label_bias": spread.tolist()}
-
-
-def judge_readout(parts: Parts, readout: LinearReadout, *, fit: bool) -> tuple[float, Tensor]:
-    """Accuracy of a readout and its predictions `[N]`; fitted first, to the network as it is, if asked."""
-    if fit:
-        readout.fit(parts.train.part(0, parts.recipe.readout_images), precision=parts.precision)
-    predicted = readout.predict(parts.judged, precision=parts.precision)
-    return share_right(predicted, parts.judged.classes), predicted
-
-
-def judge_head(parts: Parts, net: LayerLocalNet, head: Head) -> tuple[float, Tensor]:
-    """Accuracy of the softmax head that backpropagation trained, and its predictions `[N]`."""
-    net.eval()
-    with torch.no_grad(), autocast(parts.device, parts.precision):
-        batches = [head_scores(net, head, parts.labels, as_floats(batch)) for batch in parts.judged.images.split(256)]
-    predicted = torch.cat(batches).argmax(dim=1)
-    return share_right(predicted, parts.judged.classes), predicted
-
-
-def untrained_control(parts: Parts) -> float:
-    """Accuracy of the same readout on the same network before training: what random filters are worth.
-
-    Labels that learn are as they were, too. Batch norm needs running statistics, so labelled training images go through
-    the network, and change nothing else.
-    """
-    parts = untrained(parts)
-    net = parts.new_net()
-    calibrate(parts, net)
-    accuracy, _ = judge_readout(parts, parts.new_readout(net), fit=True)
-    return accuracy
-
-
-@torch.no_grad()
-def calibrate(parts: Parts, net: LayerLocalNet) -> None:
-    """Let batch norm see labelled training images, right and wrong as in training, and take their plain mean."""
-    norms = [block.norm for block in net if isinstance(block.norm, torch.nn.BatchNorm2d)]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # a cumulative mean: nothing is left of the values it starts from
-    net.train()
-    for step, images in enumerate(parts.train.images.split(parts.recipe.batch_size)[:CALIBRATION_BATCHES]):
-        classes = parts.train.classes[step * parts.recipe.batch_size :][: len(images)]
-        wrong = RandomNegatives()(classes, parts.labels.num_classes, keyed_generator(0, "calibration", step))
-        with autocast(parts.device, parts.precision):
-            net(label_passes(parts.labels, as_floats(images), torch.stack([classes, wrong[:, 0]], dim=1)))
-
-
 @dataclass(kw_only=True)
-class Judgement:
+class Evaluation:
     """All figures of a run, as `results.json` has them; `predicted` is what the confusion matrix shows."""
 
     accuracy: dict[str, float | None] = field(default_factory=lambda: {"goodness": None, "linear": None})
@@ -162,50 +62,185 @@ class Judgement:
     candidates: int | None = None
 
 
-def everything(
-    parts: Parts, net: LayerLocalNet, head: Head | None = None, joint: LinearReadout | None = None
-) -> Judgement:
-    """Judge a trained network by every kind of inference that the settings ask for and its rule knows.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Evaluator:
+    """Evaluates networks of one run, all in the same way.
 
     Args:
-        parts: the parts of the run.
-        net: the trained network.
-        head: the softmax head, where backpropagation trained one.
-        joint: the readout that was trained beside the blocks, where one was.
+        train: the images that a readout is fitted to.
+        judged: the images that networks are judged by.
+        labels: the label generator.
+        evaluations: names of the inferences: "goodness", "linear" (the fitted readout), "head".
+        goodness: goodness `[N]` of an activity `[N, ...]`; None if the rule has none.
+        precision: of the activities.
+        first_block: index of the first block that goodness and readout count, where the network has as many.
+        readout_grid: the readout averages each map to n x n regions; None reads every position.
+        readout_images: the readout is fitted to the first n training images; None for all.
+        candidates: goodness inference tries the readout's n best labels; 0 for every label.
+        batch_size: images per batch of the control's calibration.
     """
-    judgement = Judgement()
-    if parts.settings.inference != "goodness":
-        with _timed(judgement.seconds, "readout"):
-            judgement.readout = parts.new_readout(net)
-            judgement.accuracy["linear"], judgement.predicted = judge_readout(parts, judgement.readout, fit=True)
-        with _timed(judgement.seconds, "control"):
-            judgement.control["untrained_linear"] = untrained_control(parts)
-        if joint is not None:
-            judgement.accuracy["linear_joint"], judgement.predicted = judge_readout(parts, joint, fit=False)
-    if head is not None:
-        judgement.accuracy["head"], judgement.predicted = judge_head(parts, net, head)
-    elif parts.settings.inference != "linear":
-        candidates = _candidates(parts, net, judgement)
-        with _timed(judgement.seconds, "goodness"):
-            goodness = judge_goodness(parts, net, parts.judged, candidates)
-        judgement.accuracy["goodness"], judgement.predicted = goodness.accuracy, goodness.predicted
-        judgement.per_layer = {"discrimination": goodness.discrimination, "accuracy": goodness.by_block}
-        judgement.label_only_probe = label_only_probe(parts, net, goodness)
-    return judgement
+
+    train: ImageData
+    judged: ImageData
+    labels: LabelGenerator
+    evaluations: tuple[str, ...]
+    goodness: Callable[[Tensor], Tensor] | None
+    precision: str
+    first_block: int
+    readout_grid: int | None
+    readout_images: int | None
+    candidates: int
+    batch_size: int
+
+    def everything(
+        self,
+        net: LayerLocalNet,
+        modules: Mapping[str, nn.Module],
+        untrained: tuple[LayerLocalNet, LabelGenerator],
+        joint: LinearReadout | None = None,
+    ) -> Evaluation:
+        """Evaluate a trained network by every inference, with the control and the probe.
+
+        Args:
+            net: the trained network.
+            modules: what the rule trained beside it, by name.
+            untrained: the network and the labels before the training, for the control.
+            joint: the readout that was trained beside the blocks, where one was.
+        """
+        found = Evaluation()
+        if "linear" in self.evaluations:
+            with _timed(found.seconds, "readout"):
+                found.readout = self.fitted_readout(net)
+                found.accuracy["linear"], found.predicted = self.by_readout(found.readout)
+            with _timed(found.seconds, "control"):
+                found.control["untrained_linear"] = self.control(*untrained)
+            if joint is not None:
+                found.accuracy["linear_joint"], found.predicted = self.by_readout(joint)
+        if "head" in self.evaluations:
+            found.accuracy["head"], found.predicted = self.by_head(net, modules["head"])
+        if "goodness" in self.evaluations:
+            self._by_goodness(net, found)
+        return found
+
+    def own_accuracy(self, net: LayerLocalNet, modules: Mapping[str, nn.Module]) -> float:
+        """Return the accuracy by the inference that the rule is known by, the first that it names."""
+        if self.evaluations[0] == "head":
+            return self.by_head(net, modules["head"])[0]
+        return self.by_goodness(net, self.judged).accuracy
+
+    def _by_goodness(self, net: LayerLocalNet, found: Evaluation) -> None:
+        candidates = self._candidates(net, found)
+        with _timed(found.seconds, "goodness"):
+            result = self.by_goodness(net, self.judged, candidates)
+        found.accuracy["goodness"], found.predicted = result.accuracy, result.predicted
+        found.per_layer = {"discrimination": result.discrimination, "accuracy": result.by_block}
+        found.label_only_probe = self.label_only_probe(net, result)
+
+    def _candidates(self, net: LayerLocalNet, found: Evaluation) -> Tensor | None:
+        """Return the labels worth trying for each judged image, by the fitted readout; None to try all."""
+        count = min(self.candidates, self.labels.num_classes)
+        if count == 0:
+            return None
+        found.candidates = count
+        if found.readout is None:
+            with _timed(found.seconds, "readout"):
+                found.readout = self.fitted_readout(net)
+        with _timed(found.seconds, "candidates"):
+            return found.readout.candidates(self.judged, count, precision=self.precision)
+
+    def by_goodness(self, net: LayerLocalNet, data: ImageData, candidates: Tensor | None = None) -> GoodnessResult:
+        """Try labels on images and compare goodness; true classes only count what came out right.
+
+        Args:
+            net: the network.
+            data: the images.
+            candidates: int64 `[N, M]`, the labels to try for each image; all if omitted. Discrimination and spread are
+                about all labels: they are then measured on the first `PROBED` images.
+        """
+        by_block = self.block_goodness(net, data, candidates)
+        of_all = by_block if candidates is None else self.block_goodness(net, data.part(0, PROBED))
+        predicted = predictions(by_block, range(self.first_of(net), len(by_block)), candidates)
+        alone = [predictions(by_block, [block], candidates) for block in range(len(by_block))]
+        return GoodnessResult(
+            accuracy=accuracy_of(predicted, data.classes),
+            by_block=[accuracy_of(prediction, data.classes) for prediction in alone],
+            discrimination=discrimination(of_all, data.classes[: of_all.shape[1]]).tolist(),
+            predicted=predicted,
+            label_spread=of_all.std(dim=2).mean(dim=1),
+        )
+
+    def block_goodness(self, net: LayerLocalNet, data: ImageData, candidates: Tensor | None = None) -> Tensor:
+        """Return goodness `[blocks, N, K]`, or `[blocks, N, M]` of candidates `[N, M]`."""
+        assert self.goodness is not None
+        return block_goodness_of(
+            net, data, self.labels, candidates=candidates, goodness=self.goodness, precision=self.precision
+        )
+
+    def label_only_probe(self, net: LayerLocalNet, real: GoodnessResult) -> dict[str, list[float]]:
+        """Measure whether a label changes goodness where there is nothing to see.
+
+        On a blank image no label is right, so a network that judges how label and image fit gives all labels the same
+        goodness. `label_bias` is the spread of goodness over labels on blank images (dark, mid and light gray), over
+        that on real images: 0 is ideal; at 1 the label alone moves goodness as much as both together, a shortcut.
+        """
+        assert self.goodness is not None
+        device = self.judged.images.device
+        grays = torch.tensor([0.25, 0.5, 0.75], device=device).view(-1, 1, 1, 1)
+        with autocast(device, self.precision):
+            blank = grays.expand(-1, *self.judged.shape).contiguous()
+            by_block = block_goodness(net, blank, self.labels, goodness=self.goodness)
+        spread = by_block.std(dim=2).mean(dim=1) / real.label_spread.clamp_min(torch.finfo(torch.float32).tiny)
+        return {"label_bias": spread.tolist()}
+
+    def first_of(self, net: LayerLocalNet) -> int:
+        """Return the index of the first block of a network that counts."""
+        return min(self.first_block, len(net) - 1)
+
+    def new_readout(self, net: LayerLocalNet) -> LinearReadout:
+        """Return an untrained readout of a network."""
+        return LinearReadout(net, self.labels, self.train.shape, first=self.first_of(net), grid=self.readout_grid)
+
+    def fitted_readout(self, net: LayerLocalNet) -> LinearReadout:
+        """Return a readout that is fitted to the network as it is."""
+        readout = self.new_readout(net)
+        readout.fit(self.train.part(0, self.readout_images), precision=self.precision)
+        return readout
+
+    def by_readout(self, readout: LinearReadout) -> tuple[float, Tensor]:
+        """Return the accuracy of a readout and its predictions `[N]`."""
+        predicted = readout.predict(self.judged, precision=self.precision)
+        return accuracy_of(predicted, self.judged.classes), predicted
+
+    def by_head(self, net: LayerLocalNet, head: nn.Module) -> tuple[float, Tensor]:
+        """Return the accuracy of a head that was trained with the network, and its predictions `[N]`."""
+        with torch.no_grad(), autocast(self.judged.images.device, self.precision), evaluating(net):
+            batches = [head_scores(net, head, self.labels, as_floats(batch)) for batch in self.judged.images.split(256)]
+        predicted = torch.cat(batches).argmax(dim=1)
+        return accuracy_of(predicted, self.judged.classes), predicted
+
+    def control(self, net: LayerLocalNet, labels: LabelGenerator) -> float:
+        """Return the accuracy of the same readout on a network before training: what random filters are worth."""
+        calibrate(net, labels, self.train, batch_size=self.batch_size, precision=self.precision)
+        untrained = replace(self, labels=labels)
+        return untrained.by_readout(untrained.fitted_readout(net))[0]
 
 
-def _candidates(parts: Parts, net: LayerLocalNet, judgement: Judgement) -> Tensor | None:
-    """The labels worth trying for each judged image, by the fitted readout; None to try all."""
-    count = min(parts.recipe.candidates, parts.labels.num_classes)
-    if count == 0:
-        return None
-    judgement.candidates = count
-    if judgement.readout is None:
-        with _timed(judgement.seconds, "readout"):
-            judgement.readout = parts.new_readout(net)
-            judgement.readout.fit(parts.train.part(0, parts.recipe.readout_images), precision=parts.precision)
-    with _timed(judgement.seconds, "candidates"):
-        return judgement.readout.candidates(parts.judged, count, precision=parts.precision)
+def accuracy_of(predicted: Tensor, classes: Tensor) -> float:
+    """Return the fraction of predictions that are right, in [0, 1]."""
+    return (predicted == classes).float().mean().item()
+
+
+def discrimination(by_block: Tensor, classes: Tensor) -> Tensor:
+    """Return the fraction of (right, wrong) label pairs in which the right one has more goodness, `[blocks]`.
+
+    Args:
+        by_block: goodness `[blocks, N, K]`.
+        classes: right classes `[N]`.
+    """
+    right = by_block.gather(2, classes.expand(len(by_block), -1)[:, :, None])  # (L, N, 1)
+    # A tie counts half; the right label ties with itself.
+    wins = (right > by_block).float() + 0.5 * (right == by_block)
+    return (wins.sum(dim=(1, 2)) - 0.5 * len(classes)) / (len(classes) * (by_block.shape[2] - 1))
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Finished runs, read from their folders. Imports torch only where a network is built."""
+"""The folder of a run: how its files are written and read. Imports torch only where a network is built."""
 
 import csv
 import json
@@ -6,18 +6,85 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.config.settings import Settings, SettingsError, rule_in_words, settings_from_json
+from experiments.config.settings import Settings, SettingsError, settings_from_json
+from experiments.tools.words import rule_in_words
 
 if TYPE_CHECKING:
-    from convff import LayerLocalNet, LinearReadout
-    from convff.rules.bp import Head
+    from torch import nn
+
+    from convff import EpochRecord, LayerLocalNet, LinearReadout
     from experiments.datasets import Dataset
     from experiments.run.parts import Parts
 
 
+def run_name(settings: Settings, *, seeds: bool = False) -> str:
+    """Name a run, or all the runs of its seeds together.
+
+    Example:
+        >>> run_name(Settings()), run_name(Settings(seeds=3), seeds=True)
+        ('cifar10-fourier-ff-quick-seed0', 'cifar10-fourier-ff-quick-seeds0-2')
+    """
+    network = settings.labels if settings.net is None else settings.net
+    seed = f"seeds{settings.seed}-{settings.seed + settings.seeds - 1}" if seeds else f"seed{settings.seed}"
+    return f"{settings.dataset}-{network}-{settings.rule}-{settings.preset}-{seed}"
+
+
+def new_folder(out: Path, name: str) -> Path:
+    """Make `out/name`, or `out/name-2` and so on where that is taken: a run never writes into another's folder."""
+    for attempt in range(1, 10_000):
+        folder = out / (name if attempt == 1 else f"{name}-{attempt}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise FileExistsError(f"{out} holds too many runs called {name}")
+
+
+def new_file(out: Path, name: str) -> Path:
+    """Choose `out/name`, or with `-2` and so on before its suffix where that is taken; a file is never overwritten."""
+    path = out / name
+    for attempt in range(2, 10_000):
+        if not path.exists():
+            break
+        path = out / f"{Path(name).stem}-{attempt}{Path(name).suffix}"
+    return path
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON that a person can read."""
+    path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+class MetricsFile:
+    """`metrics.csv`: one row an epoch, written as the epochs end.
+
+    A metric with one value a block has a column a block, counted from 1: `loss_1`, `loss_2`, ...
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: list[dict[str, float]] = []
+
+    def add(self, record: "EpochRecord", validation: dict[str, float]) -> dict[str, float]:
+        """Add the row of an epoch and rewrite the file; returns the row."""
+        row: dict[str, float] = {"epoch": record.epoch + 1}
+        for name, values in record.metrics.items():
+            single = len(values) == 1
+            row |= {name if single else f"{name}_{block}": value for block, value in enumerate(values, start=1)}
+        row |= validation
+        row |= {"images_per_second": record.images_per_second, "seconds": record.seconds}
+        self.rows.append(row)
+        with self.path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(self.rows[0]))
+            writer.writeheader()
+            writer.writerows(self.rows)
+        return row
+
+
 @dataclass(frozen=True, eq=False)
-class FinishedRun:
-    """What a run left behind, without its network.
+class RunRecord:
+    """What a finished run left behind, without its network.
 
     Args:
         folder: the run folder.
@@ -49,8 +116,8 @@ class FinishedRun:
         return {name.rpartition("_")[2]: [row[name] for row in self.rows] for name in names}
 
 
-def read_run(folder: Path) -> FinishedRun:
-    """Read a run folder.
+def read(folder: Path) -> RunRecord:
+    """Read a run folder, but for its network.
 
     Raises:
         FileNotFoundError: a file of the run is missing.
@@ -63,13 +130,13 @@ def read_run(folder: Path) -> FinishedRun:
             rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
         if not rows:
             raise ValueError("metrics.csv has no rows")
-        return FinishedRun(folder, settings_from_json(about["settings"]), about["recipe"], results, rows)
+        return RunRecord(folder, settings_from_json(about["settings"]), about["recipe"], results, rows)
     except (KeyError, TypeError, ValueError) as error:
         raise SettingsError(f"{folder} does not hold a run of this package: {error!r}") from error
 
 
 @dataclass(frozen=True, eq=False)
-class TrainedRun:
+class RunWithNetwork:
     """A finished run with its network.
 
     Args:
@@ -77,17 +144,17 @@ class TrainedRun:
         parts: its data and labels.
         net: the network, in evaluation mode.
         readout: the readout that was fitted at the end; None where the run had none.
-        head: the softmax head that backpropagation trained; None for other rules.
+        modules: what the rule trained beside the network, by name, e.g. the softmax head of backpropagation.
     """
 
-    run: FinishedRun
+    run: RunRecord
     parts: "Parts"
     net: "LayerLocalNet"
     readout: "LinearReadout | None"
-    head: "Head | None"
+    modules: "dict[str, nn.Module]"
 
 
-def load_run(run: FinishedRun, dataset: "Dataset | None" = None, device: str = "cpu") -> TrainedRun:
+def read_with_network(run: RunRecord, dataset: "Dataset | None" = None, device: str = "cpu") -> RunWithNetwork:
     """Build the network of a finished run, and what was trained or fitted beside it.
 
     Args:
@@ -100,8 +167,6 @@ def load_run(run: FinishedRun, dataset: "Dataset | None" = None, device: str = "
         DataError: the run's data cannot be had.
         SettingsError: the data that were found are not those of the run.
     """
-    from torch import nn
-
     from convff import load_checkpoint
     from experiments.run.parts import prepare, with_labels_of
 
@@ -109,26 +174,24 @@ def load_run(run: FinishedRun, dataset: "Dataset | None" = None, device: str = "
     parts = with_labels_of(prepare(replace(run.settings, device=device), dataset), checkpoint)
     if parts.judged.name != run.results["dataset"]:
         raise SettingsError(f"{run.folder} was judged on {run.results['dataset']}, but found is {parts.judged.name}")
-    net, extra = checkpoint.net.to(parts.device), checkpoint.extra
-    readout = head = None
-    if "readout.linear.weight" in extra:
-        readout = parts.new_readout(net)
-        readout.load_state_dict(
-            {name.removeprefix("readout."): t for name, t in extra.items() if name.startswith("readout.")}
-        )
-    if "head.weight" in extra:
-        classes, channels = extra["head.weight"].shape
-        head = nn.Linear(channels, classes, device=parts.device)
-        head.load_state_dict({"weight": extra["head.weight"], "bias": extra["head.bias"]})
-    return TrainedRun(run, parts, net, readout, head)
+    net = checkpoint.net.to(parts.device)
+    modules = dict(parts.new_trainer(net, None).step.modules)
+    for name, module in modules.items():
+        module.load_state_dict(checkpoint.tensors_of(name))
+    readout = None
+    if fitted := checkpoint.tensors_of("readout"):
+        readout = parts.evaluator().new_readout(net)
+        readout.load_state_dict(fitted)
+    net.eval()
+    return RunWithNetwork(run, parts, net, readout, modules)
 
 
-def load_runs(runs: list[FinishedRun]) -> list[TrainedRun]:
+def read_all_with_networks(runs: list[RunRecord]) -> list[RunWithNetwork]:
     """Build the networks of several runs; data that they share are loaded once."""
     datasets: dict[tuple[str, Path | None], Dataset] = {}
     trained = []
     for run in runs:
         key = (run.settings.dataset, run.settings.data_dir)
-        trained.append(load_run(run, datasets.get(key)))
+        trained.append(read_with_network(run, datasets.get(key)))
         datasets[key] = trained[-1].parts.dataset
     return trained

@@ -1,4 +1,7 @@
-"""The processes of a run: one, or those that `torchrun` started. It alone knows torchrun's environment."""
+"""The processes of a run, one or those that `torchrun` started, and the device of each.
+
+This file alone knows torchrun's environment.
+"""
 
 import contextlib
 import gc
@@ -14,10 +17,12 @@ from typing import NoReturn
 import torch
 import torch.distributed as dist
 
-from convff.machine.processes import DataParallel, OneProcess, Processes
+from convff import DataParallel, OneProcess, Processes
+from experiments.config.settings import SettingsError
 
 # Other processes wait this long while the first one judges; a process that ends is noticed at once.
 PATIENCE = timedelta(minutes=30)
+DEVICE_TYPES = ("cpu", "cuda", "mps")
 
 
 def local_rank() -> int | None:
@@ -28,6 +33,40 @@ def local_rank() -> int | None:
 def local_size() -> int:
     """How many processes of the run this machine has, as far as is known: not every launcher tells."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", (local_rank() or 0) + 1))
+
+
+def device_named(name: str) -> torch.device:
+    """Return the device that `--device` names, for this process.
+
+    Raises:
+        SettingsError: it is not there, or is not this process's own.
+    """
+    automatic = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(automatic if name == "auto" else name)
+        if device.type not in DEVICE_TYPES:
+            raise RuntimeError(f"known are {', '.join(DEVICE_TYPES)}")
+        if device.type == "cuda":
+            device = torch.device("cuda", _gpu_index(device.index))
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise SettingsError(f"--device {name} cannot be used here: {str(error).splitlines()[0]}") from error
+    return device
+
+
+def _gpu_index(named: int | None) -> int:
+    """The GPU that was named, or the first; of the processes that torchrun started on a machine, each has its own."""
+    rank = local_rank()
+    if rank is None:
+        return named or 0
+    if named not in (None, rank):
+        raise RuntimeError(f"process {rank} of this machine computes on cuda:{rank}; --device cuda gives each its own")
+    if torch.cuda.device_count() < local_size():
+        raise RuntimeError(
+            f"every process needs a GPU of its own; this machine has {torch.cuda.device_count()} for its "
+            f"{local_size()} processes (--nproc-per-node)"
+        )
+    return rank
 
 
 @contextlib.contextmanager

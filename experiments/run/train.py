@@ -1,6 +1,5 @@
 """One run after another: prepare, train, judge, report."""
 
-import math
 import statistics
 import sys
 import time
@@ -14,33 +13,32 @@ from tqdm import tqdm
 
 from convff import (
     Checkpoint,
-    EpochRecord,
+    DivergedError,
     Finding,
     LayerLocalNet,
     LinearReadout,
+    LostProcessError,
+    Processes,
     Trainer,
     TrainingWarning,
+    keep_freed_memory,
     save_checkpoint,
+    stop_if_diverged,
 )
-from convff.machine.allocator import keep_freed_memory
-from convff.machine.processes import LostProcessError, Processes
-from convff.rules.bp import BackpropStep
-from experiments import figures
-from experiments.config.settings import Settings, SettingsError, check, labels_in_words, rule_in_words
+from experiments.config.command_line import check
+from experiments.config.settings import Settings, SettingsError
 from experiments.datasets import DataError
-from experiments.run import evaluate as judge
-from experiments.run import results as report
-from experiments.run.devices import device_named
-from experiments.run.evaluate import Judgement
+from experiments.run import figures
+from experiments.run.evaluate import Evaluation, Evaluator
+from experiments.run.folder import MetricsFile, new_file, new_folder, run_name, write_json
 from experiments.run.parts import Parts, prepare
-from experiments.run.results import Results
-from experiments.run.torchrun import leave, processes
+from experiments.run.results import Results, seed_summary
+from experiments.run.tables import across_seeds, closing_table
+from experiments.run.torchrun import device_named, leave, processes
+from experiments.tools import machine
+from experiments.tools.words import labels_in_words, rule_in_words
 
 CURVE_CHECK = 500
-
-
-class DivergedError(ArithmeticError):
-    """Training went to infinity; the message names the figure, the block, the epoch and a remedy."""
 
 
 EXIT_CODES: dict[type[Exception], int] = {DataError: 2, SettingsError: 2, DivergedError: 3, LostProcessError: 4}
@@ -61,8 +59,8 @@ def main(settings: Settings) -> list[Results]:
         leave(next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind)))
     if len(results) > 1:
         print(across_seeds(results))
-        path = report.new_file(settings.out, f"{run_name(settings, seeds=True)}.json")
-        report.write_json(path, report.seed_summary(results))
+        path = new_file(settings.out, f"{run_name(settings, seeds=True)}.json")
+        write_json(path, seed_summary(results))
         print(f"  these means are in {path}")
     return results
 
@@ -85,70 +83,62 @@ def train_along(parts: Parts) -> None:
     """Do this process's share of a run that rank 0 writes and judges."""
     net = parts.new_net()
     for record in parts.new_trainer(net, _joint_readout(parts, net)).fit(parts.train):
-        stop_if_diverged(record)
+        stop_if_diverged(record.epoch, record.metrics)
 
 
 def _joint_readout(parts: Parts, net: LayerLocalNet) -> LinearReadout | None:
-    """The readout that is trained beside the blocks, where the recipe wants one."""
-    wanted = parts.recipe.joint_readout and parts.settings.inference != "goodness"
-    return parts.new_readout(net, every_position=True) if wanted else None
+    """Return the readout of every position that is trained beside the blocks, where the recipe wants one."""
+    evaluator = replace(parts.evaluator(), readout_grid=None)
+    wanted = parts.recipe.joint_readout and "linear" in evaluator.evaluations
+    return evaluator.new_readout(net) if wanted else None
 
 
 def run(parts: Parts) -> Results:
     """Train, judge and write the run folder; prints as it goes."""
     settings = parts.settings
     start = time.perf_counter()
-    commit = report.git_commit()  # before the training: the files may change meanwhile
-    folder = report.new_folder(settings.out, run_name(settings))
-    report.write_json(
+    commit = machine.git_commit()  # before the training: the files may change meanwhile
+    folder = new_folder(settings.out, run_name(settings))
+    write_json(
         folder / "settings.json",
         {"settings": settings.as_json(), "recipe": asdict(parts.recipe), "labels": parts.labels.spec()},
     )
     _announce(parts, folder)
 
-    net = parts.new_net()
+    net, evaluator = parts.new_net(), parts.evaluator()
     joint = _joint_readout(parts, net)
     trainer = parts.new_trainer(net, joint)
-    metrics = report.MetricsFile(folder / "metrics.csv")
-    head = trainer.step.head if isinstance(trainer.step, BackpropStep) else None
-    modules = {"head": head, "joint_readout": joint}
+    metrics = MetricsFile(folder / "metrics.csv")
+    beside = dict(trainer.step.modules) | ({} if joint is None else {"joint_readout": joint})
     checkpoint = folder / "checkpoint.safetensors"
-    findings = _train(parts, trainer, metrics, lambda: save_checkpoint(checkpoint, _checkpoint(parts, net, modules)))
+    findings = _train(
+        parts, trainer, evaluator, metrics, lambda: save_checkpoint(checkpoint, _checkpoint(parts, net, beside))
+    )
     trained = time.perf_counter()
 
-    judgement = judge.everything(parts, net, head, joint)
-    save_checkpoint(checkpoint, _checkpoint(parts, net, modules | {"readout": judgement.readout}))
-    results = _results(parts, judgement, metrics, findings, trained - start, commit)
+    found = evaluator.everything(net, trainer.step.modules, parts.untrained(), joint)
+    if found.readout is not None:
+        beside["readout"] = found.readout
+    save_checkpoint(checkpoint, _checkpoint(parts, net, beside))
+    results = _results(parts, found, metrics, findings, trained - start, commit)
     results = replace(results, seconds=results.seconds | {"total": time.perf_counter() - start})
-    report.write_json(folder / "results.json", asdict(results))
+    write_json(folder / "results.json", asdict(results))
     labels = labels_in_words(results.labels, results.label_selection)
     rule = rule_in_words(results.rule, results.stabilise)
     title = f"{results.dataset}\nlabels {labels}, rule {rule}, preset {results.preset}"
-    figures.learning_curve(metrics.rows, folder / "figures" / "learning_curve.png", title=title)
-    figures.confusion_matrix(
-        judgement.predicted, parts.judged, folder / "figures" / "confusion_matrix.png", title=title
+    figures.draw_learning_curve(metrics.rows, folder / "figures" / "learning_curve.png", title=title)
+    figures.draw_confusion_matrix(
+        found.predicted, parts.judged, folder / "figures" / "confusion_matrix.png", title=title
     )
-    print(report.closing_table(results))
+    print(closing_table(results))
     print(f"  {results.seconds['total']:.0f} s in all; everything is in {folder}")
     return results
-
-
-def run_name(settings: Settings, *, seeds: bool = False) -> str:
-    """What a run is called, or all the runs of its seeds together.
-
-    Example:
-        >>> run_name(Settings()), run_name(Settings(seeds=3), seeds=True)
-        ('cifar10-fourier-ff-quick-seed0', 'cifar10-fourier-ff-quick-seeds0-2')
-    """
-    network = settings.labels if settings.net is None else settings.net
-    seed = f"seeds{settings.seed}-{settings.seed + settings.seeds - 1}" if seeds else f"seed{settings.seed}"
-    return f"{settings.dataset}-{network}-{settings.rule}-{settings.preset}-{seed}"
 
 
 def _announce(parts: Parts, folder: Path) -> None:
     settings, recipe = parts.settings, parts.recipe
     rule = rule_in_words(settings.rule, settings.stabilise)
-    labels = labels_in_words(settings.labels, settings.label_selection)
+    labels = labels_in_words(settings.labels, recipe.label_selection)
     if parts.dataset.is_stand_in:
         print(
             f"\n*** {settings.dataset} was not found: going on with DRAWN STAND-IN images. {parts.dataset.source} ***\n"
@@ -164,18 +154,20 @@ def _announce(parts: Parts, folder: Path) -> None:
     )
 
 
-def _train(parts: Parts, trainer: Trainer, metrics: report.MetricsFile, save: Callable[[], None]) -> list[Finding]:
-    """Train, with a bar, a row, a checkpoint and a line an epoch; returns the signs of a wrong setting, a line each."""
+def _train(
+    parts: Parts, trainer: Trainer, evaluator: Evaluator, metrics: MetricsFile, save: Callable[[], None]
+) -> list[Finding]:
+    """Train with a progress bar, and a row, a checkpoint and a line per epoch; returns signs of a wrong setting."""
     findings: list[Finding] = []
     watched = parts.validation.part(0, CURVE_CHECK)
     total = len(parts.train) * parts.recipe.epochs
     with tqdm(total=total, unit="image", disable=None, smoothing=0.05) as bar:
         for record in trainer.fit(parts.train, progress=bar.update):
-            stop_if_diverged(record)
+            stop_if_diverged(record.epoch, record.metrics)
             save()
             validation = {}
-            if parts.settings.rule != "bp":
-                validation["validation_goodness_accuracy"] = judge.judge_goodness(parts, trainer.net, watched).accuracy
+            if evaluator.goodness is not None:
+                validation["validation_goodness_accuracy"] = evaluator.by_goodness(trainer.net, watched).accuracy
             row = metrics.add(record, validation)
             shown = [f"{name} {value:.3f}" for name, value in row.items() if name in SHOWN]
             if "discrimination" in record.metrics:
@@ -187,24 +179,13 @@ def _train(parts: Parts, trainer: Trainer, metrics: report.MetricsFile, save: Ca
     return findings
 
 
-def stop_if_diverged(record: EpochRecord) -> None:
-    """Raise `DivergedError` where a metric of the epoch is not a number."""
-    for name, values in record.metrics.items():
-        for block, value in enumerate(values, start=1):
-            if not math.isfinite(value):
-                raise DivergedError(
-                    f"{name} of block {block} is {value} in epoch {record.epoch + 1}: training diverged; "
-                    "try a smaller --lr, or another --gate or --scale"
-                )
-
-
 SHOWN = ("validation_goodness_accuracy", "train_accuracy", "readout_loss")
 
 
 def _results(
     parts: Parts,
-    judgement: Judgement,
-    metrics: report.MetricsFile,
+    found: Evaluation,
+    metrics: MetricsFile,
     findings: list[Finding],
     training_seconds: float,
     commit: str | None,
@@ -215,52 +196,37 @@ def _results(
         is_stand_in=parts.dataset.is_stand_in,
         judged_on=f"{len(parts.judged)} {settings.evaluate_on} images",
         labels=settings.labels,
-        label_selection=settings.label_selection,
+        label_selection=parts.recipe.label_selection,
         rule=settings.rule,
         stabilise=settings.stabilise,
         preset=settings.preset,
         seed=settings.seed,
-        accuracy=judgement.accuracy,
-        control=judgement.control,
-        per_layer=judgement.per_layer,
-        label_only_probe=judgement.label_only_probe,
+        accuracy=found.accuracy,
+        control=found.control,
+        per_layer=found.per_layer,
+        label_only_probe=found.label_only_probe,
         images_per_second=statistics.mean(row["images_per_second"] for row in metrics.rows),
-        peak_memory_mib=report.peak_memory_mib(parts.device),
-        seconds={"training": training_seconds} | judgement.seconds,
-        hardware=report.hardware(parts.device),
-        versions=report.package_versions(),
+        peak_memory_mib=machine.peak_memory_mib(parts.device),
+        seconds={"training": training_seconds} | found.seconds,
+        hardware=machine.hardware(parts.device),
+        versions=machine.package_versions(),
         git_commit=commit,
         processes=parts.processes.size,
         net=settings.net,
-        candidates=judgement.candidates,
+        candidates=found.candidates,
         findings=tuple(findings),
     )
 
 
-def _checkpoint(parts: Parts, net: LayerLocalNet, modules: Mapping[str, nn.Module | None]) -> Checkpoint:
+def _checkpoint(parts: Parts, net: LayerLocalNet, beside: Mapping[str, nn.Module]) -> Checkpoint:
     """The network, and what was trained or fitted beside it."""
-    extra = {
-        f"{name}.{key}": tensor
-        for name, module in modules.items()
-        if module is not None
-        for key, tensor in module.state_dict().items()
-    }
+    extra = {f"{name}.{key}": tensor for name, module in beside.items() for key, tensor in module.state_dict().items()}
     notes = {
         "labels": parts.labels.spec(),
         "image_shape": list(parts.train.shape),
         "class_names": list(parts.train.class_names),
         "dataset": parts.train.name,
-        "readout": {"first": parts.first_block(net), "grid": parts.recipe.readout_grid},
+        "readout": {"first": parts.evaluator().first_of(net), "grid": parts.recipe.readout_grid},
         "settings": parts.settings.as_json(),
     }
     return Checkpoint(parts.recipe.model, parts.input_shape, parts.model_options, net, extra, notes)
-
-
-def across_seeds(results: list[Results]) -> str:
-    """Mean and standard deviation (of the sample) of every accuracy over the seeds."""
-    lines = [f"{len(results)} seeds, {results[0].seed} to {results[-1].seed}:"]
-    names = dict(report.ACCURACIES) | {"untrained_linear": report.CONTROL}
-    for key, found in report.seed_summary(results)["accuracy"].items():
-        mean, deviation = 100 * found["mean"], 100 * found["standard_deviation"]
-        lines.append(f"  {names[key]:{report.NAME_WIDTH}}{mean:6.2f} ± {deviation:.2f} %")
-    return "\n".join(lines)

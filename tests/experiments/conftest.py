@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments import figures
+from experiments.run import figures
 from experiments.tools import style
 
 
@@ -18,5 +18,5 @@ def _undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     """Two figures in two formats take most of the time of a tiny run: only tests that are marked draw them."""
     if request.node.get_closest_marker("draws") is not None:
         return
-    for name in ("learning_curve", "confusion_matrix"):
+    for name in ("draw_learning_curve", "draw_confusion_matrix"):
         monkeypatch.setattr(figures, name, lambda *arguments, **options: None)

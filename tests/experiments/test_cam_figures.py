@@ -11,11 +11,14 @@ import torch
 from PIL import Image
 from scipy.stats import spearmanr
 
-from experiments import cam_figures, figures
+from experiments import cam_figures
+from experiments import figures as figures_script
 from experiments.config.settings import Settings, SettingsError
-from experiments.maps import metrics as cam_judge
-from experiments.maps.explained import explained
-from experiments.run.folder import load_run, read_run
+from experiments.maps import figures as map_figures
+from experiments.maps import metrics
+from experiments.maps.explained import explained, scores_of
+from experiments.run import figures
+from experiments.run import folder as run_folder
 from experiments.run.train import main
 
 pytestmark = pytest.mark.draws
@@ -27,7 +30,7 @@ RUNS = (("ff", "cnn6"), ("hebbff", "cnn3"), ("bp", "cnn6"))
 def train(settings: Settings) -> None:
     """A run without the figures of its own, which are not what is tested here."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("learning_curve", "confusion_matrix"):
+        for name in ("draw_learning_curve", "draw_confusion_matrix"):
             patch.setattr(figures, name, lambda *arguments, **options: None)
         main(settings)
 
@@ -85,9 +88,9 @@ def test_maps_are_drawn_and_judged(runs: dict[str, Path], tmp_path: Path, capsys
 def test_the_networks_that_are_mapped_are_those_of_the_runs(runs: dict[str, Path]) -> None:
     """The readout and the head come from the checkpoint: they predict as well as the run says."""
     for rule, key in (("ff", "linear"), ("hebbff", "linear"), ("bp", "head")):
-        trained = load_run(read_run(runs[rule]))
+        trained = run_folder.read_with_network(run_folder.read(runs[rule]))
         data = trained.parts.judged
-        predicted = cam_judge.scores_of(explained(trained).model, data.images / 255.0).argmax(dim=1)
+        predicted = scores_of(explained(trained).model, data.images / 255.0).argmax(dim=1)
         accuracy = (predicted == data.classes).double().mean().item()
         # the run judged in the machine's precision, which may be bfloat16
         assert accuracy == pytest.approx(trained.run.results["accuracy"][key], abs=0.02)
@@ -100,7 +103,7 @@ def test_your_own_image(runs: dict[str, Path], tmp_path: Path) -> None:
     options = cam_figures.Options(runs=(runs["ff"], runs["bp"]), image=tmp_path / "one.png", out=tmp_path / "out")
     cam_figures.main(options)
     assert written(tmp_path / "out") == {"layers-digits-one"}
-    colour = cam_figures.own_image(tmp_path / "one.png", (3, 8, 8))
+    colour = map_figures.own_image(tmp_path / "one.png", (3, 8, 8))
     assert colour.shape == (3, 8, 8)
     assert colour[:, 4, 3].min() > 0.8
     assert colour[:, 4, 0].max() < 0.1
@@ -136,7 +139,7 @@ def test_what_is_not_a_run_ends_with_two(tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text("{}")
     (tmp_path / "metrics.csv").write_text("epoch\n1\n")
     with pytest.raises(SettingsError, match="does not hold a run"):
-        read_run(tmp_path)
+        run_folder.read(tmp_path)
 
 
 def test_runs_without_positions_or_scores_are_refused(tmp_path: Path) -> None:
@@ -146,11 +149,11 @@ def test_runs_without_positions_or_scores_are_refused(tmp_path: Path) -> None:
     for out, message in (("dense", "dense layers have no positions"), ("unread", "has no readout")):
         (folder,) = (tmp_path / out).iterdir()
         with pytest.raises(SettingsError, match=message):
-            explained(load_run(read_run(folder)))
+            explained(run_folder.read_with_network(run_folder.read(folder)))
 
 
 def test_the_papers_figures(runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    figures.main(figures.Options(runs=tuple(runs.values()), out=tmp_path))
+    figures_script.main(figures_script.Options(runs=tuple(runs.values()), out=tmp_path))
     expected = {f"{kind}-{folder.name}" for kind in ("layers", "confusion") for folder in runs.values()}
     assert written(tmp_path) == expected | {"discrimination-digits", "steps-digits"}
     assert "no accuracy against filters" in capsys.readouterr().out
@@ -161,18 +164,18 @@ def test_accuracy_against_filters(tmp_path: Path) -> None:
     options = {"dataset": "digits", "preset": "smoke", "device": "cpu", "train_images": 100, "inference": "linear"}
     for width in (4, 8):
         train(Settings(width=width, out=tmp_path / "runs", **options))
-    found = [read_run(folder) for folder in sorted((tmp_path / "runs").iterdir())]
-    assert [figures.filters(run) for run in found] == [4, 8]
-    assert figures.accuracy_against_filters(found, tmp_path / "filters.png")
-    assert not figures.accuracy_against_filters(found[:1], tmp_path / "none.png")
+    found = [run_folder.read(folder) for folder in sorted((tmp_path / "runs").iterdir())]
+    assert [figures.filters_of(run) for run in found] == [4, 8]
+    assert figures.draw_accuracy_against_filters(found, tmp_path / "filters.png")
+    assert not figures.draw_accuracy_against_filters(found[:1], tmp_path / "none.png")
     assert not (tmp_path / "none.png").exists()
     assert written(tmp_path) == {"filters"}
 
 
 def test_figures_are_the_same_bytes_at_every_call(runs: dict[str, Path], tmp_path: Path) -> None:
-    run = read_run(runs["ff"])
+    run = run_folder.read(runs["ff"])
     for name in "ab":
-        figures.layers(run, tmp_path / f"{name}.png")
+        figures.draw_layers(run, tmp_path / f"{name}.png")
     for suffix in (".png", ".pdf"):
         assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
 
@@ -182,30 +185,30 @@ def test_rank_correlation_is_spearmans() -> None:
     first = torch.randint(0, 5, (4, 6, 6), generator=generator).double()  # with ties
     second = first + 3 * torch.rand(4, 6, 6, generator=generator)
     expected = [spearmanr(a.flatten(), b.flatten()).statistic for a, b in zip(first, second, strict=True)]
-    np.testing.assert_allclose(cam_judge.rank_correlation(first, second), expected, rtol=1e-12)
-    assert cam_judge.rank_correlation(first, torch.ones(4, 6, 6)).tolist() == [0.0] * 4
+    np.testing.assert_allclose(metrics.rank_correlation(first, second), expected, rtol=1e-12)
+    assert metrics.rank_correlation(first, torch.ones(4, 6, 6)).tolist() == [0.0] * 4
 
 
 def test_the_interval_holds_the_mean_as_often_as_it_says() -> None:
     generator = np.random.default_rng(1)
-    found = [cam_judge.interval(generator.normal(2.0, 1.0, size=60), seed=i) for i in range(100)]
+    found = [metrics.interval(generator.normal(2.0, 1.0, size=60), seed=i) for i in range(100)]
     assert 86 <= sum(each["low"] <= 2.0 <= each["high"] for each in found) <= 100
 
 
 def test_roads_draws_are_keyed(runs: dict[str, Path]) -> None:
     """The draws of the library's random methods come from the seed, and global randomness goes on as if nothing was."""
-    trained = load_run(read_run(runs["ff"]))
+    trained = run_folder.read_with_network(run_folder.read(runs["ff"]))
     images = trained.parts.judged.images[:4] / 255.0
     classes = torch.tensor([0, 1, 2, 3])
     view = explained(trained)
     torch.manual_seed(5)
     np.random.seed(5)  # noqa: NPY002
-    first = cam_judge.road(view, images, classes)
+    first = metrics.road(view, images, classes)
     drawn = (torch.rand(1).item(), np.random.rand())  # noqa: NPY002
     torch.manual_seed(5)
     np.random.seed(5)  # noqa: NPY002
     assert drawn == (torch.rand(1).item(), np.random.rand())  # noqa: NPY002
-    assert cam_judge.road(view, images, classes) == first
+    assert metrics.road(view, images, classes) == first
     for method in ("LinearCAM", "CentredCAM"):
         ours, theirs = first[method]["road_combined"]["mean"], first["RandomCAM"]["road_combined"]["mean"]
         assert first[method]["minus_random"]["road_combined"]["mean"] == pytest.approx(ours - theirs)

@@ -4,9 +4,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from convff import RULES, LayerLocalNet, RandomNegatives, Schedule, cnn3, cnn6, mlp
-from convff.inference.goodness import block_goodness
-from convff.training.local_step import LocalStep
+from convff import RULES, LayerLocalNet, Setup, block_goodness, cnn3, cnn6, mlp, start
 from experiments.benchmarks.cost_model import (
     backpropagation_operations,
     block_costs,
@@ -26,11 +24,7 @@ NETS = {
 
 
 def counted(rule: str, net: LayerLocalNet, images: int) -> int:
-    step = (
-        RULES["bp"]().start(net, LABELS, 4, Schedule())
-        if rule == "bp"
-        else LocalStep(net, LABELS, RULES[rule](), RandomNegatives(), Schedule())
-    )
+    step = start(RULES[rule](), Setup(net=net, labels=LABELS))
     with FlopCounterMode(display=False) as counter:
         step(torch.rand(images, *SHAPE), torch.arange(images) % 4, torch.Generator())
     return counter.get_total_flops()

@@ -5,7 +5,7 @@ import torch
 
 from convff.machine.precision import autocast, fastest_precision
 from experiments.config.settings import SettingsError
-from experiments.run.devices import device_named
+from experiments.run.torchrun import device_named
 
 
 def test_apple_gpus_are_known(monkeypatch: pytest.MonkeyPatch) -> None:

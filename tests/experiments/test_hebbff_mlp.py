@@ -13,13 +13,15 @@ import tyro
 from convff import STABILISERS, load_checkpoint
 from experiments import hebbff_table
 from experiments import search as search_script
+from experiments.config.command_line import parse
+from experiments.config.presets import recipe_for
 from experiments.config.presets.hebbff_nets import FOUND, WIDTHS
-from experiments.config.presets.image_nets import recipe_for
-from experiments.config.settings import Settings, SettingsError, parse
+from experiments.config.search import SPACES
+from experiments.config.settings import Settings, SettingsError
 from experiments.hebbff_mlp import DEFAULT
 from experiments.run.parts import prepare
 from experiments.run.train import main
-from experiments.search import SPACES, Search, search
+from experiments.search import Search, search
 
 ROOT = Path(__file__).parent.parent.parent
 COMMITTED = ROOT / "experiments" / "results" / "search"
@@ -186,8 +188,8 @@ def test_a_rate_of_the_other_rule_gives_the_first_layer_the_same_step(tmp_path: 
     """By the identity, so it is trained: one step of both rules from the same weights, in float32."""
     weights = {}
     lr = {"hebbff": 0.003}
-    lr["ff"] = search_script._rate_of(replace(TINY, rule="ff"), lr["hebbff"])
-    assert search_script._rate_of(TINY, lr["ff"]) == pytest.approx(lr["hebbff"])
+    lr["ff"] = search_script._rate_of(replace(TINY, rule="ff"), lr["hebbff"], "hebbff")
+    assert search_script._rate_of(TINY, lr["ff"], "ff") == pytest.approx(lr["hebbff"])
     for rule, rate in lr.items():
         settings = replace(TINY.settings(), rule=rule, lr=rate, theta=0.5, label_scale=1.0, precision="float32")
         parts = prepare(replace(settings, train_images=128))

@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from experiments.label_gallery import GallerySettings
 from experiments.label_sets.choice import CHOOSABLE
 from experiments.label_sets.gallery import GalleryError, label_pictures, make_gallery
+from experiments.label_sets.settings import GallerySettings
 from labels import ChannelLabels, labels_from_spec
 from labels.correlation import label_correlations
 from labels.select import off_diagonal, random_choice

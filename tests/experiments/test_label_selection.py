@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from experiments import datasets
-from experiments.config.settings import Settings, SettingsError, parse
+from experiments.config.command_line import parse
+from experiments.config.settings import Settings, SettingsError
 from experiments.datasets import cifar100
 from experiments.datasets.known import load_known
 from experiments.label_sets.choice import CHOOSABLE, choose, reported_correlations
@@ -82,8 +83,8 @@ def test_a_runs_labels_are_keyed_by_its_seed(tmp_path: Path) -> None:
 
 def test_set_1_unless_asked_or_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = prepare(digits(tmp_path, labels="morph"))
-    assert parts.settings.label_selection is None
-    assert parts.labels.spec() == MorphLabels(10, intensity=parts.recipe.intensity).spec()
+    assert parts.recipe.label_selection is None
+    assert parts.labels.spec() == MorphLabels(10, intensity=parts.recipe.label_intensity).spec()
 
     def nine_at_most(n: int, size: tuple[int, int]) -> tuple[object, ...]:
         if n > 9:
@@ -91,7 +92,7 @@ def test_set_1_unless_asked_or_too_small(tmp_path: Path, monkeypatch: pytest.Mon
         return ()
 
     monkeypatch.setitem(CHOOSABLE, "morph", replace(CHOOSABLE["morph"], set_1=nine_at_most))
-    assert prepare(digits(tmp_path, labels="morph")).settings.label_selection == "optimised"
+    assert prepare(digits(tmp_path, labels="morph")).recipe.label_selection == "optimised"
 
 
 def test_the_waves_fit_the_filters_of_the_network(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import pytest
 
 from convff import load_checkpoint
 from experiments.rejudge import rejudge
-from experiments.run import evaluate as judge
-from experiments.run.folder import FinishedRun, load_run, read_run
+from experiments.run import folder as run_folder
+from experiments.run.folder import RunRecord
 from experiments.table import table
 
 FOLDERS = sorted((Path(__file__).parent.parent / "data" / "version-0.1").iterdir())
@@ -22,32 +22,33 @@ ONE_IMAGE = 1 / 360  # another processor may round two scores to another order
 
 
 def test_there_are_runs() -> None:
-    assert {read_run(folder).settings.rule for folder in FOLDERS} == {"ff", "hebbff", "bp"}
+    assert {run_folder.read(folder).settings.rule for folder in FOLDERS} == {"ff", "hebbff", "bp"}
 
 
 @pytest.fixture(params=FOLDERS, ids=lambda folder: folder.name)
-def run(request: pytest.FixtureRequest) -> FinishedRun:
-    return read_run(request.param)
+def run(request: pytest.FixtureRequest) -> RunRecord:
+    return run_folder.read(request.param)
 
 
-def test_accuracy_is_what_it_was(run: FinishedRun) -> None:
-    trained = load_run(run)
+def test_accuracy_is_what_it_was(run: RunRecord) -> None:
+    trained = run_folder.read_with_network(run)
     then, now = run.results["accuracy"], {}
-    if trained.head is not None:
-        now["head"] = judge.judge_head(trained.parts, trained.net, trained.head)[0]
+    evaluator = trained.parts.evaluator()
+    if trained.modules:
+        now["head"] = evaluator.by_head(trained.net, trained.modules["head"])[0]
     else:
-        goodness = judge.judge_goodness(trained.parts, trained.net, trained.parts.judged)
+        goodness = evaluator.by_goodness(trained.net, trained.parts.judged)
         now["goodness"] = goodness.accuracy
         assert goodness.by_block == pytest.approx(run.results["per_layer"]["accuracy"], abs=2 * ONE_IMAGE)
     if trained.readout is not None:
-        now["linear"] = judge.judge_readout(trained.parts, trained.readout, fit=False)[0]
+        now["linear"] = evaluator.by_readout(trained.readout)[0]
     for name, value in then.items():
         assert (name not in now) == (value is None)
         if value is not None:
             assert now[name] == pytest.approx(value, abs=ONE_IMAGE)
 
 
-def test_checkpoints_load(run: FinishedRun) -> None:
+def test_checkpoints_load(run: RunRecord) -> None:
     checkpoint = load_checkpoint(run.folder / "checkpoint.safetensors")
     assert checkpoint.model == run.recipe["model"]
     assert checkpoint.notes["settings"]["rule"] == run.settings.rule
@@ -57,7 +58,7 @@ def test_they_are_judged_again(tmp_path: Path) -> None:
     (folder,) = [folder for folder in FOLDERS if "learned" in folder.name]
     copy = tmp_path / folder.name
     shutil.copytree(folder, copy)
-    then = read_run(folder).results
+    then = run_folder.read(folder).results
     now = rejudge(copy)
     assert now["accuracy"]["goodness"] == pytest.approx(then["accuracy"]["goodness"], abs=ONE_IMAGE)
     assert now["control"]["untrained_linear"] == pytest.approx(then["control"]["untrained_linear"], abs=2 * ONE_IMAGE)

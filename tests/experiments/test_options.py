@@ -1,13 +1,20 @@
 """No option is dropped in silence."""
 
+import sys
 from dataclasses import replace
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from experiments.config.presets.image_nets import recipe_for
-from experiments.config.settings import Settings
-from experiments.run.parts import build, prepare
+from experiments.config.command_line import parse
+from experiments.config.presets import recipe_for
+from experiments.config.settings import Settings, SettingsError, settings_from_json
+from experiments.datasets import load_dataset
+from experiments.run.building import build
+from experiments.run.parts import prepare
+from experiments.run.rules import new_rule
 
 
 def tiny(out: Path, **changes: object) -> Settings:
@@ -25,14 +32,14 @@ def test_what_was_asked_for_must_be_taken() -> None:
 
 
 def test_a_number_that_the_rule_or_gate_does_not_take_is_refused(tmp_path: Path) -> None:
-    parts = prepare(tiny(tmp_path, rule="hebbff"))
-    net = parts.new_net()
+    settings = tiny(tmp_path, rule="hebbff")
+    recipe = recipe_for(settings)
     for changes, message in (
         ({"reduction": "sum"}, "rule hebbff takes no option reduction"),
         ({"theta": 1.0, "gate": "symmetric"}, "gate symmetric takes no option theta"),
     ):
         with pytest.raises(ValueError, match=message):
-            replace(parts, recipe=replace(parts.recipe, **changes)).new_trainer(net, None)
+            new_rule(settings, replace(recipe, **changes))
 
 
 def test_a_presets_threshold_is_for_its_own_gate(tmp_path: Path) -> None:
@@ -40,3 +47,50 @@ def test_a_presets_threshold_is_for_its_own_gate(tmp_path: Path) -> None:
     assert recipe_for(settings).theta == 1.0
     assert recipe_for(replace(settings, gate="symmetric")).theta is None
     assert recipe_for(replace(settings, gate="threshold")).theta == 1.0
+
+
+def test_the_old_name_of_a_preset_is_read_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    settings = parse(Settings(), None, ["--preset", "best"])
+    assert settings.preset == "long"
+    assert "preset best is now called long" in capsys.readouterr().err
+    assert settings_from_json(Settings().as_json() | {"preset": "best"}).preset == "long"
+    assert recipe_for(Settings(preset="best")) == recipe_for(Settings(preset="long"))
+
+
+def test_long_is_six_times_quick() -> None:
+    quick, long = recipe_for(Settings()), recipe_for(Settings(preset="long"))
+    assert long == replace(quick, epochs=6 * quick.epochs)
+
+
+def test_a_rules_preset_is_a_file_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("experiments.config.presets.mine")
+    module.__spec__ = ModuleSpec("experiments.config.presets.mine", None)
+    module.every = lambda recipe: replace(recipe, lr=7.0)  # type: ignore[attr-defined]
+    module.paper = lambda recipe: replace(recipe, lr=8.0)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "experiments.config.presets.mine", module)
+    assert recipe_for(Settings(rule="mine")).lr == 7.0
+    assert recipe_for(Settings(rule="mine", preset="long")).lr == 7.0
+    assert recipe_for(Settings(rule="mine", preset="paper")).lr == 8.0
+    assert recipe_for(Settings(rule="without a file")).lr == recipe_for(Settings(rule="ff")).lr
+
+
+def test_the_data_never_rewrite_the_settings(tmp_path: Path) -> None:
+    """Labels that the data make necessary are recorded in the recipe: what was asked stays what was asked."""
+    settings = tiny(tmp_path, dataset="stand_in", labels="morph", label_selection=None)
+    digits = load_dataset("digits", None)
+    names = tuple(str(number) for number in range(121))
+    many = replace(
+        digits,
+        train=replace(digits.train, class_names=names),
+        test=replace(digits.test, class_names=names),
+    )
+    parts = prepare(settings, many)
+    assert parts.settings == settings
+    assert parts.recipe.label_selection == "optimised"
+
+
+def test_a_network_without_a_preset_has_its_own_defaults() -> None:
+    assert recipe_for(Settings(model="mine")).model_options == {}
+    assert recipe_for(Settings(model="mine", preset="paper")).model_options == {}
+    with pytest.raises(SettingsError, match="--width 8 cannot be used"):
+        recipe_for(Settings(model="mine", width=8))

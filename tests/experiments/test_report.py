@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from experiments.config.settings import Settings
-from experiments.run import results as report
-from experiments.run.results import Results
+from experiments.run.folder import new_file
+from experiments.run.results import Results, seed_summary
 from experiments.run.train import main
+from experiments.tools import machine
 
 
 def results(**changes: object) -> Results:
@@ -47,15 +48,15 @@ def test_the_mean_over_seeds_is_saved(tmp_path: Path) -> None:
 
 
 def test_an_accuracy_that_a_seed_lacks_has_no_mean() -> None:
-    summary = report.seed_summary([results(accuracy={"goodness": 0.5}), results(accuracy={})])
+    summary = seed_summary([results(accuracy={"goodness": 0.5}), results(accuracy={})])
     assert summary["accuracy"] == {}
 
 
 def test_no_summary_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "a.json").touch()
     (tmp_path / "a-2.json").touch()
-    assert report.new_file(tmp_path, "a.json").name == "a-3.json"
-    assert report.new_file(tmp_path, "b.json").name == "b.json"
+    assert new_file(tmp_path, "a.json").name == "a-3.json"
+    assert new_file(tmp_path, "b.json").name == "b.json"
 
 
 def test_making_results_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,17 +77,17 @@ def test_the_commit_is_that_of_the_repository_that_tracks_the_code(tmp_path: Pat
     identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
     for arguments in (["init", "-q"], ["add", "code.py"], [*identity, "commit", "-qm", "one"]):
         subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
-    commit = report.git_commit(tracked)
+    commit = machine.git_commit(tracked)
     assert commit is not None
     assert len(commit) == 40
-    assert report.git_commit(installed) is None
+    assert machine.git_commit(installed) is None
     tracked.write_text("2\n")
-    assert report.git_commit(tracked) == f"{commit}+"
+    assert machine.git_commit(tracked) == f"{commit}+"
 
 
 def test_a_missing_package_costs_no_results(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "PACKAGES", ("torch", "surely-not-installed"))
-    versions = report.package_versions()
+    monkeypatch.setattr(machine, "PACKAGES", ("torch", "surely-not-installed"))
+    versions = machine.package_versions()
     assert versions["surely-not-installed"] is None
     assert versions["torch"]
     assert versions["convff"]
@@ -96,8 +97,8 @@ def test_without_the_resource_module_memory_is_unknown() -> None:
     """Windows has none."""
     program = (
         "import sys; sys.modules['resource'] = None\n"
-        "import torch; from experiments.run import results as report, train\n"
-        "assert report.peak_memory_mib(torch.device('cpu')) is None\n"
+        "import torch; from experiments.run import train; from experiments.tools import machine\n"
+        "assert machine.peak_memory_mib(torch.device('cpu')) is None\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -105,4 +106,4 @@ def test_without_the_resource_module_memory_is_unknown() -> None:
 
 def test_memory_is_known_here() -> None:
     pytest.importorskip("resource")
-    assert (report.peak_memory_mib(torch.device("cpu")) or 0) > 10
+    assert (machine.peak_memory_mib(torch.device("cpu")) or 0) > 10

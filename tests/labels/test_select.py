@@ -1,13 +1,18 @@
 """The choice of labels: exact where it can be enumerated, never worse than greedy, the same at every call."""
 
+import importlib
 import itertools
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from labels import select as module
+from labels import FourierLabels, MorphLabels
+from labels.correlation import chain_correlations, wave_correlations
 from labels.select import farthest_points, off_diagonal, random_choice, select
+
+SIZE = (32, 32)
 
 
 def random_correlations(n: int, dimensions: int, seed: int) -> Tensor:
@@ -45,7 +50,7 @@ def test_exact_where_all_subsets_can_be_tried(seed: int) -> None:
 def test_the_searches_find_what_enumeration_finds(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     correlation = random_correlations(25, 4, seed)
     exact = select(correlation, 4)
-    monkeypatch.setattr(module, "ENUMERABLE", 0)
+    monkeypatch.setattr(importlib.import_module("labels.select"), "ENUMERABLE", 0)
     assert largest(correlation, select(correlation, 4)) == pytest.approx(largest(correlation, exact), rel=0.05)
 
 
@@ -105,3 +110,19 @@ def test_refuses_what_it_cannot_choose_from(correlation: Tensor, k: int, message
 def test_a_random_choice_needs_candidates() -> None:
     with pytest.raises(ValueError, match="cannot choose 101 labels out of 100"):
         random_choice(100, 101)
+
+
+def test_a_hundred_waves_of_two_thousand() -> None:
+    waves = FourierLabels.candidates(2000, 0, SIZE, 3)  # the smallest kernel sees the smallest part of the plane
+    correlation = wave_correlations(waves, SIZE)
+    phase_free = wave_correlations(waves, SIZE, any_phase=True)
+    assert off_diagonal(correlation, select(correlation, 100)).max() <= 0.06
+    chosen = select(phase_free, 100)
+    assert off_diagonal(correlation, chosen).max() <= off_diagonal(phase_free, chosen).max() <= 0.09
+    assert off_diagonal(correlation, random_choice(2000, 100)).max() > 0.7
+
+
+def test_a_hundred_chains_of_two_thousand() -> None:
+    correlation = chain_correlations(MorphLabels.candidates(2000, 0))
+    by_chance = [off_diagonal(correlation, random_choice(2000, 100, seed)).max() for seed in range(20)]
+    assert off_diagonal(correlation, select(correlation, 100)).max() <= 0.6 * float(np.median(by_chance))

@@ -40,7 +40,7 @@ SCRIPTS = (
     Script("experiments/hebbff_mlp.py", _SETTINGS, default="experiments.hebbff_mlp.DEFAULT"),
     Script("experiments/benchmark.py", "experiments.benchmark.BenchmarkSettings"),
     Script("experiments/search.py", "experiments.search.Search"),
-    Script("experiments/label_gallery.py", "experiments.label_gallery.GallerySettings"),
+    Script("experiments/label_gallery.py", "experiments.label_sets.settings.GallerySettings"),
     Script("experiments/figures.py", "experiments.figures.Options"),
     Script("experiments/cam_figures.py", "experiments.cam_figures.Options"),
     Script("experiments/hebbff_table.py", "experiments.hebbff_table.Tables"),

@@ -1,1 +1,57 @@
-"""Presets: from a few names to every number of a run."""
+"""Presets: from a few names on the command line to every number of a run. Imports no torch.
+
+A preset is a function from the settings to a recipe. What a rule changes in all presets is in a file of its own.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from experiments.config.presets.hebbff_nets import HEBBFF_PRESETS
+from experiments.config.presets.image_nets import IMAGE_PRESETS
+from experiments.config.presets.rules import of_rule
+from experiments.config.recipe import Recipe
+from experiments.config.settings import RENAMED, Settings, SettingsError
+
+if TYPE_CHECKING:
+    from convff import Schedule
+
+PRESETS: dict[str, Callable[[Settings], Recipe]] = IMAGE_PRESETS
+
+
+def recipe_for(settings: Settings) -> Recipe:
+    """Return the recipe of the settings' preset, with every number that the settings name themselves in its place.
+
+    Example:
+        >>> recipe_for(Settings(dataset="mnist", preset="paper")).model_options
+        {'width': 128, 'kernel': 7}
+        >>> recipe_for(Settings(dataset="mnist", lr=0.5)).lr
+        0.5
+        >>> recipe_for(Settings(width=8)).model_options["widths"]
+        (8, 16, 16, 32, 32, 32)
+    """
+    presets = IMAGE_PRESETS if settings.net is None else HEBBFF_PRESETS
+    recipe = presets[RENAMED.get(settings.preset, settings.preset)](settings)
+    if settings.gate is not None and settings.gate != recipe.gate:
+        recipe = replace(recipe, theta=None)  # a preset's threshold is for its own gate
+    options = recipe.model_options
+    if settings.width is not None:
+        options = _of_width(settings.width, options)
+    if settings.label_scale is not None:
+        options = options | {"label_scale": settings.label_scale}
+    return replace(recipe, model_options=options, **settings.overrides())
+
+
+def step_schedule(rule: str) -> "Schedule":
+    """Return the schedule of a rule's usual steps, for one epoch."""
+    return of_rule(rule, "quick")(Recipe(model="")).schedule()
+
+
+def _of_width(width: int, options: dict[str, Any]) -> dict[str, Any]:
+    """Return a model's options with `width` filters in the first layer; the other layers keep their ratio to it."""
+    if "width" in options:
+        return options | {"width": width}
+    if "widths" not in options:
+        raise SettingsError(f"--width {width} cannot be used: the preset names no width of this network")
+    first = options["widths"][0]
+    return options | {"widths": tuple(max(1, width * each // first) for each in options["widths"])}

@@ -1,0 +1,15 @@
+"""How presets treat Hebbian Forward-Forward. Imports no torch."""
+
+from dataclasses import replace
+
+from experiments.config.recipe import Recipe
+
+
+def every(recipe: Recipe) -> Recipe:
+    """Take steps as long as a fraction of the weights: one rate fits all blocks."""
+    return replace(recipe, optimizer="relative", lr=0.005, momentum=0.9)
+
+
+def paper(recipe: Recipe) -> Recipe:
+    """Use mean goodness, with which the same threshold is 1."""
+    return replace(every(recipe), theta=1.0, reduction="mean")

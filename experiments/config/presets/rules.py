@@ -1,0 +1,36 @@
+"""What a rule changes in every preset, from a file of its own: `experiments/config/presets/<rule>.py`."""
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+
+from experiments.config.recipe import Recipe
+
+Change = Callable[[Recipe], Recipe]
+
+
+def of_rule(rule: str, preset: str) -> Change:
+    """Return what the rule's own file changes in a preset.
+
+    Args:
+        rule: name of the rule.
+        preset: name of the preset.
+
+    Returns:
+        the file's function of the preset's name, or else its function `every`; a function that changes nothing if the
+        rule has no such file.
+
+    Example:
+        >>> of_rule("hebbff", "quick")(Recipe(model="mlp")).optimizer, of_rule("ff", "quick")(Recipe(model="mlp")).optimizer
+        ('relative', 'adam')
+    """  # noqa: E501
+    name = f"{__package__}.{rule}"
+    if find_spec(name) is None:
+        return _unchanged
+    module = import_module(name)
+    change: Change = getattr(module, preset, module.every)
+    return change
+
+
+def _unchanged(recipe: Recipe) -> Recipe:
+    return recipe

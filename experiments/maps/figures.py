@@ -1,0 +1,173 @@
+"""Maps of finished runs, drawn and measured: what `cam_figures.py` writes of one data set."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from cam import kinds
+from convff import ImageData, as_floats
+from experiments.config.settings import SettingsError
+from experiments.maps import drawing, metrics
+from experiments.maps.explained import Explained, class_targets, scores_of, summed_maps
+
+
+def choose_images(data: ImageData, count: int, classes: Sequence[str]) -> list[int]:
+    """Choose the first images of each class, class by class in the order given, until there are `count`: indices.
+
+    Raises:
+        SettingsError: a class that the data do not have, or too few images.
+
+    Example:
+        >>> import torch
+        >>> from convff import ImageData
+        >>> images, classes = torch.zeros(5, 1, 2, 2, dtype=torch.uint8), torch.tensor([1, 0, 1, 0, 0])
+        >>> choose_images(ImageData(images, classes, ("cat", "dog"), "pets"), 3, ["dog", "cat"])
+        [0, 1, 2]
+    """
+    wanted = [class_index(data, name) for name in classes] or list(range(data.num_classes))
+    places = [(data.classes == index).nonzero().flatten().tolist() for index in wanted]
+    rounds = [
+        place[turn] for turn in range(max(len(place) for place in places)) for place in places if turn < len(place)
+    ]
+    if len(rounds) < count:
+        raise SettingsError(f"--images {count} is more than the {len(rounds)} test images of these classes")
+    return rounds[:count]
+
+
+def class_index(data: ImageData, name: str) -> int:
+    """Find the index of a class by its name.
+
+    Raises:
+        SettingsError: there is no such class.
+    """
+    if name not in data.class_names:
+        raise SettingsError(f"--classes {name}: {data.name} has the classes {', '.join(data.class_names)}")
+    return data.class_names.index(name)
+
+
+def own_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
+    """Read an image file as the network takes it: `[C, H, W]` in [0, 1].
+
+    Raises:
+        SettingsError: the file cannot be read as an image.
+    """
+    channels, height, width = shape
+    try:
+        with Image.open(path) as opened:
+            resized = opened.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BICUBIC)
+    except (OSError, UnidentifiedImageError) as error:
+        raise SettingsError(f"--image {path} cannot be read as an image: {error}") from error
+    pixels = torch.from_numpy(np.array(resized, dtype=np.float32) / 255)
+    return pixels[None] if channels == 1 else pixels.permute(2, 0, 1).contiguous()
+
+
+def draw_test_images(views: list[Explained], count: int, classes: Sequence[str], out: Path) -> None:
+    """Draw the maps of test images of some classes, by layer, summed, and of goodness; prints what was written.
+
+    Args:
+        views: runs of one data set.
+        count: how many images.
+        classes: names of the classes to draw images of; all if empty.
+        out: where to write.
+
+    Raises:
+        SettingsError: a class that the data do not have, or too few images.
+    """
+    data = views[0].trained.parts.judged
+    chosen = choose_images(data, count, classes)
+    images, right = as_floats(data.images[chosen]), data.classes[chosen].tolist()
+    key = views[0].trained.run.settings.dataset
+    for index, image, k in zip(chosen, images, right, strict=True):
+        title = f"{data.name}, image {index}: “{data.class_names[k]}”"
+        path = out / f"layers-{key}-{index}.png"
+        drawing.layers_figure(image, [k] * len(views), views, path, title)
+        print(path)
+    path = out / f"sums-{key}.png"
+    drawing.sums_figure(images, [right] * len(views), views, path, f"{data.name}:\nmaps of the right class")
+    print(path)
+    local = [view for view in views if view.goodness is not None]
+    if local:
+        path = out / f"goodness-{key}.png"
+        title = f"{data.name}:\ngoodness of the right label over the closest wrong one"
+        drawing.goodness_figure(images, right, local, path, title)
+        print(path)
+
+
+def draw_own_image(views: list[Explained], file: Path, class_name: str | None, out: Path) -> None:
+    """Draw the maps of an image of one's own, layer by layer; prints the scores and what was written.
+
+    Args:
+        views: runs of one data set.
+        file: the image.
+        class_name: the class to explain; for each run the one that it predicts if None.
+        out: where to write.
+
+    Raises:
+        SettingsError: the file cannot be read as an image, or the data do not have the class.
+    """
+    parts = views[0].trained.parts
+    image = own_image(file, parts.train.shape)
+    if class_name is not None:
+        classes = [class_index(parts.train, class_name)] * len(views)
+    else:
+        classes = [int(scores_of(view.model, image[None]).argmax()) for view in views]
+    key = views[0].trained.run.settings.dataset
+    path = out / f"layers-{key}-{file.stem}.png"
+    title = f"{file.name}, seen by networks trained on {parts.train.name}"
+    drawing.layers_figure(image, classes, views, path, title)
+    for view, explained_class in zip(views, classes, strict=True):
+        maps = view.method.maps(image[None], class_targets(torch.tensor([explained_class])))
+        name = parts.train.class_names[explained_class]
+        print(f"{view.trained.run.name}: score of {name} {maps.scores.item():.3f}, map {kinds(maps.summed())[0]}")
+    print(path)
+
+
+def measure_runs(views: list[Explained], count: int, content: dict[str, Any]) -> None:
+    """Measure the maps of runs of one data set on its first test images; adds the figures to `cam.json` and prints.
+
+    Args:
+        views: runs of one data set.
+        count: how many images.
+        content: the content of `cam.json`, which gets the figures.
+    """
+    data = views[0].trained.parts.judged.part(0, count)
+    images = as_floats(data.images)
+    by_run = {}
+    for view in views:
+        run = view.trained.run
+        about = {"dataset": data.name, "labels": run.settings.labels, "rule": run.settings.rule}
+        judged = metrics.measure_maps(view, images, data.classes)
+        content["runs"][run.name] = about | {"accuracy": run.results["accuracy"]} | judged
+        by_run[run.name] = summed_maps(view.method, images, data.classes)
+        print(summary(run.name, judged))
+    names = list(by_run)
+    for i, first in enumerate(names):
+        for second in names[i + 1 :]:
+            agreement = metrics.interval(metrics.rank_correlation(by_run[first], by_run[second]))
+            content["agreement"][f"{first} and {second}"] = agreement
+            print(f"{first} and {second}: rank correlation {_with_interval(agreement)}")
+
+
+def summary(name: str, judged: dict[str, Any]) -> str:
+    """Write what matters most of a run's figures in a few lines."""
+    complete, measured = judged["completeness"], judged["metrics"]
+    lines = [
+        f"{name}: completeness {complete['float32']:.1e} (float32) and {complete['float64']:.1e} (float64); "
+        f"ROADCombined on {measured['images']} images:"
+    ]
+    for method in (name for name in measured if name != "images"):
+        found = measured[method]
+        line = f"  {method} {_with_interval(found['road_combined'])}"
+        if "minus_random" in found:
+            line += f", minus RandomCAM {_with_interval(found['minus_random']['road_combined'])}"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _with_interval(found: dict[str, float]) -> str:
+    return f"{found['mean']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"

@@ -1,0 +1,58 @@
+"""The images of a run: loaded, the same in every process, and split."""
+
+from zlib import crc32
+
+from convff import ImageData, Processes
+from experiments.config.recipe import Recipe
+from experiments.config.settings import Settings
+from experiments.datasets import DataError, Dataset, load_dataset
+from experiments.run.torchrun import local_rank
+
+CURVE_IMAGES = 1000
+LEAST_IMAGES = 10
+
+
+def load(settings: Settings, processes: Processes) -> Dataset:
+    """Load the data set, which must be the same in every process."""
+    if local_rank():
+        processes.wait()  # for the first process of this machine: what that one downloads, the others find
+    dataset = load_dataset(settings.dataset, settings.data_dir, require=settings.require_data)
+    if not local_rank():
+        processes.wait()
+    if processes.size > 1:
+        refuse_different_data(dataset, processes)
+    return dataset
+
+
+def refuse_different_data(dataset: Dataset, processes: Processes) -> None:
+    """Refuse data that differ between processes: one could learn from stand-ins while rank 0 reports the real data."""
+    train = dataset.train
+    facts = {
+        "name": train.name,
+        "stand-in": dataset.is_stand_in,
+        "training images": len(train),
+        "checksum": crc32(train.classes.numpy().data, crc32(train.images.contiguous().numpy().data)),
+    }
+    everyones = processes.gather(facts)
+    differing = [name for name in facts if any(other[name] != facts[name] for other in everyones)]
+    if differing:
+        found = [
+            f"process {rank}: {', '.join(f'{name} {other[name]}' for name in differing)}"
+            for rank, other in enumerate(everyones)
+        ]
+        raise DataError(
+            f"the processes loaded different data, but must all have the same: {'; '.join(found)}. "
+            f"Process {processes.rank} took {dataset.source}"
+        )
+
+
+def split(dataset: Dataset, settings: Settings, recipe: Recipe) -> tuple[ImageData, ImageData, ImageData]:
+    """Split into training images, validation images held out from them, and the images that the run is judged by."""
+    total = len(dataset.train)
+    on_validation = settings.evaluate_on == "validation"
+    held_out = min(recipe.validation_images if on_validation else CURVE_IMAGES, total // 5)
+    if total < LEAST_IMAGES:
+        raise DataError(f"{dataset.source}: there are {total} training images; at least {LEAST_IMAGES} are needed")
+    train, validation = dataset.train.part(0, total - held_out), dataset.train.part(total - held_out, None)
+    judged = validation if on_validation else dataset.test
+    return train.part(0, recipe.train_images), validation, judged.part(0, recipe.test_images)

@@ -1,0 +1,230 @@
+"""The figures of runs, drawn without a display. Imports neither torch nor matplotlib before something is drawn."""
+
+import statistics
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.run.folder import RunRecord, RunWithNetwork
+from experiments.tools import style
+from experiments.tools.words import rule_in_words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from torch import Tensor
+
+    from convff import ImageData
+
+CURVES = (
+    ("validation_goodness_accuracy", "accuracy by goodness,\nheld-out images"),
+    ("train_accuracy", "accuracy, training images"),
+)
+ACCURACIES = {"goodness": "goodness", "linear": "readout", "head": "head"}
+
+
+def draw_learning_curve(rows: list[dict[str, float]], path: Path, *, title: str) -> None:
+    """Draw the discrimination of every block and accuracy on held-out images, against epochs.
+
+    Args:
+        rows: the rows of `metrics.csv`, one an epoch.
+        path: the PNG to write, with a PDF beside it; its folder is made.
+        title: what the data are called.
+    """
+    with style.new_figure(path, width=style.PAGE, height=3.2) as figure:
+        axes = figure.add_subplot()
+        blocks = {
+            name.rpartition("_")[2]: [row[name] for row in rows]
+            for name in rows[0]
+            if name.startswith("discrimination_")
+        }
+        _draw_blocks(axes, blocks, "right over wrong label, block {}")
+        _draw_accuracy(axes, rows)
+        axes.set(xlabel="epoch", ylabel="share right", ylim=(0, 1.02), title=title)
+        figure.legend(loc="outside right upper")
+
+
+def confusion_counts(predicted: "Tensor", right: "Tensor", num_classes: int) -> "Tensor":
+    """Count how often each class (row) was taken for each (column): int64 `[K, K]`.
+
+    Example:
+        >>> import torch
+        >>> confusion_counts(torch.tensor([1, 1]), torch.tensor([0, 1]), 2)
+        tensor([[0, 1],
+                [0, 1]])
+    """
+    pairs = right * num_classes + predicted
+    return pairs.bincount(minlength=num_classes**2).view(num_classes, num_classes)
+
+
+def draw_confusion_matrix(predicted: "Tensor", data: "ImageData", path: Path, *, title: str) -> None:
+    """Draw predicted against right classes, in per cent of the images of each right class.
+
+    Args:
+        predicted: predicted classes `[N]`.
+        data: the images' right classes and names.
+        path: the PNG to write, with a PDF beside it; its folder is made.
+        title: what the data are called.
+    """
+    counts = confusion_counts(predicted.cpu(), data.classes.cpu(), data.num_classes).double()
+    shares = 100 * counts / counts.sum(dim=1, keepdim=True).clamp_min(1)
+    size = max(4.2, min(16.0, 1.5 + 0.32 * data.num_classes))
+    small = data.num_classes <= 20
+    with style.new_figure(path, width=size, height=0.9 * size) as figure:
+        axes = figure.add_subplot()
+        picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
+        ticks = range(data.num_classes)
+        axes.set_xticks(ticks, data.class_names, rotation=90, fontsize=7 if small else 4)
+        axes.set_yticks(ticks, data.class_names, fontsize=7 if small else 4)
+        axes.set(xlabel="predicted class", ylabel="right class", title=title)
+        axes.grid(False)
+        if small:
+            for row in ticks:
+                for column in ticks:
+                    share = float(shares[row, column])
+                    color = "white" if share > 55 else style.INK
+                    text = f"{share:.0f}" if share == 0 or share >= 0.95 else f"{share:.1f}".removeprefix("0")
+                    axes.text(column, row, text, ha="center", va="center", fontsize=6, color=color)
+        figure.colorbar(picture, ax=axes, shrink=0.7, label="% of the right class")
+
+
+def draw_layers(run: RunRecord, path: Path) -> None:
+    """Draw loss and discrimination of every block against epochs (figures 3c and 3d of Scodellaro et al. 2025).
+
+    The paper's green line of a combined loss is not there: blocks that learn on their own have none.
+    """
+    with style.new_figure(path, width=style.PAGE, height=2.6) as figure:
+        left, right = figure.subplots(1, 2)
+        losses = run.by_block("loss") or {"": [row["loss"] for row in run.rows if "loss" in row]}
+        _draw_blocks(left, losses, "block {}" if run.by_block("loss") else "loss")
+        left.set(xlabel="epoch", ylabel="loss, training images", ylim=(0, None))
+        _draw_blocks(right, run.by_block("discrimination"), "block {}", labelled=False)
+        _draw_accuracy(right, run.rows)
+        right.set(xlabel="epoch", ylabel="share right", ylim=(0, 1.02))
+        figure.suptitle(title_of(run), fontsize=8)
+        figure.legend(loc="outside right upper")
+
+
+def draw_discrimination(runs: list[RunRecord], path: Path) -> None:
+    """Draw the discrimination of every block, one panel a run (figures 5a and 5b of Scodellaro et al. 2025)."""
+    columns = min(3, len(runs))
+    rows = -(-len(runs) // columns)
+    with style.new_figure(path, width=style.PAGE, height=0.5 + 2.0 * rows) as figure:
+        panels = list(figure.subplots(rows, columns, sharey=True, squeeze=False).flat)
+        for axes, run in zip(panels, runs, strict=False):
+            _draw_blocks(axes, run.by_block("discrimination"), "block {}", labelled=axes is panels[0])
+            axes.axhline(0.5, color=style.INK, linewidth=0.6, linestyle=":")
+            axes.set(xlabel="epoch", title=run.method, ylim=(0.45, 1.01))
+        for axes in panels[len(runs) :]:
+            axes.remove()
+        figure.supylabel("right label over wrong one", fontsize=8)
+        figure.suptitle(f"{runs[0].results['dataset']}, training images", fontsize=8)
+        figure.legend(loc="outside right upper")
+
+
+def draw_accuracy_against_steps(runs: list[RunRecord], path: Path) -> None:
+    """Draw accuracy by goodness on held-out images against steps: how fast rules and optimisers learn."""
+    with style.new_figure(path, width=style.PAGE, height=2.8) as figure:
+        axes = figure.add_subplot()
+        for index, run in enumerate(runs):
+            steps = [row["epoch"] * steps_an_epoch(run) for row in run.rows]
+            accuracy = [100 * row["validation_goodness_accuracy"] for row in run.rows]
+            colour, marker = style.COLOURS[index % 7], style.MARKERS[index % 7]
+            axes.plot(steps, accuracy, label=optimiser_in_words(run), color=colour, marker=marker)
+        axes.set(xlabel=f"steps of {runs[0].recipe['batch_size']} images", ylim=(0, None), xlim=(0, None))
+        axes.set(ylabel="accuracy by goodness,\nheld-out images, %", title=runs[0].results["dataset"])
+        figure.legend(loc="outside right upper")
+
+
+def steps_an_epoch(run: RunRecord) -> int:
+    """Count the steps that a run took in an epoch."""
+    row = run.rows[0]
+    batch_size: int = run.recipe["batch_size"]
+    return ceil(round(row["images_per_second"] * row["seconds"]) / batch_size)
+
+
+def optimiser_in_words(run: RunRecord) -> str:
+    """Name labels, rule and optimiser of a run, with rate and momentum."""
+    recipe = run.recipe
+    momentum = f", momentum {recipe['momentum']:g}" if recipe["momentum"] else ""
+    return f"{run.method}\n{recipe['optimizer']} {recipe['lr']:g}{momentum}"
+
+
+def draw_accuracy_against_filters(runs: list[RunRecord], path: Path) -> bool:
+    """Draw accuracy against filters a layer, averaged over seeds (figure 3a of Scodellaro et al. 2025).
+
+    Returns:
+        whether there was anything to draw: a method with runs of different widths.
+    """
+    measured = _by_filters(runs)
+    if not any(len(points) > 1 for points in measured.values()):
+        return False
+    with style.new_figure(path, width=style.COLUMN, height=2.8) as figure:
+        axes = figure.add_subplot()
+        for index, (method, points) in enumerate(sorted(measured.items())):
+            widths = sorted(points)
+            means = [100 * statistics.mean(points[width]) for width in widths]
+            spread = [100 * statistics.stdev(points[width]) if len(points[width]) > 1 else 0.0 for width in widths]
+            colour, marker = style.COLOURS[index % 7], style.MARKERS[index % 7]
+            axes.errorbar(widths, means, spread, label=method, color=colour, marker=marker, capsize=2)
+        axes.set_xscale("log", base=2)
+        every = sorted({width for points in measured.values() for width in points})
+        axes.set_xticks(every, [str(width) for width in every])
+        axes.minorticks_off()
+        axes.set(xlabel="filters of the first layer", ylabel="accuracy, %", title=runs[0].results["dataset"])
+        axes.legend()
+    return True
+
+
+def filters_of(run: RunRecord) -> int | None:
+    """Count the filters (or units) of a run's first layer; None where its model's own default was used."""
+    options = run.recipe["model_options"]
+    width = options.get("width") or (options.get("widths") or (None,))[0]
+    return None if width is None else int(width)
+
+
+def title_of(run: RunRecord) -> str:
+    """Name the data, the labels and the rule of a run, for the title of a figure."""
+    rule = rule_in_words(run.settings.rule, run.settings.stabilise)
+    return f"{run.results['dataset']}, labels {run.settings.labels}, rule {rule}"
+
+
+def predicted_classes(trained: RunWithNetwork) -> tuple["Tensor", str]:
+    """Predict the classes `[N]` of a run's test images by the inference that its rule is known by, named in words."""
+    evaluator = trained.parts.evaluator()
+    if "head" in trained.modules:
+        return evaluator.by_head(trained.net, trained.modules["head"])[1], "softmax head"
+    if trained.readout is not None and "goodness" not in evaluator.evaluations:
+        return evaluator.by_readout(trained.readout)[1], "linear readout"
+    return evaluator.by_goodness(trained.net, evaluator.judged).predicted, "goodness"
+
+
+def _by_filters(runs: list[RunRecord]) -> dict[str, dict[int, list[float]]]:
+    measured: dict[str, dict[int, list[float]]] = {}
+    for run in runs:
+        width = filters_of(run)
+        for key, name in ACCURACIES.items():
+            value = run.results["accuracy"].get(key)
+            if width is not None and value is not None:
+                measured.setdefault(f"{run.method}, {name}", {}).setdefault(width, []).append(value)
+    return measured
+
+
+def _draw_blocks(axes: "Axes", blocks: dict[str, list[float]], label: str, *, labelled: bool = True) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    for index, (block, values) in enumerate(blocks.items()):
+        axes.plot(
+            range(1, len(values) + 1),
+            values,
+            color=style.COLOURS[index % 7],
+            marker=style.MARKERS[index % 7],
+            label=label.format(block) if labelled else None,
+        )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def _draw_accuracy(axes: "Axes", rows: list[dict[str, float]]) -> None:
+    for name, label in CURVES:
+        if name in rows[0]:
+            epochs = [row["epoch"] for row in rows]
+            axes.plot(epochs, [row[name] for row in rows], color="black", linestyle="--", marker=".", label=label)

@@ -1,0 +1,49 @@
+"""The labels of a run: of set 1, or chosen out of candidates."""
+
+import inspect
+from dataclasses import replace
+
+from convff import MODELS, ImageData
+from experiments.config.recipe import Recipe
+from experiments.config.settings import Settings
+from experiments.label_sets.choice import CHOOSABLE, choose
+from experiments.run.building import build
+from labels import LABELS, LabelGenerator
+
+
+def with_selection(settings: Settings, recipe: Recipe, data: ImageData) -> Recipe:
+    """Return the recipe with optimised labels where set 1 has too few for the data and no selection was asked for."""
+    family = CHOOSABLE.get(settings.labels)
+    if recipe.label_selection or family is None or family.has_set_1(data.num_classes, data.shape[1:]):
+        return recipe
+    return replace(recipe, label_selection="optimised")
+
+
+def new_labels(settings: Settings, recipe: Recipe, data: ImageData) -> LabelGenerator:
+    """Build the label generator: of set 1, or of labels chosen out of candidates."""
+    if recipe.label_selection is None:
+        offered = {
+            "num_classes": data.num_classes,
+            "image_size": data.shape[1:],
+            "intensity": recipe.label_intensity,
+            "seed": settings.seed,
+        }
+        asked = {} if settings.label_intensity is None else {"intensity": settings.label_intensity}
+        labels: LabelGenerator = build(f"labels {settings.labels}", LABELS[settings.labels], asked, offered)
+        return labels
+    return choose(
+        settings.labels,
+        recipe.label_selection,
+        num_classes=data.num_classes,
+        image_size=data.shape[1:],
+        kernel_size=kernel_size(recipe),
+        intensity=recipe.label_intensity,
+        seed=settings.seed,
+    ).labels
+
+
+def kernel_size(recipe: Recipe) -> int:
+    """Find the side of the first filters; of a network without filters, that of the paper's, which is the largest."""
+    known = inspect.signature(MODELS[recipe.model]).parameters
+    size: int = recipe.model_options.get("kernel", known["kernel"].default if "kernel" in known else 7)
+    return size

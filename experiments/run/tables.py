@@ -1,0 +1,62 @@
+"""The short tables that a run prints at its end."""
+
+from experiments.run.results import ACCURACIES, Results, seed_summary
+from experiments.tools.words import labels_in_words, rule_in_words
+
+CONTROL = "the same fitted readout, untrained network (control)"
+NAME_WIDTH = 54
+PER_BLOCK = (
+    ("accuracy", "goodness accuracy, block by block"),
+    ("discrimination", "right label over wrong one, block by block"),
+    ("label_bias", "label bias on a blank image (0 is ideal)"),
+)
+
+
+def closing_table(results: Results) -> str:
+    """Write the short table that ends a run, and in words what stands out."""
+    accuracy, control = results.accuracy, results.control["untrained_linear"]
+    names = dict(ACCURACIES)
+    if results.candidates is not None:
+        names["goodness"] += f" of the readout's {results.candidates} best labels"
+    labels = labels_in_words(results.labels, results.label_selection)
+    rule = rule_in_words(results.rule, results.stabilise)
+    lines = [
+        f"{results.dataset} · labels {labels} · rule {rule} · preset {results.preset} "
+        f"· seed {results.seed} · judged on {results.judged_on}",
+        *(_line(name, accuracy.get(key)) for key, name in names.items() if accuracy.get(key) is not None),
+        _line(CONTROL, control),
+    ]
+    for key, name in PER_BLOCK:
+        values = results.per_layer.get(key) or results.label_only_probe.get(key)
+        if values:
+            lines.append(f"  {name:{NAME_WIDTH}}" + " ".join(f"{value:6.3f}" for value in values))
+    lines += _remarks(results)
+    return "\n".join(lines)
+
+
+def across_seeds(results: list[Results]) -> str:
+    """Write mean and standard deviation (of the sample) of every accuracy over the seeds."""
+    lines = [f"{len(results)} seeds, {results[0].seed} to {results[-1].seed}:"]
+    names = dict(ACCURACIES) | {"untrained_linear": CONTROL}
+    for key, found in seed_summary(results)["accuracy"].items():
+        mean, deviation = 100 * found["mean"], 100 * found["standard_deviation"]
+        lines.append(f"  {names[key]:{NAME_WIDTH}}{mean:6.2f} ± {deviation:.2f} %")
+    return "\n".join(lines)
+
+
+def _line(name: str, value: float | None) -> str:
+    return f"  {name:{NAME_WIDTH}}{'-' if value is None else f'{100 * value:6.2f} %'}"
+
+
+def _remarks(results: Results) -> list[str]:
+    remarks = []
+    linear, control = results.accuracy.get("linear"), results.control["untrained_linear"]
+    if linear is not None and control is not None and linear <= control:
+        remarks.append(
+            f"  The readout ({100 * linear:.1f} %) is NOT better than on the untrained network "
+            f"({100 * control:.1f} %): training gave it nothing."
+        )
+    remarks += [f"  warning: {finding}" for finding in results.findings]
+    if results.is_stand_in:
+        remarks.append("  These are DRAWN STAND-IN images, not the data set asked for: no number here is comparable.")
+    return remarks

@@ -1,0 +1,23 @@
+"""Labels and rules in words, as tables and titles have them."""
+
+from collections.abc import Iterable
+
+
+def labels_in_words(family: str, selection: str | None) -> str:
+    """Name the label family, and how its labels were chosen if they are not of the fixed set.
+
+    Example:
+        >>> labels_in_words("morph", "random"), labels_in_words("morph", None)
+        ('morph (random)', 'morph')
+    """
+    return family if selection is None else f"{family} ({selection})"
+
+
+def rule_in_words(rule: str, stabilise: Iterable[str]) -> str:
+    """Name the rule, and the stabilisers beside it.
+
+    Example:
+        >>> rule_in_words("hebbff", ("oja", "decay")), rule_in_words("ff", ())
+        ('hebbff + oja + decay', 'ff')
+    """
+    return " + ".join((rule, *stabilise))

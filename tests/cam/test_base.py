@@ -1,0 +1,107 @@
+"""What every method keeps to: what its calls leave behind (nothing), and what they refuse, with a reason."""
+
+import gc
+
+import numpy as np
+import pytest
+import torch
+from pytorch_grad_cam.utils.image import show_cam_on_image
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import Tensor, nn
+
+from cam import CentredCAM, GoodnessCAM, GoodnessModel, GradCAM, LinearCAM, NoEvidenceWarning, SignedCAM
+from tests.cam.helpers import goodness_model, head_model, hooks, images, readout_model
+
+
+def every_method() -> list[SignedCAM]:
+    linear, good, head = readout_model(), goodness_model(), head_model()
+    return [LinearCAM(linear, linear.layers), GoodnessCAM(good, good.layers), GradCAM(head, head.blocks[1:])]
+
+
+@pytest.mark.parametrize("method", every_method(), ids=lambda method: type(method).__name__)
+def test_maps_are_those_of_grad_cams_convention(method: SignedCAM) -> None:
+    found = method(images(), [ClassifierOutputTarget(k) for k in (2, 0, 1)])
+    assert found.shape == (3, 14, 14)
+    assert found.dtype == np.float32
+    assert found.min() == 0
+    assert found.max() == pytest.approx(1, abs=1e-5)
+    assert method(images()).shape == (3, 14, 14)
+    assert method(images(), aug_smooth=True).shape == (3, 14, 14)
+    gray = np.float32(images()[0, 0].numpy())[..., None].repeat(3, axis=2)
+    assert show_cam_on_image(gray, found[0], use_rgb=True).shape == (14, 14, 3)
+
+
+@pytest.mark.parametrize("method", every_method(), ids=lambda method: type(method).__name__)
+def test_nothing_is_left_behind(method: SignedCAM) -> None:
+    model = method.model
+    model.train()
+    next(iter(model.net)).eval()  # a mode of its own, which is its own again afterwards
+    modes = [module.training for module in model.modules()]
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    method(images())
+    gc.collect()
+    alive = sum(issubclass(type(thing), Tensor) for thing in gc.get_objects())
+    for _ in range(20):
+        method(images())
+        method.maps(images())
+    gc.collect()
+    assert sum(issubclass(type(thing), Tensor) for thing in gc.get_objects()) <= alive
+    assert [module.training for module in model.modules()] == modes
+    assert hooks(model) == 0
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize("method", every_method(), ids=lambda method: type(method).__name__)
+def test_nothing_is_left_behind_after_an_exception(method: SignedCAM) -> None:
+    model = method.model
+    model.train()
+    with pytest.raises(RuntimeError), method:
+        method(torch.rand(2, 5, 14, 14))  # five channels
+    with pytest.raises(IndexError), method:  # grad-cam would swallow this one
+        method(images(), [ClassifierOutputTarget(99)] * 3)
+    assert all(module.training for module in model.modules())
+    assert hooks(model) == 0
+    assert not method.activations_and_grads.activations
+
+
+def test_a_map_without_evidence_is_reported_and_not_scaled_up() -> None:
+    model = readout_model()
+    explain = LinearCAM(model, model.layers)
+    nn.init.constant_(model.linear.weight, -1.0)
+    with pytest.warns(NoEvidenceWarning, match="3 of 3 maps show nothing .all negative"):
+        assert explain(images()).max() == 0
+    nn.init.zeros_(model.linear.weight)
+    with pytest.warns(NoEvidenceWarning, match="constant"):
+        assert explain(images()).max() == 0
+
+
+def test_maps_that_are_not_finite_are_refused() -> None:
+    model = readout_model()
+    with pytest.raises(ValueError, match="not finite"):
+        LinearCAM(model, model.layers)(images() * torch.nan)
+
+
+def test_what_cannot_be_explained_is_refused() -> None:
+    model = readout_model()
+    with pytest.raises(ValueError, match="none twice"):
+        LinearCAM(model, [model.layers[0], model.layers[0]])
+    with pytest.raises(ValueError, match="one usual activity for each of 3 layers"):
+        CentredCAM(model, model.layers, usual=[])
+    with pytest.raises(ValueError, match="at least one layer"):
+        LinearCAM(model, [])
+    with pytest.raises(ValueError, match=r"does not read target layer 0 .*model\.layers"):
+        LinearCAM(model, [next(iter(model.net))])
+    good = goodness_model()
+    with pytest.raises(ValueError, match="does not count"):
+        GoodnessCAM(good, [next(iter(good.net))])
+    with pytest.raises(ValueError, match="at least one of 4 blocks"):
+        GoodnessModel(good.net, good.labels, first=4)
+    with pytest.raises(ValueError, match="reshape_transform"):
+        LinearCAM(model, model.layers, lambda a: a)
+    with pytest.raises(ValueError, match="no parameters"):
+        GradCAM(nn.Identity(), [nn.ReLU()])
+    with pytest.raises(ValueError, match="one target for each of 3 images, not 1"):
+        LinearCAM(model, model.layers)(images(), [ClassifierOutputTarget(0)])
+    with pytest.raises(ValueError, match="neither the signs nor the sums"):
+        LinearCAM(model, model.layers)(images(), eigen_smooth=True)

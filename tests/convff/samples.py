@@ -1,0 +1,42 @@
+"""Small networks, additive labels and noise that several tests share."""
+
+import torch
+from torch import nn
+
+from convff import ImageData, LayerLocalNet, cnn3, cnn6, keyed_generator
+from labels import (
+    ChannelLabels,
+    FourierLabels,
+    LabelGenerator,
+    LayerwiseLabels,
+    LearnedLabels,
+    OneHotLabels,
+)
+
+SIZE = (8, 8)
+ADDITIVE: dict[str, LabelGenerator] = {
+    "onehot": OneHotLabels(5),
+    "fourier": FourierLabels(5, SIZE),
+    "channel": ChannelLabels(5, SIZE),
+    "channel-fourier": ChannelLabels(5, SIZE, planes="fourier"),
+    "layerwise": LayerwiseLabels(5, SIZE),
+    "learned": LearnedLabels(5, SIZE),
+}
+
+
+def noise(count: int = 12) -> ImageData:
+    images = torch.randint(256, (count, 3, *SIZE), generator=keyed_generator(0, "images")).byte()
+    return ImageData(images, torch.arange(count) % 5, tuple("abcde"), "noise")
+
+
+def network(model: str, labels: LabelGenerator) -> LayerLocalNet:
+    torch.manual_seed(0)
+    shape = (labels.channels(3), *SIZE)
+    repeated = getattr(labels, "repeated_channels", 0)
+    if model == "cnn3":
+        return cnn3(shape, width=6, kernel=3, stride=2, label_channels=repeated)
+    net = cnn6(shape, widths=(6, 6, 6), pool_after=(1,), label_channels=repeated)
+    for block in net:  # statistics as after a training, far from 0 and 1
+        nn.init.uniform_(block.norm.running_mean, -0.5, 0.5)
+        nn.init.uniform_(block.norm.running_var, 0.2, 2.0)
+    return net
