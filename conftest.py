@@ -1,6 +1,11 @@
-"""What all tests share, before anything imports torch."""
+"""What all tests share."""
 
 import os
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores: two threads each would wait for one another
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Workers share the cores. With two threads each they would mostly wait for one another.
+    os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that tests start
+
+    import torch
+
+    torch.set_num_threads(1)

@@ -11,7 +11,7 @@ def lower_bounds(extras: tuple[str, ...] = ("test", "search")) -> list[str]:
     """`name==version` for every dependency, and for those of the extras.
 
     Example:
-        >>> [pin for pin in lower_bounds() if pin.startswith("pytest")]
+        >>> [pin for pin in lower_bounds() if pin.startswith("pytest=")]
         ['pytest==8']
     """
     project = tomllib.loads(PROJECT.read_text())["project"]
