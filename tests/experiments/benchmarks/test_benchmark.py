@@ -30,7 +30,8 @@ def bench() -> Bench:
 
 @pytest.mark.parametrize("section", [name for name in SECTIONS if name not in ("pruning", "processes")])
 def test_every_section_measures(section: str, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A C++ compiler takes most of a minute the first time; a slow test in tests/convff/test_speed.py has it.
+    # A C++ compiler takes most of a minute the first time; a slow test in
+    # tests/convff/training/test_compiled.py has it.
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
     rows = SECTIONS[section](bench)
     assert rows
@@ -41,7 +42,7 @@ def test_every_section_measures(section: str, bench: Bench, monkeypatch: pytest.
 
 @pytest.mark.slow
 def test_processes_measure(bench: Bench) -> None:
-    """Six runs, most of them imports; what they show is tested by `tests/convff/test_parallel.py`."""
+    """Six runs, most of them imports; what they show is tested by `tests/convff/machine/test_processes.py`."""
     rows = SECTIONS["processes"](bench)
     assert [row["processes"] for row in rows] == [1, 2, 2] * 2
     assert all(row["largest weight difference to one process"] <= 1e-6 for row in rows if row["rule"] == "hebbff")

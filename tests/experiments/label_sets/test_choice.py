@@ -19,7 +19,7 @@ from experiments.table import table
 from labels import FourierLabels, MorphLabels, labels_from_spec
 from labels.correlation import chain_correlations, wave_correlations
 from labels.select import off_diagonal
-from tests.experiments.test_datasets import small_cifar
+from tests.experiments.datasets.test_datasets import small_cifar
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from experiments.run.torchrun import device_named, start_processes
 from experiments.run.train import main
 from labels import labels_from_spec
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent.parent.parent
 
 
 def tiny(out: Path, **changes: object) -> Settings:
@@ -538,7 +538,7 @@ def test_processes_with_different_data_are_refused(tmp_path: Path) -> None:
     assert not out.exists()
 
 
-@pytest.mark.slow  # its parts are tested by tests/convff/test_parallel.py
+@pytest.mark.slow  # its parts are tested by tests/convff/machine/test_processes.py
 def test_torchrun_trains_in_two_processes(tmp_path: Path) -> None:
     """As a user types it; rank 0 alone writes and prints."""
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "experiments/mnist.py"]

@@ -17,7 +17,7 @@ from experiments.run import folder as run_folder
 from experiments.run.folder import RunRecord
 from experiments.table import table
 
-FOLDERS = sorted((Path(__file__).parent.parent / "data" / "version-0.1").iterdir())
+FOLDERS = sorted((Path(__file__).parent.parent.parent / "data" / "version-0.1").iterdir())
 ONE_IMAGE = 1 / 360  # another processor may round two scores to another order
 
 
