@@ -67,6 +67,7 @@ NETS: dict[str, dict[str, Any]] = {
     "cnn3": {"width": 5, "kernel": 3},
     "cnn6": {"widths": (4, 5, 6, 6, 7, 8), "kernel": 3, "pool_after": (1, 3)},
     "mlp": {"widths": (14, 12, 10)},
+    "resnet": {"widths": (4, 6)},
 }
 TRAINED: dict[str, tuple[Any, Schedule]] = {
     "ff": (RULES["ff"](gate=Symmetric(scale=8.0)), ADAM),

@@ -28,7 +28,7 @@ def of_rule(rule: str, preset: str) -> Change:
     if find_spec(name) is None:
         return _unchanged
     module = import_module(name)
-    change: Change = getattr(module, preset, module.every)
+    change: Change = getattr(module, preset, getattr(module, "every", _unchanged))
     return change
 
 

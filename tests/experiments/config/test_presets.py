@@ -71,6 +71,8 @@ def test_a_rules_preset_is_a_file_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
     assert recipe_for(Settings(rule="mine")).lr == 7.0
     assert recipe_for(Settings(rule="mine", preset="long")).lr == 7.0
     assert recipe_for(Settings(rule="mine", preset="paper")).lr == 8.0
+    del module.every  # type: ignore[attr-defined]
+    assert recipe_for(Settings(rule="mine")).lr == recipe_for(Settings(rule="ff")).lr
     assert recipe_for(Settings(rule="without a file")).lr == recipe_for(Settings(rule="ff")).lr
 
 
