@@ -66,6 +66,10 @@ def test_making_results_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(subprocess, "run", refuse)
     monkeypatch.setattr(subprocess, "Popen", refuse)
     assert results().git_commit is None
+    for fact in ("git_commit", "versions"):  # whoever makes results says what they are of
+        (without := dict(vars(results()))).pop(fact)
+        with pytest.raises(TypeError, match=fact):
+            Results(**without)
 
 
 def test_the_commit_is_that_of_the_repository_that_tracks_the_code(tmp_path: Path) -> None:
