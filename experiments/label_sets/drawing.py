@@ -66,7 +66,7 @@ def correlations(before: Tensor | None, after: Tensor, path: Path, *, title: str
         for axes, (name, matrix) in zip(panels_drawn, shown, strict=True):
             strength = matrix.abs().clone().fill_diagonal_(0)
             pairs = len(matrix) * (len(matrix) - 1)
-            picture = axes.imshow(strength, cmap="magma_r", vmin=0, vmax=1)
+            picture = axes.imshow(strength.numpy(), cmap="magma_r", vmin=0, vmax=1)
             largest, mean = strength.max().item(), strength.sum().item() / pairs
             axes.set_title(f"{name}\nlargest {largest:.3f}, mean {mean:.3f}")
             axes.set(xlabel="label", ylabel="label")
@@ -77,4 +77,4 @@ def correlations(before: Tensor | None, after: Tensor, path: Path, *, title: str
 def _show(axes: object, picture: Tensor) -> None:
     """A picture `[C, H, W]` in [0, 1], gray if it has one channel."""
     pixels = picture[0] if picture.shape[0] == 1 else picture.permute(1, 2, 0)
-    axes.imshow(pixels, cmap="gray", vmin=0, vmax=1)  # type: ignore[attr-defined]
+    axes.imshow(pixels.numpy(), cmap="gray", vmin=0, vmax=1)  # type: ignore[attr-defined]

@@ -190,9 +190,9 @@ def _scale(maps: Sequence[Tensor]) -> float:
 def _input(axes: "Axes", image: Tensor) -> None:
     style.bare(axes)
     if len(image) == 1:
-        axes.imshow(image[0], cmap="gray", vmin=0, vmax=1)
+        axes.imshow(image[0].numpy(), cmap="gray", vmin=0, vmax=1)
     else:
-        axes.imshow(image.permute(1, 2, 0))
+        axes.imshow(image.permute(1, 2, 0).numpy())
 
 
 def _draw(axes: "Axes", image: Tensor, panel: Panel, scale: float, *, says: str = "") -> None:

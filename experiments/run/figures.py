@@ -71,7 +71,7 @@ def draw_confusion_matrix(predicted: "Tensor", data: "ImageData", path: Path, *,
     small = data.num_classes <= 20
     with style.new_figure(path, width=size, height=0.9 * size) as figure:
         axes = figure.add_subplot()
-        picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
+        picture = axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=100)
         ticks = range(data.num_classes)
         axes.set_xticks(ticks, data.class_names, rotation=90, fontsize=7 if small else 4)
         axes.set_yticks(ticks, data.class_names, fontsize=7 if small else 4)
