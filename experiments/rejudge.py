@@ -30,7 +30,7 @@ def rejudge(folder: Path) -> dict[str, Any]:
     run = run_folder.read(folder)
     trained = run_folder.read_with_network(run, device=run.settings.device)
     parts = trained.parts
-    found = parts.evaluator().everything(trained.net, trained.modules, parts.untrained())
+    found = parts.evaluator().everything(trained.net, trained.modules, parts.untrained)
     results = run.results | {
         "accuracy": run.results["accuracy"] | found.accuracy,
         "control": found.control,

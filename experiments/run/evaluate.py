@@ -96,7 +96,7 @@ class Evaluator:
         self,
         net: LayerLocalNet,
         modules: Mapping[str, nn.Module],
-        untrained: tuple[LayerLocalNet, LabelGenerator],
+        untrained: Callable[[], tuple[LayerLocalNet, LabelGenerator]],
         joint: LinearReadout | None = None,
     ) -> Evaluation:
         """Evaluate a trained network by every inference, with the control and the probe.
@@ -104,7 +104,7 @@ class Evaluator:
         Args:
             net: the trained network.
             modules: what the rule trained beside it, by name.
-            untrained: the network and the labels before the training, for the control.
+            untrained: makes the network and the labels as before the training, where a control is wanted.
             joint: the readout that was trained beside the blocks, where one was.
         """
         found = Evaluation()
@@ -113,7 +113,7 @@ class Evaluator:
                 found.readout = self.fitted_readout(net)
                 found.accuracy["linear"], found.predicted = self.by_readout(found.readout)
             with _timed(found.seconds, "control"):
-                found.control["untrained_linear"] = self.control(*untrained)
+                found.control["untrained_linear"] = self.control(*untrained())
             if joint is not None:
                 found.accuracy["linear_joint"], found.predicted = self.by_readout(joint)
         if "head" in self.evaluations:

@@ -116,7 +116,7 @@ def run(parts: Parts) -> Results:
     )
     trained = time.perf_counter()
 
-    found = evaluator.everything(net, trainer.step.modules, parts.untrained(), joint)
+    found = evaluator.everything(net, trainer.step.modules, parts.untrained, joint)
     if found.readout is not None:
         beside["readout"] = found.readout
     save_checkpoint(checkpoint, _checkpoint(parts, net, beside))
