@@ -1,9 +1,10 @@
 """Convolutional Forward-Forward and Hebbian Forward-Forward: networks whose layers learn on their own."""
 
 from convff.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from convff.data import ImageData, as_floats
+from convff.contrasts import CONTRASTS, Contrast, LabelContrast, Layout, Passes, RandomNegatives, Unlabelled
+from convff.data import Batch, Data, ImageData, as_floats
 from convff.functional import GOODNESS, mean_goodness, sum_goodness
-from convff.gates import GATES, Softmax, Symmetric, Threshold
+from convff.gates import GATES, Gate, Softmax, Symmetric, Threshold
 from convff.inference.calibration import calibrate
 from convff.inference.goodness import block_goodness, block_goodness_of, goodness_scores, predictions
 from convff.inference.readout import LinearReadout
@@ -15,17 +16,21 @@ from convff.models import MODELS, cnn3, cnn6, mlp, resnet
 from convff.network import Block, LayerLocalNet, LengthNorm, evaluating
 from convff.optimizers import OPTIMIZERS
 from convff.outer import Outer
+from convff.places import PLACES, AtImage, AtOutput, Place, fitting_width
 from convff.randomness import keyed_generator
 from convff.rules import (
     RULES,
     Autograd,
     Backpropagation,
     ForwardForward,
+    Gating,
     HebbianForwardForward,
     LocalUpdate,
+    Seen,
     Setup,
     Stabilised,
     Step,
+    contrast_of,
     head_scores,
 )
 from convff.schedule import SCHEDULES, Schedule
@@ -34,34 +39,44 @@ from convff.training.augment import AUGMENTATIONS
 from convff.training.compiled import CompilationWarning
 from convff.training.health import DivergedError, Finding, TrainingWarning, stop_if_diverged
 from convff.training.local_step import LocalStep, start
-from convff.training.negatives import RandomNegatives
 from convff.training.trainer import EpochRecord, Trainer
 from convff.version import __version__
 
 __all__ = [
     "AUGMENTATIONS",
+    "CONTRASTS",
     "GATES",
     "GOODNESS",
     "MODELS",
     "OPTIMIZERS",
+    "PLACES",
     "RULES",
     "SCHEDULES",
     "STABILISERS",
     "AdditiveLabels",
+    "AtImage",
+    "AtOutput",
     "Autograd",
     "Backpropagation",
+    "Batch",
     "Block",
     "Checkpoint",
     "CompilationWarning",
+    "Contrast",
+    "Data",
     "DataParallel",
     "DivergedError",
     "EpochRecord",
     "Finding",
     "ForwardForward",
+    "Gate",
+    "Gating",
     "HebbianForwardForward",
     "ImageData",
+    "LabelContrast",
     "Labels",
     "LayerLocalNet",
+    "Layout",
     "LengthNorm",
     "LinearReadout",
     "LocalStep",
@@ -70,9 +85,12 @@ __all__ = [
     "Negatives",
     "OneProcess",
     "Outer",
+    "Passes",
+    "Place",
     "Processes",
     "RandomNegatives",
     "Schedule",
+    "Seen",
     "Setup",
     "Softmax",
     "Stabilised",
@@ -82,6 +100,7 @@ __all__ = [
     "TrainableLabels",
     "Trainer",
     "TrainingWarning",
+    "Unlabelled",
     "__version__",
     "as_floats",
     "autocast",
@@ -90,8 +109,10 @@ __all__ = [
     "calibrate",
     "cnn3",
     "cnn6",
+    "contrast_of",
     "evaluating",
     "fastest_precision",
+    "fitting_width",
     "goodness_scores",
     "head_scores",
     "keep_freed_memory",

@@ -1,12 +1,45 @@
-"""Labelled images held on one device as uint8, and the order in which an epoch visits them."""
+"""What a training learns from: batches of inputs and targets, and images that are held on one device as uint8."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from convff.randomness import keyed_generator
+
+
+class Batch(NamedTuple):
+    """A part of some data, on the device where they lie.
+
+    Args:
+        inputs: float `[B, ...]`; images `[B, C, H, W]` in [0, 1].
+        targets: int64 `[B]`; the classes of images.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+
+
+class Data(Protocol):
+    """Anything that can be learnt from, an example per index: images with classes, or windows of a text."""
+
+    @property
+    def name(self) -> str:
+        """What the data are called in every report."""
+        ...
+
+    @property
+    def num_classes(self) -> int:
+        """The number of different targets."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: Tensor) -> Batch:
+        """Return the examples at the indices, int64 `[B]`, which may be on any device."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +99,11 @@ class ImageData:
     def num_classes(self) -> int:
         """The number of classes."""
         return len(self.class_names)
+
+    def batch(self, indices: Tensor) -> Batch:
+        """Return images in [0, 1] and their classes, at the indices int64 `[B]`, on the device of the data."""
+        indices = indices.to(self.images.device)
+        return Batch(as_floats(self.images[indices]), self.classes[indices])
 
     def to(self, device: torch.device | str) -> "ImageData":
         """The same data on another device."""

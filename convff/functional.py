@@ -9,6 +9,7 @@ N = B * P; x the layer's normalised input; a = relu(W * x + b) its activity; g g
 
 Sources: Hinton 2022, "The Forward-Forward Algorithm"; Krutsylo, "The Hebbian Forward-Forward Algorithm";
 Scodellaro et al. 2025, "Training convolutional neural networks with the Forward-Forward algorithm";
+Papachristodoulou et al. 2024, "Convolutional Channel-wise Competitive Learning for the Forward-Forward Algorithm";
 Lee & Song 2023, "SymBa"; Dooms et al. 2023, "The Trifecta".
 """
 
@@ -66,6 +67,51 @@ def mean_goodness(a: Tensor) -> Tensor:
         tensor([12.5000])
     """
     return sum_goodness(a) / a[0].numel()
+
+
+def channel_squares(a: Tensor) -> Tensor:
+    """Squared activity of each channel, summed over positions, `q_nc = sum_hw a_nchw^2`.
+
+    Args:
+        a: activity `[N, C]` or `[N, C, H, W]`.
+
+    Returns:
+        `[N, C]`, in float32 or better whatever the dtype of `a`.
+
+    Example:
+        >>> channel_squares(torch.tensor([[3.0, 4.0]]))
+        tensor([[ 9., 16.]])
+    """
+    dtype = _accumulator(a)
+    if a.ndim == 2:
+        return a.to(dtype).square()
+    if a.device.type == "cpu" and a.dtype != dtype and not torch.compiler.is_compiling():
+        # As in `sum_goodness`: a float32 copy of a few samples at a time fits into a processor's cache.
+        parts = a.split(max(1, CACHED // a[0].numel()))
+        return torch.cat([torch.linalg.vector_norm(part, dim=(2, 3), dtype=dtype) for part in parts]).square()
+    squares: Tensor = torch.linalg.vector_norm(a, dim=(2, 3), dtype=dtype).square()
+    return squares
+
+
+def group_goodness(a: Tensor, groups: int, reduction: str = "mean") -> Tensor:
+    """Goodness of each group of channels, `g_nk = 1/m sum_(c in group k) sum_hw a_nchw^2` (CwComp, section 3).
+
+    Group k is the k-th of `groups` equal parts of the channels, in their order.
+
+    Args:
+        a: activity `[N, C]` or `[N, C, H, W]`; `groups` divides C.
+        groups: number of groups K, one per class.
+        reduction: "mean", with m the number of units of a group, or "sum", with m = 1.
+
+    Returns:
+        `[N, K]`, in float32 or better whatever the dtype of `a`.
+
+    Example:
+        >>> group_goodness(torch.tensor([[3.0, 4.0, 1.0, 0.0]]), groups=2)
+        tensor([[12.5000,  0.5000]])
+    """
+    sums = channel_squares(a).unflatten(1, (groups, -1)).sum(dim=2)
+    return sums / (a[0].numel() // groups) if reduction == "mean" else sums
 
 
 def length_normalise(x: Tensor, eps: float = 1e-8) -> Tensor:

@@ -10,6 +10,7 @@ from labels.fourier import FourierLabels
 from labels.layerwise import LayerwiseLabels
 from labels.learned import LearnedLabels
 from labels.morph import MorphLabels, morph_set_1
+from labels.none import NoLabels
 from labels.onehot import OneHotLabels
 from labels.readability import blank, check_window, distinct_windows, window_judge
 from labels.select import off_diagonal, random_choice, select
@@ -36,9 +37,10 @@ def labels_from_spec(spec: dict[str, Any]) -> LabelGenerator:
         >>> labels_from_spec(FourierLabels(3, (8, 8)).spec()).num_classes
         3
     """
-    if spec.get("family") not in LABELS:
-        raise ValueError(f"unknown label family {spec.get('family')!r}; known are {', '.join(LABELS)}")
-    generator: LabelGenerator = LABELS[spec["family"]].from_spec(spec)
+    known = LABELS | {"none": NoLabels}
+    if spec.get("family") not in known:
+        raise ValueError(f"unknown label family {spec.get('family')!r}; known are {', '.join(known)}")
+    generator: LabelGenerator = known[spec["family"]].from_spec(spec)
     return generator
 
 
@@ -51,6 +53,7 @@ __all__ = [
     "LayerwiseLabels",
     "LearnedLabels",
     "MorphLabels",
+    "NoLabels",
     "OneHotLabels",
     "Wave",
     "blank",

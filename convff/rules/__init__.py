@@ -3,7 +3,7 @@
 from typing import Any
 
 from convff.rules.autograd import Autograd
-from convff.rules.base import LocalRule, LocalUpdate, Setup, StartingRule, Step
+from convff.rules.base import Gating, LocalRule, LocalUpdate, Seen, Setup, StartingRule, Step, contrast_of
 from convff.rules.bp import Backpropagation, head_scores
 from convff.rules.ff import ForwardForward
 from convff.rules.hebbff import HebbianForwardForward
@@ -16,12 +16,15 @@ __all__ = [
     "Autograd",
     "Backpropagation",
     "ForwardForward",
+    "Gating",
     "HebbianForwardForward",
     "LocalRule",
     "LocalUpdate",
+    "Seen",
     "Setup",
     "Stabilised",
     "StartingRule",
     "Step",
+    "contrast_of",
     "head_scores",
 ]

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from convff.labelling import Labels, Negatives
+from convff.contrasts import Contrast, LabelContrast, Layout, Scores
+from convff.data import Batch
+from convff.labelling import Labels
 from convff.machine.processes import OneProcess, Processes
 from convff.network import Block, LayerLocalNet
 from convff.outer import Outer
@@ -25,8 +27,8 @@ class LocalUpdate(NamedTuple):
         metrics: scalars on the device: `loss`, `discrimination` (fraction of decisions taken rightly), `saturation`
             (fraction of gates within 1 % of open or shut), `gate_right` and `gate_wrong` (means over the images, in
             [0, 1]: how much the right label strengthens, and how much the wrong ones weaken together), `goodness` (its
-            mean over the passes) and `silent` (fraction of passes without any activity).
-        input: what an optimiser would subtract from the block's raw input `[B*P, ...]`; only where labels learn.
+            mean over the tries) and `silent` (fraction of passes without any activity). A rule shows what it has.
+        input: what an optimiser would subtract from the block's raw input `[N, ...]`; only where labels learn.
     """
 
     terms: tuple[Term, ...]
@@ -43,11 +45,32 @@ class LocalUpdate(NamedTuple):
         return whole
 
 
+class Seen(NamedTuple):
+    """What a rule sees of one block in a step; nothing of the blocks above it.
+
+    Args:
+        block: the block, with its weights as they were before the step.
+        x: normalised input `[N, ...]`.
+        a: activity `[N, ...]`, before pooling.
+        layout: what each of the N passes is, with the classes and labels.
+        z: `layer(x)` before the ReLU, `[N, ...]`; None unless the rule has an attribute `wants_z` that is true.
+    """
+
+    block: Block
+    x: Tensor
+    a: Tensor
+    layout: Layout
+    z: Tensor | None = None
+
+
 class LocalRule(Protocol):
     """A rule that needs one block, its input and its activity, and nothing of the blocks above.
 
     Its direction never writes to a parameter and knows no learning rate: directions are for an optimiser. A rule names
-    the inferences that make sense for it by `evaluations`, e.g. `("goodness", "linear")`.
+    the inferences that make sense for it by `evaluations`, e.g. `("goodness", "linear")`; the first is the one that it
+    is known by. Beside what is here it may have `wants_z` (see `Seen`), `needs_whole_batch` (true where a direction is
+    no mean or sum over images, so that several processes are refused), `contrast` (makes its usual passes, of a label
+    generator) and `check(net)` (refuses a network that it does not fit, by ValueError).
     """
 
     @property
@@ -64,16 +87,8 @@ class LocalRule(Protocol):
         """The state before the first step."""
         ...
 
-    def goodness(self, a: Tensor) -> Tensor:
-        """Goodness `[N]` of an activity `[N, ...]`."""
-        ...
-
-    def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: Any) -> LocalUpdate:
-        """The update for normalised input x `[B*P, ...]`, activity a `[B*P, ...]` and goodness g `[B, P]`."""
-        ...
-
-    def metrics(self, g: Tensor, units: int) -> dict[str, Tensor]:
-        """Return the metrics of an update, for goodness `[B, P]` of a layer of `units` units."""
+    def direction(self, seen: Seen, state: Any) -> LocalUpdate:
+        """The update of a block."""
         ...
 
 
@@ -81,25 +96,41 @@ class LocalRule(Protocol):
 class InputRule(LocalRule, Protocol):
     """A rule that also says what it wants of its input, so that labels can learn by it."""
 
-    def input_direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor) -> Tensor:
-        """What an optimiser would subtract from the normalised input x, of its shape."""
+    def input_direction(self, seen: Seen) -> Tensor:
+        """What an optimiser would subtract from the normalised input, of its shape."""
         ...
+
+
+class Gating(NamedTuple):
+    """How a gated rule weighs the activity of a block: its direction is `sum_n (c * a)_n (x) x_n`.
+
+    Args:
+        c: signed weights, gate times gain, that broadcast against the activity: `[N]` or `[N, 1, 1, 1]` for one number
+            per pass, `[N, C]` or `[N, C, 1, 1]` for one per unit or channel.
+        open_weight: what the right tries of the batch would weigh together if all gates were fully open: B for HebbFF,
+            `2 s / n` for FF. It tells a stabiliser on what scale the direction is.
+        metrics: see `LocalUpdate`.
+    """
+
+    c: Tensor
+    open_weight: float
+    metrics: dict[str, Tensor]
 
 
 @runtime_checkable
 class GatedRule(InputRule, Protocol):
-    """A rule that weighs the Hebbian outer product of each pass by a gate, `sum_n c_n a_n x_n^T`."""
+    """A rule that weighs the Hebbian outer product by gates, which it draws from goodness."""
+
+    def goodness(self, a: Tensor) -> Tensor:
+        """Goodness of an activity `[N, ...]`: `[N]`, or `[N, K]` where each class has units of its own."""
+        ...
 
     def contribution(self, a: Tensor) -> Tensor:
         """Return what each unit of an activity `[N, ...]` adds to its goodness, in the shape of `a`."""
         ...
 
-    def gain(self, units: int, images: int) -> float:
-        """Scale of the direction: the weight of a fully open gate, for `units` units and a batch of `images`."""
-        ...
-
-    def weights(self, g: Tensor, units: int) -> Tensor:
-        """Return the signed weight c `[B, P]` of each pass, gate times gain, for goodness `[B, P]` of `units` units."""
+    def gating(self, seen: Seen) -> Gating:
+        """The gates of a block."""
         ...
 
 
@@ -120,7 +151,8 @@ class Setup:
         net: the network; trained in place.
         labels: a label generator.
         schedule: makes the optimisers.
-        negatives: draws the wrong labels; None for the default of the rule.
+        contrast: makes the passes of a step; None for the rule's own.
+        scores: gives class scores of images to a contrast that chooses by them; None if there are none.
         processes: who shares each batch.
         compiled: fuse the arithmetic of each block by `torch.compile`.
     """
@@ -128,9 +160,23 @@ class Setup:
     net: LayerLocalNet
     labels: Labels
     schedule: Schedule = field(default_factory=Schedule)
-    negatives: Negatives | None = None
+    contrast: Contrast | None = None
+    scores: Scores | None = None
     processes: Processes = field(default_factory=OneProcess)
     compiled: bool = False
+
+
+def contrast_of(rule: object, labels: Labels) -> Contrast:
+    """Make the usual contrast of a rule: its own, or else `LabelContrast`.
+
+    Example:
+        >>> from convff import AtOutput, ForwardForward
+        >>> from labels import NoLabels
+        >>> type(contrast_of(ForwardForward(label_at=AtOutput(3)), NoLabels(3))).__name__
+        'Unlabelled'
+    """
+    contrast: Contrast = getattr(rule, "contrast", LabelContrast)(labels)
+    return contrast
 
 
 class Step(Protocol):
@@ -144,8 +190,8 @@ class Step(Protocol):
     optimizers: list[torch.optim.Optimizer]
     modules: dict[str, nn.Module]
 
-    def __call__(self, images: Tensor, classes: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """Learn from images `[B, C, H, W]` of right classes `[B]`; metrics `[blocks]` or `[1]`, left on the device."""
+    def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Learn from a batch; returns metrics `[blocks]` or `[1]` by name, left on the device."""
         ...
 
 

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from convff.data import Batch
 from convff.labelling import Labels, TrainableLabels
 from convff.network import LayerLocalNet
 from convff.rules.base import Setup
@@ -27,9 +28,9 @@ class Backpropagation:
         """Make the step of backpropagation on a network.
 
         Raises:
-            ValueError: several processes, labels that learn, negatives, or `compiled`.
+            ValueError: several processes, labels that learn, a contrast, or `compiled`.
         """
-        for name, given in (("negatives", setup.negatives is not None), ("compiled", setup.compiled)):
+        for name, given in (("contrast", setup.contrast is not None), ("compiled", setup.compiled)):
             if given:
                 raise ValueError(f"Backpropagation is not a local rule: {name} would be ignored")
         if setup.processes.size > 1:
@@ -65,12 +66,12 @@ class BackpropStep:
         self.optimizers = [schedule.make_optimizer([*net.parameters(), *self.head.parameters()])]
 
     @torch.enable_grad()
-    def __call__(self, images: Tensor, classes: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+    def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """See `convff.rules.base.Step`."""
-        scores = head_scores(self.net, self.head, self.labels, images)
-        loss = F.cross_entropy(scores.float(), classes)
+        scores = head_scores(self.net, self.head, self.labels, batch.inputs)
+        loss = F.cross_entropy(scores.float(), batch.targets)
         self.optimizers[0].zero_grad(set_to_none=True)
         loss.backward()
         self.optimizers[0].step()
-        accuracy = (scores.argmax(dim=1) == classes).float().mean()
+        accuracy = (scores.argmax(dim=1) == batch.targets).float().mean()
         return {"loss": loss.detach()[None], "train_accuracy": accuracy[None]}

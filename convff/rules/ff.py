@@ -1,15 +1,17 @@
 """Forward-Forward (Hinton 2022; Scodellaro et al. 2025 for convolutions)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from torch import Tensor
 
-from convff.functional import CONTRIBUTION, GOODNESS
+from convff.contrasts import Contrast
 from convff.gates import Gate, Symmetric
-from convff.network import Block
-from convff.rules.base import LocalUpdate
-from convff.rules.gated import gate_metrics, gated_input_direction, gated_outer
+from convff.network import Block, LayerLocalNet
+from convff.places import AtImage, Place
+from convff.rules.base import Gating, LocalUpdate, Seen
+from convff.rules.gated import gated_input_direction, gated_update, gating
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,56 +20,75 @@ class ForwardForward:
 
     With ReLU, `d g / d W` is `2/n a x^T` for mean goodness (`2 a x^T` for the sum), so the gradient of the batch's
     mean loss is the gated Hebbian outer product times `2 s / (n B)`: no graph is built. The tests hold it
-    against autograd, for every gate, dense and convolutional.
+    against autograd, for every gate and every place of the label, dense and convolutional.
 
     Args:
-        gate: how goodness becomes the weight of a pass; see `convff.gates`.
+        gate: how goodness becomes a weight; see `convff.gates`.
         reduction: goodness is the "mean" or the "sum" of squares.
+        label_at: where the label meets the activity; see `convff.places`.
     """
 
     batch_reduction: ClassVar[str] = "mean"
-    evaluations: ClassVar[tuple[str, ...]] = ("goodness", "linear")
 
     gate: Gate = field(default_factory=Symmetric)
     reduction: str = "mean"
+    label_at: Place = field(default_factory=AtImage)
+
+    @property
+    def evaluations(self) -> tuple[str, ...]:
+        """Comparing goodness, as the place of the label asks for, and the linear readout."""
+        return (self.label_at.evaluation, "linear")
+
+    @property
+    def contrast(self) -> Callable[..., Contrast]:
+        """Makes the passes that the place of the label needs."""
+        return self.label_at.contrast
+
+    def check(self, net: LayerLocalNet) -> None:
+        """Refuse a network that the place of the label does not fit, by ValueError."""
+        self.label_at.check(net)
 
     def init(self, block: Block) -> None:
         """FF keeps no state."""
 
     def goodness(self, a: Tensor) -> Tensor:
-        """Goodness `[N]` of activity `[N, ...]`."""
-        return GOODNESS[self.reduction](a)
+        """Goodness `[N]` of activity `[N, ...]`, or `[N, K]` with the label at the output."""
+        return self.label_at.goodness(a, self.reduction)
 
     def contribution(self, a: Tensor) -> Tensor:
-        """Return what each unit adds to the goodness, in the shape of `a`."""
-        return CONTRIBUTION[self.reduction](a)
+        """Return what each unit adds to its goodness, in the shape of `a`."""
+        return a.square() / self.label_at.units(a) if self.reduction == "mean" else a.square()
 
-    def loss(self, g: Tensor, units: int) -> Tensor:
+    def loss(self, seen: Seen) -> Tensor:
         """The mean FF loss of the batch, whose gradient the direction is."""
-        return self.gate.loss(g, self._unit_goodness(units)).mean()
+        g = self.label_at.right_first(self.goodness(seen.a), seen.layout)
+        return self.gate.loss(g, self._unit_goodness(self.label_at.units(seen.a))).mean()
 
     def gain(self, units: int, images: int) -> float:
         """The factor that makes a gradient of the direction, `2 s / (n B)`."""
         derivative = 2 / units if self.reduction == "mean" else 2.0
         return self.gate.scale * derivative / images
 
-    def weights(self, g: Tensor, units: int) -> Tensor:
-        """The weight `[B, P]` of each pass: its gate times the gain."""
-        return self.gate(g, self._unit_goodness(units)) * self.gain(units, len(g))
+    def gating(self, seen: Seen) -> Gating:
+        """The gate of each try, times the gain."""
+        units = self.label_at.units(seen.a)
+        return gating(
+            seen,
+            self.goodness(seen.a),
+            self.gate,
+            self.label_at,
+            unit_goodness=self._unit_goodness(units),
+            gain=self.gain(units, len(seen.layout.targets)),
+        )
 
-    def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: None) -> LocalUpdate:
+    def direction(self, seen: Seen, state: None) -> LocalUpdate:
         """The gradient of the mean FF loss of the batch."""
-        units = a[0].numel()
-        return LocalUpdate((gated_outer(x, a, self.weights(g, units)),), state, self.metrics(g, units))
+        return gated_update(seen, self.gating(seen), state)
 
-    def input_direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor) -> Tensor:
+    def input_direction(self, seen: Seen) -> Tensor:
         """The gradient of the mean FF loss of the batch by the normalised input."""
-        return gated_input_direction(block, x, a, self.weights(g, a[0].numel()))
-
-    def metrics(self, g: Tensor, units: int) -> dict[str, Tensor]:
-        """Loss, discrimination accuracy and gate saturation."""
-        return gate_metrics(self.gate, g, self._unit_goodness(units))
+        return gated_input_direction(seen, self.gating(seen))
 
     def _unit_goodness(self, units: int) -> float:
-        """Goodness of a layer whose units are all 1."""
+        """Goodness of units that are all 1."""
         return 1.0 if self.reduction == "mean" else float(units)

@@ -4,25 +4,51 @@ import torch
 from torch import Tensor
 
 from convff.gates import Gate
-from convff.network import Block
 from convff.outer import Outer, gated, input_product
+from convff.places import Place
+from convff.rules.base import Gating, LocalUpdate, Seen
 
 SATURATION_MARGIN = 0.01  # a gate this close to open or shut counts as saturated
 
 
-def gated_outer(x: Tensor, a: Tensor, c: Tensor) -> Outer:
-    """Return minus the gated Hebbian direction, for gates c `[B, P]`: an optimiser subtracts it."""
-    return Outer(x, gated(a, -c.reshape(-1)))
+def gating(seen: Seen, g: Tensor, gate: Gate, place: Place, *, unit_goodness: float, gain: float) -> Gating:
+    """Gate a block: from goodness to one signed weight per unit, or per group of units that share it.
+
+    Args:
+        seen: the block with its activity.
+        g: goodness as the place gives it, `[N]` or `[N, K]`.
+        gate: the gate.
+        place: where the label is.
+        unit_goodness: the goodness of units that are all 1.
+        gain: the weight of a fully open gate.
+    """
+    g = place.right_first(g, seen.layout)
+    gates = gate(g, unit_goodness)
+    c = place.gate_units(gates * gain, seen.a, seen.layout)
+    metrics = gate_metrics(gate, g, gates, unit_goodness, passes=len(seen.a))
+    return Gating(c=c, open_weight=len(g) * gain, metrics=metrics)
 
 
-def gated_input_direction(block: Block, x: Tensor, a: Tensor, c: Tensor) -> Tensor:
-    """Return minus the gated Hebbian direction of a block's normalised input, for gates c `[B, P]`."""
-    return input_product(x, gated(a, -c.reshape(-1)), block.layer)
+def gated_update(seen: Seen, found: Gating, state: object) -> LocalUpdate:
+    """Return minus the gated Hebbian direction: an optimiser subtracts it."""
+    return LocalUpdate((Outer(seen.x, gated(seen.a, -found.c)),), state, found.metrics)
 
 
-def gate_metrics(gate: Gate, g: Tensor, unit_goodness: float) -> dict[str, Tensor]:
-    """What a step shows of a block, as 0-d tensors on the device; see `convff.rules.base.LocalUpdate`."""
-    c = gate(g, unit_goodness)
+def gated_input_direction(seen: Seen, found: Gating) -> Tensor:
+    """Return minus the gated Hebbian direction of the block's normalised input."""
+    return input_product(seen.x, gated(seen.a, -found.c), seen.block.layer)
+
+
+def gate_metrics(gate: Gate, g: Tensor, c: Tensor, unit_goodness: float, *, passes: int) -> dict[str, Tensor]:
+    """What a step shows of a block, as 0-d tensors on the device; see `convff.rules.base.LocalUpdate`.
+
+    Args:
+        gate: the gate.
+        g: goodness `[B, M]`, the right label first.
+        c: the gates `[B, M]` for it.
+        unit_goodness: the goodness of units that are all 1.
+        passes: the number of passes whose goodness `g` is.
+    """
     openness = torch.cat([c[:, :1], -c[:, 1:] * (c.shape[1] - 1)], dim=1).clamp(0, 1)
     closed_or_open = (openness < SATURATION_MARGIN) | (openness > 1 - SATURATION_MARGIN)
     return {
@@ -32,5 +58,5 @@ def gate_metrics(gate: Gate, g: Tensor, unit_goodness: float) -> dict[str, Tenso
         "gate_right": c[:, 0].mean(),
         "gate_wrong": -c[:, 1:].sum(dim=1).mean(),
         "goodness": g.mean(),
-        "silent": (g == 0).float().mean(),
+        "silent": (g == 0).reshape(passes, -1).all(dim=1).float().mean(),
     }

@@ -1,15 +1,17 @@
 """Hebbian Forward-Forward (Krutsylo), for dense layers as published and for convolutions."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from torch import Tensor
 
-from convff.functional import mean_contribution, mean_goodness
+from convff.contrasts import Contrast
 from convff.gates import Gate, Threshold
-from convff.network import Block
-from convff.rules.base import LocalUpdate
-from convff.rules.gated import gate_metrics, gated_input_direction, gated_outer
+from convff.network import Block, LayerLocalNet
+from convff.places import AtImage, Place
+from convff.rules.base import Gating, LocalUpdate, Seen
+from convff.rules.gated import gated_input_direction, gated_update, gating
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,46 +22,57 @@ class HebbianForwardForward:
     runs over the positions too. Our step from dense to convolutional layers: nobody has published one.
 
     Args:
-        gate: how goodness becomes the weight of a pass; `Threshold(scale=1)` is equation 2.
+        gate: how goodness becomes a weight; `Threshold(scale=1)` is equation 2.
+        label_at: where the label meets the activity; see `convff.places`.
     """
 
     batch_reduction: ClassVar[str] = "sum"
-    evaluations: ClassVar[tuple[str, ...]] = ("goodness", "linear")
 
     gate: Gate = field(default_factory=lambda: Threshold(theta=1.0))
+    label_at: Place = field(default_factory=AtImage)
+
+    @property
+    def evaluations(self) -> tuple[str, ...]:
+        """Comparing goodness, as the place of the label asks for, and the linear readout."""
+        return (self.label_at.evaluation, "linear")
+
+    @property
+    def contrast(self) -> Callable[..., Contrast]:
+        """Makes the passes that the place of the label needs."""
+        return self.label_at.contrast
+
+    def check(self, net: LayerLocalNet) -> None:
+        """Refuse a network that the place of the label does not fit, by ValueError."""
+        self.label_at.check(net)
 
     def init(self, block: Block) -> None:
         """HebbFF keeps no state."""
 
     def goodness(self, a: Tensor) -> Tensor:
-        """Mean goodness `[N]` of activity `[N, ...]` (equation 1)."""
-        return mean_goodness(a)
+        """Mean goodness `[N]` of activity `[N, ...]` (equation 1), or `[N, K]` with the label at the output."""
+        return self.label_at.goodness(a, "mean")
 
     def contribution(self, a: Tensor) -> Tensor:
-        """Return what each unit adds to the goodness, in the shape of `a`."""
-        return mean_contribution(a)
+        """Return what each unit adds to its goodness, in the shape of `a`."""
+        return a.square() / self.label_at.units(a)
 
-    def loss(self, g: Tensor, units: int) -> Tensor:
+    def loss(self, seen: Seen) -> Tensor:
         """The loss whose gradient the direction is: with ReLU, `n / 2s` times the sum of the FF losses (ours)."""
-        return self.gate.loss(g, 1.0).sum() * (units / (2 * self.gate.scale))
+        g = self.label_at.right_first(self.goodness(seen.a), seen.layout)
+        return self.gate.loss(g, 1.0).sum() * (self.label_at.units(seen.a) / (2 * self.gate.scale))
 
     def gain(self, units: int, images: int) -> float:
         """1: the gate is the weight."""
         return 1.0
 
-    def weights(self, g: Tensor, units: int) -> Tensor:
-        """The weight `[B, P]` of each pass: its gate (equation 2)."""
-        return self.gate(g, unit_goodness=1.0)
+    def gating(self, seen: Seen) -> Gating:
+        """The gate of each try (equation 2)."""
+        return gating(seen, self.goodness(seen.a), self.gate, self.label_at, unit_goodness=1.0, gain=1.0)
 
-    def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: None) -> LocalUpdate:
+    def direction(self, seen: Seen, state: None) -> LocalUpdate:
         """Equations 3 and 4, without the learning rate and with the sign that an optimiser subtracts."""
-        units = a[0].numel()
-        return LocalUpdate((gated_outer(x, a, self.weights(g, units)),), state, self.metrics(g, units))
+        return gated_update(seen, self.gating(seen), state)
 
-    def input_direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor) -> Tensor:
+    def input_direction(self, seen: Seen) -> Tensor:
         """The same for the normalised input: `W^T` of the gated activity, with the sign that an optimiser subtracts."""
-        return gated_input_direction(block, x, a, self.weights(g, a[0].numel()))
-
-    def metrics(self, g: Tensor, units: int) -> dict[str, Tensor]:
-        """Loss, discrimination accuracy and gate saturation."""
-        return gate_metrics(self.gate, g, unit_goodness=1.0)
+        return gated_input_direction(seen, self.gating(seen))

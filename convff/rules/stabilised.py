@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from convff.network import Block
-from convff.rules.base import GatedRule, LocalUpdate
+from convff.rules.base import GatedRule, LocalUpdate, Seen
+from convff.rules.wrapped import Wrapped
 from convff.stabilisers import GatedStep, Stabiliser
 
 
@@ -18,7 +19,7 @@ class StabilisedState(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stabilised:
+class Stabilised(Wrapped):
     """The rule's direction, and beside it the terms of any number of stabilisers: `dW + sum_i term_i`.
 
     All terms are of the weights and the activity before the step, so their order does not matter; constraints come
@@ -30,32 +31,21 @@ class Stabilised:
 
     Example:
         >>> import torch
-        >>> from convff import HebbianForwardForward, LengthNorm
+        >>> from convff import HebbianForwardForward, Layout, LengthNorm
         >>> from convff.stabilisers import Decay
         >>> block, bare = Block(LengthNorm(), torch.nn.Linear(3, 2)), HebbianForwardForward()
         >>> rule = Stabilised(rule=bare, stabilisers=(Decay(strength=0.5),))
-        >>> x = torch.rand(4, 3)
+        >>> x, layout = torch.rand(4, 3), Layout(torch.tensor([0, 1]), passes=2)  # 2 images
         >>> with torch.no_grad():
-        ...     a = block.activity(x)
-        ...     g = rule.goodness(a).view(2, 2)  # 2 images
-        ...     stabilised = rule.direction(block, x, a, g, rule.init(block)).dense(block.layer)["weight"]
-        ...     grads = bare.direction(block, x, a, g, None).dense(block.layer)["weight"]
+        ...     seen = Seen(block, x, block.activity(x), layout)
+        ...     stabilised = rule.direction(seen, rule.init(block)).dense(block.layer)["weight"]
+        ...     grads = bare.direction(seen, None).dense(block.layer)["weight"]
         >>> torch.allclose(stabilised - grads, 0.5 * 2 * block.layer.weight, atol=1e-6)
         True
     """
 
     rule: GatedRule
     stabilisers: tuple[Stabiliser, ...] = ()
-
-    @property
-    def batch_reduction(self) -> str:
-        """Delegates to the rule; the terms follow."""
-        return self.rule.batch_reduction
-
-    @property
-    def evaluations(self) -> tuple[str, ...]:
-        """Delegates to the rule."""
-        return self.rule.evaluations
 
     @property
     def needs_whole_batch(self) -> bool:
@@ -66,28 +56,10 @@ class Stabilised:
         """The states before the first step."""
         return StabilisedState(self.rule.init(block), tuple(piece.init(block) for piece in self.stabilisers))
 
-    def goodness(self, a: Tensor) -> Tensor:
-        """Goodness `[N]` of activity `[N, ...]`; delegates to the rule."""
-        return self.rule.goodness(a)
-
-    def contribution(self, a: Tensor) -> Tensor:
-        """Delegates to the rule."""
-        return self.rule.contribution(a)
-
-    def gain(self, units: int, images: int) -> float:
-        """Delegates to the rule."""
-        return self.rule.gain(units, images)
-
-    def weights(self, g: Tensor, units: int) -> Tensor:
-        """The signed weight `[B, P]` of each pass; delegates to the rule."""
-        return self.rule.weights(g, units)
-
-    def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: StabilisedState) -> LocalUpdate:
+    def direction(self, seen: Seen, state: StabilisedState) -> LocalUpdate:
         """The rule's direction minus the stabilisers' terms, which are ascents; its metrics are those of the rule."""
-        update = self.rule.direction(block, x, a, g, state.rule)
-        units = a[0].numel()
-        c = self.weights(g, units).reshape(-1)
-        step = GatedStep(block, x, a, c, len(g) * self.gain(units, len(g)))
+        update, found = self.rule.direction(seen, state.rule), self.gating(seen)
+        step = GatedStep(seen.block, seen.x, seen.a, found.c, found.open_weight)
         terms, kept = list(update.terms), []
         for piece, before in zip(self.stabilisers, state.stabilisers, strict=True):
             term, after = piece.term(step, before)
@@ -96,15 +68,11 @@ class Stabilised:
             kept.append(after)
         return update._replace(terms=tuple(terms), state=StabilisedState(update.state, tuple(kept)))
 
-    def input_direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor) -> Tensor:
-        """Delegates to the rule: stabilisers hold weights, not labels."""
-        return self.rule.input_direction(block, x, a, g)
+    def input_direction(self, seen: Seen) -> Tensor:
+        """That of the rule: stabilisers hold weights, not labels."""
+        return self.rule.input_direction(seen)
 
     def constrain(self, block: Block, state: StabilisedState) -> None:
         """Let each stabiliser put the parameters back where they have to be."""
         for piece, kept in zip(self.stabilisers, state.stabilisers, strict=True):
             piece.constrain(block, kept)
-
-    def metrics(self, g: Tensor, units: int) -> dict[str, Tensor]:
-        """Delegates to the rule."""
-        return self.rule.metrics(g, units)

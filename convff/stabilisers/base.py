@@ -15,8 +15,9 @@ class GatedStep(NamedTuple):
         block: the block.
         x: normalised input `[N, ...]`.
         a: activity `[N, ...]`.
-        c: the signed weight `[N]` of each pass in the rule's direction.
-        open_weight: what the right passes of the batch would weigh together if all gates were fully open: B for HebbFF,
+        c: the signed weights in the rule's direction, which broadcast against the activity: `[N]` for one per pass, or
+            `[N, C]` or `[N, C, 1, 1]` for one per unit or channel.
+        open_weight: what the right tries of the batch would weigh together if all gates were fully open: B for HebbFF,
             `2 s / n` for FF. It tells a piece on what scale the rule's direction is.
     """
 

@@ -1,8 +1,8 @@
 """The equations of the stabilisers, as pure functions.
 
 Legend as in `convff.functional`: N passes; K units of a dense layer, or filters of a convolution; x input, a activity,
-c the signed weight of a pass; w_k the weights of unit k. A convolution is one dense layer a position with shared
-weights, so its sums and means run over the positions too.
+c the signed weight of a pass (or of a unit in a pass); w_k the weights of unit k. A convolution is one dense layer a
+position with shared weights, so its sums and means run over the positions too.
 
 Sources: Oja 1982, "A simplified neuron model as a principal component analyzer"; Bienenstock, Cooper & Munro 1982,
 "Theory for the development of neuron selectivity"; Intrator & Cooper 1992, "Objective function formulation of the BCM
@@ -52,7 +52,7 @@ def oja_forgetting(a: Tensor, c: Tensor) -> Tensor:
 
     Args:
         a: activity `[N, K]` or `[N, K, H, W]`.
-        c: weight of each pass `[N]`.
+        c: weight of each pass `[N]`, or of each pass and unit `[N, K]` or `[N, K, 1, 1]`.
 
     Returns:
         rates `[K]`, at least 0, in float32 or better.
@@ -61,7 +61,7 @@ def oja_forgetting(a: Tensor, c: Tensor) -> Tensor:
         >>> oja_forgetting(torch.tensor([[3.0], [4.0]]), torch.tensor([1.0, -0.5]))
         tensor([17.])
     """
-    return (unit_squares(a) * c.abs()[:, None]).sum(dim=0)
+    return (unit_squares(a) * c.abs().view(len(c), -1)).sum(dim=0)
 
 
 def sliding_threshold(a: Tensor, theta: Tensor, momentum: float) -> Tensor:

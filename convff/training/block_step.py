@@ -1,27 +1,29 @@
-"""One block learns: normalise, activate, score, gate, direction. All that a local rule does happens here."""
+"""One block learns: normalise, activate, and ask the rule. All that a local rule does happens here."""
 
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from convff.contrasts import Layout
 from convff.network import Block
-from convff.rules.base import LocalRule, LocalUpdate
+from convff.rules.base import LocalRule, LocalUpdate, Seen
 from convff.training.trainable_labels import input_grad
 
-BlockStep = Callable[[Block, LocalRule, Tensor, int, Any, bool], tuple[Tensor, LocalUpdate]]
+BlockStep = Callable[[Block, LocalRule, Tensor, Layout, Any, bool], tuple[Tensor, LocalUpdate]]
 
 
 def block_step(
-    block: Block, rule: LocalRule, h: Tensor, passes: int, state: Any, labels_learn: bool = False
+    block: Block, rule: LocalRule, h: Tensor, layout: Layout, state: Any, labels_learn: bool = False
 ) -> tuple[Tensor, LocalUpdate]:
     """Compute one block's part of a step; no parameter changes.
 
     Args:
         block: the block.
         rule: its rule.
-        h: raw input `[B*P, ...]`.
-        passes: P.
+        h: raw input `[N, ...]`.
+        layout: what each of the N passes is.
         state: the rule's state for this block.
         labels_learn: whether the update shall hold a direction for the raw input; the rule is then an `InputRule`.
 
@@ -29,9 +31,9 @@ def block_step(
         the block's activity, before pooling, and what its rule says.
     """
     x = block.normalised(h)
-    a = block.activity(x)
-    g = rule.goodness(a).view(-1, passes)
-    update = rule.direction(block, x, a, g, state)
+    z = block.layer(x) if getattr(rule, "wants_z", False) else None
+    seen = Seen(block, x, block.activity(x) if z is None else torch.relu(z), layout, z)
+    update = rule.direction(seen, state)
     if labels_learn:
-        update = update._replace(input=input_grad(block, rule, h, x, a, g))
-    return a, update
+        update = update._replace(input=input_grad(seen, rule, h))
+    return seen.a, update

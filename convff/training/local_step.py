@@ -4,17 +4,16 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 import torch
-from einops import rearrange
 from torch import Tensor, nn
 
-from convff.labelling import label_passes
+from convff.contrasts import Layout
+from convff.data import Batch
 from convff.machine.processes import Shard
 from convff.network import Block
 from convff.outer import Outer
-from convff.rules.base import ConstrainingRule, LocalRule, LocalUpdate, Setup, StartingRule, Step
+from convff.rules.base import ConstrainingRule, LocalRule, LocalUpdate, Setup, StartingRule, Step, contrast_of
 from convff.training.block_step import BlockStep, block_step
 from convff.training.compiled import CompiledBlockStep
-from convff.training.negatives import RandomNegatives
 from convff.training.trainable_labels import trainable_labels
 
 Finish = Callable[[], None]
@@ -46,29 +45,32 @@ class LocalStep:
         setup: the network, and what a step needs beside it.
 
     Raises:
-        ValueError: the rule needs the whole batch, and there are several processes; or labels cannot learn by the rule.
+        ValueError: the rule needs the whole batch, and there are several processes; it does not fit the network; or
+            labels cannot learn by it.
     """
 
     def __init__(self, rule: LocalRule, setup: Setup) -> None:
         if setup.processes.size > 1 and getattr(rule, "needs_whole_batch", False):
             raise ValueError("a stabiliser that keeps statistics of its own needs the whole batch: one process only")
-        self.net, self.labels, self.rule, self.processes = setup.net, setup.labels, rule, setup.processes
-        self.negatives = setup.negatives or RandomNegatives()
+        if hasattr(rule, "check"):
+            rule.check(setup.net)
+        self.net, self.rule, self.processes, self.scores = setup.net, rule, setup.processes, setup.scores
+        self.contrast = setup.contrast or contrast_of(rule, setup.labels)
         self.block_step: BlockStep = CompiledBlockStep() if setup.compiled else block_step
         self.modules: dict[str, nn.Module] = {}
         self.optimizers = [setup.schedule.make_optimizer(block.layer.parameters()) for block in self.net]
         self.states = [rule.init(block) for block in self.net]
-        self.trainable_labels = trainable_labels(self.labels, self.net, rule)
+        self.trainable_labels = trainable_labels(self.contrast.labels, self.net, rule)
         if self.trainable_labels is not None:
             self.optimizers.append(setup.schedule.make_optimizer(self.trainable_labels.parameters()))
         # A plain step needs no whole direction: not of one visit, and not summed over visits or processes.
         self._adds_factors = setup.schedule.is_plain and self.processes.size == 1 and not self.net.repeats
 
     @torch.no_grad()
-    def __call__(self, images: Tensor, classes: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+    def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """See `Step`."""
-        shard = self.processes.shard(len(images))
-        passes = self.draw_passes(classes, generator)[shard.rows]
+        shard = self.processes.shard(len(batch.targets))
+        inputs, layout = self.contrast(batch, generator, self.scores, shard.rows)
         metrics: dict[int, list[dict[str, Tensor]]] = {}
         repeated: dict[int, dict[str, Tensor]] = {}
         finish_block_below: Finish | None = None
@@ -76,13 +78,13 @@ class LocalStep:
         def visit(index: int, block: Block, h: Tensor) -> Tensor:
             nonlocal finish_block_below
             labels_learn = self.trainable_labels is not None and index == 0
-            a, update = self.block_step(block, self.rule, h, passes.shape[1], self.states[index], labels_learn)
+            a, update = self.block_step(block, self.rule, h, layout, self.states[index], labels_learn)
             self.states[index] = update.state
             metrics.setdefault(index, []).append(update.metrics)
             if self.net.repeats:
-                _add(repeated.setdefault(index, {}), self._directions(index, update, passes))
+                _add(repeated.setdefault(index, {}), self._directions(index, update, layout))
                 return a
-            finish = self._begin(index, update, passes, shard)
+            finish = self._begin(index, update, layout, shard)
             # Directions travel while the next block computes; no block waits for one above it. The next block sees the
             # activity from before this block's step: all blocks learn at once.
             if finish_block_below is not None:
@@ -90,19 +92,14 @@ class LocalStep:
             finish_block_below = finish
             return a
 
-        self.net.route(label_passes(self.labels, images[shard.rows], passes), visit)
+        self.net.route(inputs, visit)
         if finish_block_below is not None:
             finish_block_below()
         for finish in [self._send(index, directions, shard) for index, directions in repeated.items()]:
             finish()
         return {name: values * shard.of_mean for name, values in _by_block(metrics).items()}
 
-    def draw_passes(self, classes: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the label of each pass `[B, P]` for images of right classes `[B]`: the right one, then wrong ones."""
-        wrong = self.negatives(classes, self.labels.num_classes, generator)
-        return torch.cat([classes[:, None], wrong], dim=1)
-
-    def _begin(self, index: int, update: LocalUpdate, passes: Tensor, shard: Shard) -> Finish:
+    def _begin(self, index: int, update: LocalUpdate, layout: Layout, shard: Shard) -> Finish:
         """Begin the step of a block; what is returned ends it."""
         layer = self.net.blocks[index].layer
         if self._adds_factors and isinstance(layer, nn.Linear) and update.input is None and len(update.terms) == 1:
@@ -110,14 +107,13 @@ class LocalStep:
             if isinstance(term, Outer):
                 term.add_to_(layer, -self.optimizers[index].param_groups[0]["lr"])
                 return partial(self._constrain, index)
-        return self._send(index, self._directions(index, update, passes), shard)
+        return self._send(index, self._directions(index, update, layout), shard)
 
-    def _directions(self, index: int, update: LocalUpdate, passes: Tensor) -> dict[str, Tensor]:
+    def _directions(self, index: int, update: LocalUpdate, layout: Layout) -> dict[str, Tensor]:
         """Return the whole direction of a block by parameter name, and of labels that learn as `labels.0`, ..."""
         directions = update.dense(self.net.blocks[index].layer)  # type: ignore[arg-type]
-        if self.trainable_labels is not None and update.input is not None:
-            inputs = rearrange(update.input, "(b p) c h w -> b p c h w", p=passes.shape[1])
-            of_labels = self.trainable_labels.grads(passes, inputs)
+        if self.trainable_labels is not None and update.input is not None and layout.labels is not None:
+            of_labels = self.trainable_labels.grads(layout.labels, layout.by_image(update.input))
             directions |= {f"labels.{number}": direction for number, direction in enumerate(of_labels)}
         return directions
 

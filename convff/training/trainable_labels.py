@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from convff.labelling import Labels, TrainableLabels
 from convff.network import Block, LayerLocalNet, LengthNorm
-from convff.rules.base import InputRule
+from convff.rules.base import InputRule, Seen
 
 # The dimensions over which a norm's scale is one number.
 SCALED_TOGETHER: dict[type[nn.Module], tuple[int, ...]] = {nn.BatchNorm2d: (0, 2, 3), LengthNorm: (1, 2, 3)}
@@ -52,22 +52,19 @@ def _together(norm: nn.Module) -> tuple[int, ...] | None:
     return next((dims for kind, dims in SCALED_TOGETHER.items() if isinstance(norm, kind)), None)
 
 
-def input_grad(block: Block, rule: Any, h: Tensor, x: Tensor, a: Tensor, g: Tensor) -> Tensor:
-    """What an optimiser would subtract from the raw input `[B*P, C', H, W]` of a block.
+def input_grad(seen: Seen, rule: Any, h: Tensor) -> Tensor:
+    """What an optimiser would subtract from the raw input of a block, of its shape.
 
     Args:
-        block: the block.
+        seen: the block, with its normalised input and activity.
         rule: an `InputRule`.
-        h: raw input `[B*P, C', H, W]`.
-        x: normalised input.
-        a: activity.
-        g: goodness `[B, P]`.
+        h: raw input `[N, C', H, W]`.
     """
-    of_normalised = cast(InputRule, rule).input_direction(block, x, a, g)
-    return of_normalised.reshape(h.shape) * norm_scale(block.norm, h, x)
+    of_normalised = cast(InputRule, rule).input_direction(seen)
+    return of_normalised.reshape(h.shape) * norm_scale(seen.block.norm, h, seen.x)
 
 
-def trainable_labels(labels: Labels, net: LayerLocalNet, rule: object) -> TrainableLabels | None:
+def trainable_labels(labels: Labels | None, net: LayerLocalNet, rule: object) -> TrainableLabels | None:
     """Return the labels, moved to the device of the network, if they learn; None if they do not.
 
     Raises:

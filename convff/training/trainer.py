@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from convff.data import ImageData, as_floats, epoch_batches
+from convff.contrasts import Contrast
+from convff.data import Data, epoch_batches
 from convff.inference.readout import LinearReadout
-from convff.labelling import Labels, Negatives
+from convff.labelling import Labels
 from convff.machine.precision import autocast
 from convff.machine.processes import OneProcess, Processes
 from convff.network import LayerLocalNet
@@ -61,17 +62,18 @@ class Trainer:
         labels: a label generator.
         rule: a `LocalRule`, or a `StartingRule` that brings a step of its own.
         schedule: epochs, batch size, optimiser and rate.
-        negatives: draws the wrong labels; one at random if omitted.
+        contrast: makes the passes of each step; the rule's own if omitted. Where the label is in the image, that is a
+            copy with the right label and one with a wrong label, drawn at random. See `convff.contrasts`.
         augment: changes each batch of images before it is labelled; see `convff.training.augment`.
-        readout: trained beside the blocks if given (its loss never reaches them).
+        readout: trained beside the blocks if given (its loss never reaches them); it gives contrasts their scores.
         seed: key of every draw.
         precision: "float32" or "bfloat16" for the activities; weights and goodness stay in float32.
         processes: who shares each batch; this process alone if omitted. See `convff.machine.processes`.
         compiled: fuse the arithmetic of each block by `torch.compile`; pays where training takes minutes.
 
     Raises:
-        ValueError: a rule that is not local, with several processes, labels that learn, negatives or `compiled`; a
-            stabiliser that needs the whole batch, with several processes.
+        ValueError: a rule that is not local, with several processes, labels that learn, a contrast or `compiled`; a
+            stabiliser that needs the whole batch, with several processes; a network that the rule does not fit.
 
     Example:
         >>> from convff import ImageData, RULES, cnn3
@@ -89,7 +91,7 @@ class Trainer:
         rule: LocalRule | StartingRule,
         *,
         schedule: Schedule = DEFAULT_SCHEDULE,
-        negatives: Negatives | None = None,
+        contrast: Contrast | None = None,
         augment: Augmentation = unchanged,
         readout: LinearReadout | None = None,
         seed: int = 0,
@@ -110,17 +112,18 @@ class Trainer:
             net=net,
             labels=labels,
             schedule=schedule,
-            negatives=negatives,
+            contrast=contrast,
+            scores=readout,
             processes=self.processes,
             compiled=compiled,
         )
         self.step: Step = start(rule, setup)
 
-    def fit(self, data: ImageData, *, progress: Progress = _ignore) -> Iterator[EpochRecord]:
+    def fit(self, data: Data, *, progress: Progress = _ignore) -> Iterator[EpochRecord]:
         """Train for all epochs of the schedule.
 
         Args:
-            data: the training images.
+            data: what to learn from, e.g. `ImageData`.
             progress: called after each step with the number of images it took; bars belong to the caller.
 
         Yields:
@@ -145,7 +148,7 @@ class Trainer:
                 warnings.warn(str(finding), TrainingWarning, stacklevel=2)
             yield replace(record, findings=findings)
 
-    def epoch(self, data: ImageData, epoch: int, *, progress: Progress = _ignore) -> EpochRecord:
+    def epoch(self, data: Data, epoch: int, *, progress: Progress = _ignore) -> EpochRecord:
         """Train for one epoch of the schedule."""
         start = time.perf_counter()
         totals: dict[str, Tensor] = {}
@@ -155,7 +158,7 @@ class Trainer:
         self.net.train()
         for batch in epoch_batches(len(data), self.schedule.batch_size, seed=self.seed, epoch=epoch):
             self._set_rate((epoch + taken / steps) / self.schedule.epochs)
-            for name, values in self._step(data, batch.to(data.images.device), epoch, taken).items():
+            for name, values in self._step(data, batch, epoch, taken).items():
                 totals[name] = totals[name] + values if name in totals else values
             taken += 1
             if taken == max(1, steps // 2):
@@ -168,15 +171,17 @@ class Trainer:
         seconds = time.perf_counter() - start
         return EpochRecord(epoch, means, len(data) / seconds, seconds, halfway)
 
-    def _step(self, data: ImageData, batch: Tensor, epoch: int, step: int) -> dict[str, Tensor]:
-        images, classes = as_floats(data.images[batch]), data.classes[batch]
-        images = self.augment(images, keyed_generator(self.seed, "augmentation", epoch, step))
-        with autocast(images.device, self.precision):
-            metrics = self.step(images, classes, keyed_generator(self.seed, "negatives", epoch, step))
+    def _step(self, data: Data, indices: Tensor, epoch: int, step: int) -> dict[str, Tensor]:
+        batch = data.batch(indices)
+        draws = keyed_generator(self.seed, "augmentation", epoch, step)
+        batch = batch._replace(inputs=self.augment(batch.inputs, draws))
+        device = batch.inputs.device
+        with autocast(device, self.precision):
+            metrics = self.step(batch, keyed_generator(self.seed, "negatives", epoch, step))
         if self.readout is not None:
             # A context of its own: autocast keeps the cast weights, which the blocks' step has just changed.
-            with autocast(images.device, self.precision):
-                metrics["readout_loss"] = self.readout.step(images, classes, self.processes)
+            with autocast(device, self.precision):
+                metrics["readout_loss"] = self.readout.step(*batch, self.processes)
         return metrics
 
     def _set_rate(self, progress: float) -> None:

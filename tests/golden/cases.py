@@ -14,7 +14,9 @@ from torch import Tensor
 from convff import (
     MODELS,
     RULES,
+    Batch,
     ImageData,
+    LabelContrast,
     LayerLocalNet,
     LinearReadout,
     RandomNegatives,
@@ -155,22 +157,19 @@ def trained(case: Case) -> tuple[LayerLocalNet, list[dict[str, Tensor]], Any]:
     if isinstance(labels, LearnedLabels):
         for parameter in labels.parameters():
             parameter.data = parameter.data.to(dtype)
-    trainer = Trainer(net, labels, case.rule, schedule=case.schedule, **_negatives(case))
+    trainer = Trainer(net, labels, case.rule, schedule=case.schedule, **_contrast(case, labels))
     images, classes = noise(case.channels, STEPS * BATCH)
     metrics = []
     for step in range(STEPS):
         rows = slice(step * BATCH, (step + 1) * BATCH)
         with torch.autocast("cpu", torch.bfloat16, enabled=case.precision == "bfloat16"):
-            metrics.append(
-                trainer.step(
-                    (images[rows].double() / 255).to(dtype), classes[rows], keyed_generator(0, "negatives", step)
-                )
-            )
+            batch = Batch((images[rows].double() / 255).to(dtype), classes[rows])
+            metrics.append(trainer.step(batch, keyed_generator(0, "negatives", step)))
     return net, metrics, labels
 
 
-def _negatives(case: Case) -> dict[str, Any]:
-    return {} if case.negatives == 1 else {"negatives": RandomNegatives(case.negatives)}
+def _contrast(case: Case, labels: Any) -> dict[str, Any]:
+    return {} if case.negatives == 1 else {"contrast": LabelContrast(labels, RandomNegatives(case.negatives))}
 
 
 def new_net(case: Case, labels: Any) -> LayerLocalNet:

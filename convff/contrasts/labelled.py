@@ -1,0 +1,45 @@
+"""Labelled copies of each image: the contrast of Forward-Forward."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from convff.contrasts.base import Layout, Passes, Scores
+from convff.contrasts.negatives import RandomNegatives
+from convff.data import Batch
+from convff.labelling import Labels, Negatives, label_passes
+
+
+@dataclass(frozen=True, eq=False)
+class LabelContrast:
+    """P copies of each image: the first with its right label, the others with wrong ones (Hinton 2022, section 3.3).
+
+    Args:
+        labels: puts labels into images.
+        negatives: draws the wrong labels; one per image, at random, if omitted.
+
+    Example:
+        >>> from labels import FourierLabels
+        >>> contrast = LabelContrast(FourierLabels(3, (8, 8)), RandomNegatives(2))
+        >>> batch = Batch(torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 2, 0]))
+        >>> passes = contrast(batch, torch.Generator().manual_seed(0))
+        >>> passes.inputs.shape, passes.layout.labels.shape
+        (torch.Size([12, 1, 8, 8]), torch.Size([4, 3]))
+    """
+
+    labels: Labels
+    negatives: Negatives = field(default_factory=RandomNegatives)
+
+    def __call__(
+        self, batch: Batch, generator: torch.Generator, scores: Scores | None = None, rows: slice = slice(None)
+    ) -> Passes:
+        """See `Contrast`; the scores are not looked at."""
+        labels = self.draw(batch.targets, generator)[rows]
+        inputs = label_passes(self.labels, batch.inputs[rows], labels)
+        return Passes(inputs, Layout(labels[:, 0], labels, labels.shape[1]))
+
+    def draw(self, classes: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the label of each pass `[B, P]` for images of right classes `[B]`: the right one, then wrong ones."""
+        wrong = self.negatives(classes, self.labels.num_classes, generator)
+        return torch.cat([classes[:, None], wrong], dim=1)

@@ -1,0 +1,11 @@
+"""Where the label meets the activity, one place per file. A new place is a file and a row of the table."""
+
+from collections.abc import Callable
+
+from convff.places.base import Place
+from convff.places.image import AtImage
+from convff.places.output import AtOutput, fitting_width
+
+PLACES: dict[str, Callable[..., Place]] = {"image": AtImage, "output": AtOutput}
+
+__all__ = ["PLACES", "AtImage", "AtOutput", "Place", "fitting_width"]

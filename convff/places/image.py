@@ -1,0 +1,46 @@
+"""The label in the image: a pass for each label that is tried (Hinton 2022; Scodellaro et al. 2025)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from convff.contrasts import LabelContrast, Layout
+from convff.functional import GOODNESS
+from convff.network import LayerLocalNet
+
+
+@dataclass(frozen=True)
+class AtImage:
+    """All units of a layer answer for the label of their pass: one goodness per pass, and one gate for all units.
+
+    Example:
+        >>> import torch
+        >>> a = torch.tensor([[3.0, 4.0], [0.0, 1.0]])  # the right pass of an image, and a wrong one
+        >>> layout = Layout(targets=torch.tensor([0]), passes=2)
+        >>> AtImage().right_first(AtImage().goodness(a, "sum"), layout)
+        tensor([[25.,  1.]])
+    """
+
+    evaluation: ClassVar[str] = "goodness"
+    contrast: ClassVar[Callable[..., LabelContrast]] = LabelContrast
+
+    def check(self, net: LayerLocalNet) -> None:
+        """Every network fits."""
+
+    def units(self, a: Tensor) -> int:
+        """Return the number of units of the layer."""
+        return a[0].numel()
+
+    def goodness(self, a: Tensor, reduction: str) -> Tensor:
+        """Return the goodness `[N]` of an activity `[N, ...]`."""
+        return GOODNESS[reduction](a)
+
+    def right_first(self, g: Tensor, layout: Layout) -> Tensor:
+        """Return goodness `[N]` as `[B, P]`: pass 0 has the right label."""
+        return layout.by_image(g)
+
+    def gate_units(self, c: Tensor, a: Tensor, layout: Layout) -> Tensor:
+        """Return gates `[B, P]` as one number per pass, `[N]`."""
+        return c.reshape(-1)

@@ -1,0 +1,52 @@
+"""What a rule around another rule passes on as it is."""
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from convff.contrasts import Contrast, LabelContrast
+from convff.network import LayerLocalNet
+from convff.rules.base import GatedRule, Gating, Seen
+
+
+class Wrapped:
+    """A rule around a gated rule, with the answers of that rule; a subclass adds `init` and the directions."""
+
+    rule: GatedRule
+
+    @property
+    def batch_reduction(self) -> str:
+        """See `LocalRule`."""
+        return self.rule.batch_reduction
+
+    @property
+    def evaluations(self) -> tuple[str, ...]:
+        """See `LocalRule`."""
+        return self.rule.evaluations
+
+    @property
+    def wants_z(self) -> bool:
+        """See `LocalRule`."""
+        return getattr(self.rule, "wants_z", False)
+
+    @property
+    def contrast(self) -> Callable[..., Contrast]:
+        """See `LocalRule`."""
+        return getattr(self.rule, "contrast", LabelContrast)
+
+    def check(self, net: LayerLocalNet) -> None:
+        """See `LocalRule`."""
+        if hasattr(self.rule, "check"):
+            self.rule.check(net)
+
+    def goodness(self, a: Tensor) -> Tensor:
+        """See `GatedRule`."""
+        return self.rule.goodness(a)
+
+    def contribution(self, a: Tensor) -> Tensor:
+        """See `GatedRule`."""
+        return self.rule.contribution(a)
+
+    def gating(self, seen: Seen) -> Gating:
+        """See `GatedRule`."""
+        return self.rule.gating(seen)
