@@ -6,6 +6,8 @@ from cam.functional import mean_contribution, sum_contribution
 from cam.goodness_cam import GoodnessCAM, GoodnessDifference
 from cam.grad_cam import GradCAM
 from cam.gradient import DetachedLayerError, GradientCAM
+from cam.group_cam import GroupCAM
+from cam.group_model import GroupModel
 from cam.linear_cam import LinearCAM
 from cam.maps import Maps, kinds
 from cam.models import GoodnessModel, HeadModel, ReadoutModel
@@ -22,6 +24,8 @@ __all__ = [
     "GoodnessModel",
     "GradCAM",
     "GradientCAM",
+    "GroupCAM",
+    "GroupModel",
     "HeadModel",
     "LinearCAM",
     "Maps",

@@ -3,10 +3,12 @@
 from convff.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from convff.contrasts import CONTRASTS, Contrast, LabelContrast, Layout, Passes, RandomNegatives, Unlabelled
 from convff.data import Batch, Data, ImageData, as_floats
+from convff.evaluations import EVALUATIONS, Context, Evaluation, Score
 from convff.functional import GOODNESS, mean_goodness, sum_goodness
 from convff.gates import GATES, Gate, Softmax, Symmetric, Threshold
 from convff.inference.calibration import calibrate
 from convff.inference.goodness import block_goodness, block_goodness_of, goodness_scores, predictions
+from convff.inference.groups import group_goodness_of, group_scores
 from convff.inference.readout import LinearReadout
 from convff.labelling import AdditiveLabels, Labels, Negatives, TrainableLabels, label_passes
 from convff.machine.allocator import keep_freed_memory
@@ -45,6 +47,7 @@ from convff.version import __version__
 __all__ = [
     "AUGMENTATIONS",
     "CONTRASTS",
+    "EVALUATIONS",
     "GATES",
     "GOODNESS",
     "MODELS",
@@ -62,11 +65,13 @@ __all__ = [
     "Block",
     "Checkpoint",
     "CompilationWarning",
+    "Context",
     "Contrast",
     "Data",
     "DataParallel",
     "DivergedError",
     "EpochRecord",
+    "Evaluation",
     "Finding",
     "ForwardForward",
     "Gate",
@@ -90,6 +95,7 @@ __all__ = [
     "Processes",
     "RandomNegatives",
     "Schedule",
+    "Score",
     "Seen",
     "Setup",
     "Softmax",
@@ -114,6 +120,8 @@ __all__ = [
     "fastest_precision",
     "fitting_width",
     "goodness_scores",
+    "group_goodness_of",
+    "group_scores",
     "head_scores",
     "keep_freed_memory",
     "keyed_generator",

@@ -33,6 +33,12 @@ def _length(a: Tensor) -> Tensor:
     return length
 
 
+def _channel_lengths(a: Tensor) -> Tensor:
+    """Length of each channel `[N, C]` of `[N, C, H, W]`."""
+    length: Tensor = torch.linalg.vector_norm(a, dim=(2, 3), dtype=_accumulator(a))
+    return length
+
+
 def sum_goodness(a: Tensor) -> Tensor:
     """Sum of squares over a layer, `g = sum_k a_k^2` (Hinton 2022, section 2).
 
@@ -88,9 +94,8 @@ def channel_squares(a: Tensor) -> Tensor:
     if a.device.type == "cpu" and a.dtype != dtype and not torch.compiler.is_compiling():
         # As in `sum_goodness`: a float32 copy of a few samples at a time fits into a processor's cache.
         parts = a.split(max(1, CACHED // a[0].numel()))
-        return torch.cat([torch.linalg.vector_norm(part, dim=(2, 3), dtype=dtype) for part in parts]).square()
-    squares: Tensor = torch.linalg.vector_norm(a, dim=(2, 3), dtype=dtype).square()
-    return squares
+        return torch.cat([_channel_lengths(part) for part in parts]).square()
+    return _channel_lengths(a).square()
 
 
 def group_goodness(a: Tensor, groups: int, reduction: str = "mean") -> Tensor:
@@ -110,7 +115,7 @@ def group_goodness(a: Tensor, groups: int, reduction: str = "mean") -> Tensor:
         >>> group_goodness(torch.tensor([[3.0, 4.0, 1.0, 0.0]]), groups=2)
         tensor([[12.5000,  0.5000]])
     """
-    sums = channel_squares(a).unflatten(1, (groups, -1)).sum(dim=2)
+    sums: Tensor = channel_squares(a).unflatten(1, (groups, -1)).sum(dim=2)
     return sums / (a[0].numel() // groups) if reduction == "mean" else sums
 
 
@@ -214,15 +219,4 @@ def softmax_loss(g: Tensor, *, scale: float) -> Tensor:
     return -torch.log_softmax(scale * g, dim=1)[:, 0]
 
 
-def mean_contribution(a: Tensor) -> Tensor:
-    """Return what each unit adds to the mean goodness, `a_k^2 / n`, in the shape of `a`."""
-    return a.square() / a[0].numel()
-
-
-def sum_contribution(a: Tensor) -> Tensor:
-    """Return what each unit adds to the sum goodness, `a_k^2`, in the shape of `a`."""
-    return a.square()
-
-
-CONTRIBUTION: dict[str, Callable[[Tensor], Tensor]] = {"mean": mean_contribution, "sum": sum_contribution}
 GOODNESS: dict[str, Callable[[Tensor], Tensor]] = {"mean": mean_goodness, "sum": sum_goodness}

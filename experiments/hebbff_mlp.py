@@ -8,7 +8,7 @@ paper's recipe, with what it leaves open found by `experiments/search.py`; `quic
 from experiments.config.command_line import parse
 from experiments.config.settings import Settings
 
-DEFAULT = Settings(dataset="mnist", net="deep", labels="layerwise", rule="hebbff", inference="goodness")
+DEFAULT = Settings(dataset="mnist", net="deep", labels="layerwise", rule="hebbff", inference=("goodness",))
 
 if __name__ == "__main__":
     settings = parse(DEFAULT, __doc__)

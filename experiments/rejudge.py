@@ -10,6 +10,7 @@ from typing import Any
 from experiments.config.settings import SettingsError
 from experiments.datasets import DataError
 from experiments.run import folder as run_folder
+from experiments.run.evaluate import scores_as_json
 from experiments.tools import machine
 from experiments.tools.command import exit_on
 
@@ -36,6 +37,7 @@ def rejudge(folder: Path) -> dict[str, Any]:
         "control": found.control,
         "per_layer": found.per_layer,
         "label_only_probe": found.label_only_probe,
+        "scores": run.results.get("scores", {}) | scores_as_json(found),
         "judged_commit": machine.git_commit(),
     }
     run_folder.write_json(folder / "results.json", results)

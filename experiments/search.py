@@ -161,14 +161,17 @@ def accuracies_with(parts: "Parts", numbers: dict[str, float], judged_images: in
         options["label_scale"] = numbers.pop("label_scale")
     recipe = replace(parts.recipe, model_options=options, **numbers)  # type: ignore[arg-type]
     parts = replace(
-        parts, recipe=recipe, rule=new_rule(parts.settings, recipe), judged=parts.judged.part(0, judged_images)
+        parts,
+        recipe=recipe,
+        rule=new_rule(parts.settings, recipe, parts.train.num_classes),
+        judged=parts.judged.part(0, judged_images),
     )
     net, evaluator = parts.new_net(), parts.evaluator()
     trainer = parts.new_trainer(net, None)
     try:
         for record in trainer.fit(parts.train):
             stop_if_diverged(record.epoch, record.metrics)
-            yield evaluator.own_accuracy(net, trainer.step.modules)
+            yield evaluator.own(net, trainer.step.modules).value
     except DivergedError:
         yield 0.0
 

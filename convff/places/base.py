@@ -34,6 +34,10 @@ class Place(Protocol):
         """
         ...
 
+    def fitting(self, width: int) -> int:
+        """Return the nearest number of channels (or units) of a layer that this place fits."""
+        ...
+
     def units(self, a: Tensor) -> int:
         """Return the number of units behind each goodness, for an activity `[N, ...]`."""
         ...

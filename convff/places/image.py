@@ -29,6 +29,10 @@ class AtImage:
     def check(self, net: LayerLocalNet) -> None:
         """Every network fits."""
 
+    def fitting(self, width: int) -> int:
+        """Return the width: every one fits."""
+        return width
+
     def units(self, a: Tensor) -> int:
         """Return the number of units of the layer."""
         return a[0].numel()

@@ -73,6 +73,10 @@ class AtOutput:
                     f"class: the nearest width that does is {fitting_width(width, self.num_classes)}"
                 )
 
+    def fitting(self, width: int) -> int:
+        """Return the nearest width that the number of classes divides."""
+        return fitting_width(width, self.num_classes)
+
     def units(self, a: Tensor) -> int:
         """Return the number of units of a group."""
         return a[0].numel() // self.num_classes

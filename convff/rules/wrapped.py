@@ -6,6 +6,7 @@ from torch import Tensor
 
 from convff.contrasts import Contrast, LabelContrast
 from convff.network import LayerLocalNet
+from convff.places import Place
 from convff.rules.base import GatedRule, Gating, Seen
 
 
@@ -33,6 +34,11 @@ class Wrapped:
     def contrast(self) -> Callable[..., Contrast]:
         """See `LocalRule`."""
         return getattr(self.rule, "contrast", LabelContrast)
+
+    @property
+    def label_at(self) -> Place | None:
+        """The rule's place of the label; None if it knows of none."""
+        return getattr(self.rule, "label_at", None)
 
     def check(self, net: LayerLocalNet) -> None:
         """See `LocalRule`."""

@@ -33,11 +33,11 @@ def training_step(bench: Bench, case: Case, rule: str, precision: str, engine: s
     setup = Setup(
         net=case.net(bench.device), labels=case.labels, schedule=step_schedule(rule), compiled=engine == "compiled"
     )
-    step, images = start(made, setup), as_floats(data.images)
+    step, batch = start(made, setup), data.batch(torch.arange(len(data)))
 
     def action() -> None:
         with autocast(bench.device, precision):
-            step(images, data.classes, keyed_generator(0, "step"))
+            step(batch, keyed_generator(0, "step"))
 
     return action
 

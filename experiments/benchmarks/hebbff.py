@@ -66,8 +66,8 @@ def _trained(bench: Bench, widths: tuple[int, ...], rule: object) -> Callable[[]
     """A step as the trainer takes it."""
     data, labels = bench.images(bench.batch_size, (1, 28, 28)), LayerwiseLabels(CLASSES, (28, 28))
     step = Trainer(_net(bench, widths), labels, rule, schedule=PLAIN).step  # type: ignore[arg-type]
-    images = as_floats(data.images)
-    return lambda: step(images, data.classes, keyed_generator(0, "step"))
+    batch = data.batch(torch.arange(len(data)))
+    return lambda: step(batch, keyed_generator(0, "step"))
 
 
 def _usual(bench: Bench, widths: tuple[int, ...], *, again: bool) -> Callable[[], object]:

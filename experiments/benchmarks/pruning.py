@@ -14,6 +14,7 @@ from torch import Tensor
 from convff import (
     ForwardForward,
     ImageData,
+    LabelContrast,
     LayerLocalNet,
     LinearReadout,
     RandomNegatives,
@@ -92,7 +93,7 @@ def _measured(bench: Bench, task: _Task, train: ImageData, test: ImageData) -> l
         task.labels,
         ForwardForward(gate=Softmax(scale=30.0)),
         schedule=Schedule(epochs=1 if bench.small else task.epochs, batch_size=64),
-        negatives=RandomNegatives(3),
+        contrast=LabelContrast(task.labels, RandomNegatives(3)),
         precision=bench.precision,
     )
     for _ in trainer.fit(train):

@@ -108,7 +108,7 @@ class Search:
             labels="layerwise",
             rule=self.rule,
             preset=self.preset,
-            inference="goodness",
+            inference=("goodness",),
             evaluate_on="validation",
             epochs=self.epochs,
             train_images=self.train_images,

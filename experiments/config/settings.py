@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from experiments.config.names import names_in
+from experiments.config.own import part_of
 
 if TYPE_CHECKING:
     LabelName: TypeAlias = str
@@ -12,15 +13,21 @@ if TYPE_CHECKING:
     ModelName: TypeAlias = str
     DatasetName: TypeAlias = str
     GateName: TypeAlias = str
+    PlaceName: TypeAlias = str
+    ContrastName: TypeAlias = str
+    EvaluationName: TypeAlias = str
     OptimizerName: TypeAlias = str
     AugmentName: TypeAlias = str
     StabiliserName: TypeAlias = str
 else:  # what the command line offers is what the tables hold
-    LabelName = Literal[names_in("labels/__init__.py", "LABELS")]
-    RuleName = Literal[names_in("convff/rules/__init__.py", "RULES")]
+    LabelName = part_of("labels", "labels/__init__.py", "LABELS")
+    RuleName = part_of("rule", "convff/rules/__init__.py", "RULES")
+    GateName = part_of("gate", "convff/gates/__init__.py", "GATES")
+    ContrastName = part_of("contrast", "convff/contrasts/__init__.py", "CONTRASTS")
+    EvaluationName = part_of("inference", "convff/evaluations/__init__.py", "EVALUATIONS", also=("both",))
+    PlaceName = Literal[names_in("convff/places/__init__.py", "PLACES")]
     ModelName = Literal[names_in("convff/models/__init__.py", "MODELS")]
     DatasetName = Literal[names_in("experiments/datasets/__init__.py", "DATASETS")]
-    GateName = Literal[names_in("convff/gates.py", "GATES")]
     OptimizerName = Literal[names_in("convff/optimizers.py", "OPTIMIZERS")]
     AugmentName = Literal[names_in("convff/training/augment.py", "AUGMENTATIONS")]
     StabiliserName = Literal[names_in("convff/stabilisers/__init__.py", "STABILISERS")]
@@ -90,16 +97,24 @@ class Settings(Overrides):
     """Train a network without backpropagation on labelled images, and report what it learnt."""
 
     labels: LabelName = "fourier"
-    """How the label enters the image."""
+    """How the label enters the image. FILE.py:NAME, here and elsewhere, takes a class from a file of your own."""
+
+    label_at: PlaceName = "image"
+    """Where the label meets the activity. image: in the image, by --labels; output: each layer has a group of channels
+    per class, and no image carries a label."""
 
     rule: RuleName = "ff"
     """How a layer learns: Forward-Forward, Hebbian Forward-Forward, or backpropagation as the yardstick."""
 
+    contrast: ContrastName | None = None
+    """What goes through the network in a step. Left out: what the rule asks for."""
+
     preset: PresetName = "quick"
     """smoke: 30 s; quick: 5 min on two CPU cores; paper: the paper's setting; long: 30 min (its old name is best)."""
 
-    inference: Literal["goodness", "linear", "both"] = "both"
-    """Try every label and compare goodness; read the activity with a linear classifier; or both."""
+    inference: tuple[EvaluationName, ...] = ("both",)
+    """How the network is judged. both: by all that makes sense for the rule; goodness: without the linear readout;
+    linear: by the readout alone; or evaluations by name, beside these words."""
 
     dataset: DatasetName = "cifar10"
     """The images; "folder" is your own: DATA_DIR/train/<class>/* and DATA_DIR/test/<class>/*."""
@@ -153,6 +168,16 @@ class Settings(Overrides):
     out: Path = Path("runs")
     """The folder in which each run makes its own."""
 
+    @property
+    def label_name(self) -> str:
+        """What reports call the labels: their family, or "output" where no image carries a label.
+
+        Example:
+            >>> Settings().label_name, Settings(label_at="output").label_name
+            ('fourier', 'output')
+        """
+        return self.labels if self.label_at == "image" else self.label_at
+
     def as_json(self) -> dict[str, Any]:
         """The settings as JSON can hold them."""
         return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
@@ -165,10 +190,15 @@ def settings_from_json(saved: dict[str, Any]) -> Settings:
         >>> settings_from_json(Settings(seed=3).as_json()) == Settings(seed=3)
         True
     """
-    # JSON has neither paths nor tuples; older runs have no stabilisers, and presets by old names.
+    # JSON has neither paths nor tuples; older runs have no stabilisers, one inference, and presets by old names.
     saved = saved | {"preset": RENAMED.get(saved["preset"], saved["preset"])}
     paths = {name: Path(saved[name]) for name in ("out", "data_dir") if saved[name] is not None}
-    return Settings(**(saved | paths | {"stabilise": tuple(saved.get("stabilise", ()))}))
+    inference = saved.get("inference", "both")
+    tuples = {
+        "stabilise": tuple(saved.get("stabilise", ())),
+        "inference": (inference,) if isinstance(inference, str) else tuple(inference),
+    }
+    return Settings(**(saved | paths | tuples))
 
 
 class SettingsError(ValueError):

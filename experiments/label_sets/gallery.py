@@ -1,6 +1,5 @@
 """What `label_gallery.py` does: choose labels, judge them, draw them, and write `labels.json`."""
 
-import inspect
 import json
 import statistics
 import time
@@ -15,9 +14,9 @@ from torch import Tensor
 from experiments.label_sets import drawing as figures
 from experiments.label_sets.choice import CHOOSABLE, choose, reported_correlations
 from experiments.label_sets.settings import GallerySettings
+from experiments.run.building import build, look_up
 from experiments.tools.clock import label_seconds
-from labels import (
-    LABELS,
+from labels import LABELS, (
     LabelGenerator,
     blank,
     check_window,
@@ -118,8 +117,8 @@ def _label_set(settings: GallerySettings) -> LabelSet:
     if family not in CHOOSABLE:
         if select != "none":
             raise ValueError(f"--select {select}: --labels {family} has no candidates ({', '.join(CHOOSABLE)} have)")
-        takes_size = "image_size" in inspect.signature(LABELS[family]).parameters
-        labels: LabelGenerator = LABELS[family](settings.classes, **({"image_size": size} if takes_size else {}))
+        offered = {"num_classes": settings.classes, "image_size": size}
+        labels: LabelGenerator = build(f"labels {family}", look_up("labels", family, LABELS), {}, offered)
         return LabelSet(labels, select, 0.0, label_correlations(labels, size))
     choice = choose(
         family,

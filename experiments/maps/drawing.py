@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from cam import HELPS, HURTS, GoodnessDifference, LinearCAM, kinds, overlay
+from experiments.config.own import short
 from experiments.maps.explained import Explained, class_targets, scores_of
 from experiments.tools import style
 from experiments.tools.words import rule_in_words
@@ -170,7 +171,7 @@ def _size(columns: int, rows: int) -> tuple[float, float]:
 
 def _row_name(view: Explained) -> str:
     settings = view.trained.run.settings
-    return f"{settings.labels}\n{rule_in_words(settings.rule, settings.stabilise)}"
+    return f"{short(settings.label_name)}\n{rule_in_words(settings.rule, settings.stabilise)}"
 
 
 def _predicted(view: Explained, image: Tensor) -> int:

@@ -66,7 +66,7 @@ def explained(trained: RunWithNetwork) -> Explained:
     if any(isinstance(block.layer, nn.Linear) for block in trained.net):
         raise SettingsError(f"{trained.run.folder}: dense layers have no positions, so there is nothing to map")
     evaluator = trained.parts.evaluator()
-    first = evaluator.first_of(trained.net)
+    first = evaluator.run.first_of(trained.net)
     if "head" in trained.modules:
         linear_head = trained.modules["head"]
         assert isinstance(linear_head, nn.Linear)

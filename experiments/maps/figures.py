@@ -140,7 +140,7 @@ def measure_runs(views: list[Explained], count: int, content: dict[str, Any]) ->
     by_run = {}
     for view in views:
         run = view.trained.run
-        about = {"dataset": data.name, "labels": run.settings.labels, "rule": run.settings.rule}
+        about = {"dataset": data.name, "labels": run.settings.label_name, "rule": run.settings.rule}
         judged = metrics.measure_maps(view, images, data.classes)
         content["runs"][run.name] = about | {"accuracy": run.results["accuracy"]} | judged
         by_run[run.name] = summed_maps(view.method, images, data.classes)

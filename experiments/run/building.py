@@ -1,8 +1,71 @@
-"""Building from a table, with no option dropped in silence."""
+"""Building from a table or from a file of the user's own, with no option dropped in silence."""
 
+import importlib.util
 import inspect
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
 from typing import Any
+from zlib import crc32
+
+from experiments.config.own import known, own_file
+from experiments.config.settings import SettingsError
+
+
+def look_up(what: str, name: str, table: Mapping[str, Any]) -> Any:
+    """Return the row of a table, or what a file of the user's own holds under a name, `FILE.py:NAME`.
+
+    The file is run, as an import would run it, once per process.
+
+    Raises:
+        SettingsError: the table has no such row, or there is no such file, it fails, or it holds no such name.
+
+    Example:
+        >>> look_up("number", "two", {"one": 1, "two": 2})
+        2
+    """
+    try:
+        file = own_file(known(what, name, tuple(table)))
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    if file is None:
+        return table[name]
+    module, attribute = _loaded(what, file), name.rpartition(":")[2]
+    if not hasattr(module, attribute):
+        held = ", ".join(held for held in vars(module) if not held.startswith("_"))
+        raise SettingsError(f"{what} {name}: {file} holds no {attribute}; it holds {held}")
+    return getattr(module, attribute)
+
+
+def _loaded(what: str, file: Path) -> ModuleType:
+    """Run a file as a module, or return the one that it was run as."""
+    path = file.resolve()
+    name = f"own_{crc32(str(path).encode()):x}_{path.stem}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # before it runs: dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever the user's file raises
+        del sys.modules[name]
+        raise SettingsError(f"{what}: {file} cannot be run: {type(error).__name__}: {error}") from error
+    return module
+
+
+def takes(make: Any, option: str) -> bool:
+    """Tell whether a class or function takes an option.
+
+    Example:
+        >>> from convff import RULES
+        >>> takes(RULES["ff"], "gate"), takes(RULES["bp"], "gate")
+        (True, False)
+    """
+    return option in inspect.signature(make).parameters
 
 
 def build(what: str, make: Callable[..., Any], asked: dict[str, Any], offered: dict[str, Any] | None = None) -> Any:
@@ -20,8 +83,8 @@ def build(what: str, make: Callable[..., Any], asked: dict[str, Any], offered: d
         ...
         ValueError: labels onehot takes no option intensity; its options are num_classes, value
     """
-    known = inspect.signature(make).parameters
-    if unknown := [name for name in asked if name not in known]:
-        options = ", ".join(known) or "none"
-        raise ValueError(f"{what} takes no option {', '.join(unknown)}; its options are {options}")
-    return make(**{name: value for name, value in (offered or {}).items() if name in known} | asked)
+    options = inspect.signature(make).parameters
+    if unknown := [name for name in asked if name not in options]:
+        named = ", ".join(options) or "none"
+        raise ValueError(f"{what} takes no option {', '.join(unknown)}; its options are {named}")
+    return make(**{name: value for name, value in (offered or {}).items() if name in options} | asked)

@@ -5,6 +5,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments.config.own import short
 from experiments.run.folder import RunRecord, RunWithNetwork
 from experiments.tools import style
 from experiments.tools.words import rule_in_words
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
 
 CURVES = (
     ("validation_goodness_accuracy", "accuracy by goodness,\nheld-out images"),
+    ("validation_groups_accuracy", "accuracy by goodness of groups,\nheld-out images"),
+    ("validation_head_accuracy", "accuracy of the head,\nheld-out images"),
     ("train_accuracy", "accuracy, training images"),
 )
-ACCURACIES = {"goodness": "goodness", "linear": "readout", "head": "head"}
+ACCURACIES = {"goodness": "goodness", "groups": "goodness of groups", "linear": "readout", "head": "head"}
+INFERENCES = ACCURACIES | {"linear": "linear readout", "head": "softmax head"}  # in the title of a figure
 
 
 def draw_learning_curve(rows: list[dict[str, float]], path: Path, *, title: str) -> None:
@@ -185,17 +189,18 @@ def filters_of(run: RunRecord) -> int | None:
 def title_of(run: RunRecord) -> str:
     """Name the data, the labels and the rule of a run, for the title of a figure."""
     rule = rule_in_words(run.settings.rule, run.settings.stabilise)
-    return f"{run.results['dataset']}, labels {run.settings.labels}, rule {rule}"
+    return f"{run.results['dataset']}, labels {short(run.settings.label_name)}, rule {rule}"
 
 
 def predicted_classes(trained: RunWithNetwork) -> tuple["Tensor", str]:
     """Predict the classes `[N]` of a run's test images by the inference that its rule is known by, named in words."""
     evaluator = trained.parts.evaluator()
-    if "head" in trained.modules:
-        return evaluator.by_head(trained.net, trained.modules["head"])[1], "softmax head"
-    if trained.readout is not None and "goodness" not in evaluator.evaluations:
-        return evaluator.by_readout(trained.readout)[1], "linear readout"
-    return evaluator.by_goodness(trained.net, evaluator.judged).predicted, "goodness"
+    if trained.readout is not None:  # it was fitted in the run: not again
+        evaluator.run.readouts[id(trained.net)] = trained.readout
+    name = next(iter(evaluator.evaluations))
+    predicted = evaluator.own(trained.net, trained.modules).predicted
+    assert predicted is not None
+    return predicted, INFERENCES.get(name, name)
 
 
 def _by_filters(runs: list[RunRecord]) -> dict[str, dict[int, list[float]]]:

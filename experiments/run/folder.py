@@ -2,10 +2,12 @@
 
 import csv
 import json
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from experiments.config.own import own_file, short
 from experiments.config.settings import Settings, SettingsError, settings_from_json
 from experiments.tools.words import rule_in_words
 
@@ -24,9 +26,9 @@ def run_name(settings: Settings, *, seeds: bool = False) -> str:
         >>> run_name(Settings()), run_name(Settings(seeds=3), seeds=True)
         ('cifar10-fourier-ff-quick-seed0', 'cifar10-fourier-ff-quick-seeds0-2')
     """
-    network = settings.labels if settings.net is None else settings.net
+    network = short(settings.label_name) if settings.net is None else settings.net
     seed = f"seeds{settings.seed}-{settings.seed + settings.seeds - 1}" if seeds else f"seed{settings.seed}"
-    return f"{settings.dataset}-{network}-{settings.rule}-{settings.preset}-{seed}"
+    return f"{settings.dataset}-{network}-{short(settings.rule)}-{settings.preset}-{seed}"
 
 
 def new_folder(out: Path, name: str) -> Path:
@@ -54,6 +56,14 @@ def new_file(out: Path, name: str) -> Path:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write JSON that a person can read."""
     path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def keep_own_files(settings: Settings, folder: Path) -> None:
+    """Copy the files of the user's own that the settings name into `own/`, for the record: nothing reads them there."""
+    named = (settings.labels, settings.rule, settings.gate or "", settings.contrast or "", *settings.inference)
+    for file in {file for name in named if (file := own_file(name)) is not None}:
+        (folder / "own").mkdir(exist_ok=True)
+        shutil.copy(file, folder / "own")
 
 
 class MetricsFile:
@@ -108,7 +118,7 @@ class RunRecord:
     @property
     def method(self) -> str:
         """Labels and rule in words: what tells the runs of one data set apart."""
-        return f"{self.settings.labels} {rule_in_words(self.settings.rule, self.settings.stabilise)}"
+        return f"{short(self.settings.label_name)} {rule_in_words(self.settings.rule, self.settings.stabilise)}"
 
     def by_block(self, metric: str) -> dict[str, list[float]]:
         """The columns of a metric with one value a block, epoch by epoch: block to values; empty if there is none."""
@@ -180,7 +190,7 @@ def read_with_network(run: RunRecord, dataset: "Dataset | None" = None, device: 
         module.load_state_dict(checkpoint.tensors_of(name))
     readout = None
     if fitted := checkpoint.tensors_of("readout"):
-        readout = parts.evaluator().new_readout(net)
+        readout = parts.evaluator().run.new_readout(net)
         readout.load_state_dict(fitted)
     net.eval()
     return RunWithNetwork(run, parts, net, readout, modules)

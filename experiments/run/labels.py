@@ -2,25 +2,28 @@
 
 import inspect
 from dataclasses import replace
+from typing import Any
 
 from convff import MODELS, ImageData
 from experiments.config.recipe import Recipe
 from experiments.config.settings import Settings
 from experiments.label_sets.choice import CHOOSABLE, choose
-from experiments.run.building import build
-from labels import LABELS, LabelGenerator
+from experiments.run.building import build, look_up
+from labels import LABELS, LabelGenerator, NoLabels
 
 
 def with_selection(settings: Settings, recipe: Recipe, data: ImageData) -> Recipe:
     """Return the recipe with optimised labels where set 1 has too few for the data and no selection was asked for."""
-    family = CHOOSABLE.get(settings.labels)
+    family = CHOOSABLE.get(settings.label_name)
     if recipe.label_selection or family is None or family.has_set_1(data.num_classes, data.shape[1:]):
         return recipe
     return replace(recipe, label_selection="optimised")
 
 
 def new_labels(settings: Settings, recipe: Recipe, data: ImageData) -> LabelGenerator:
-    """Build the label generator: of set 1, or of labels chosen out of candidates."""
+    """Build the label generator: of set 1, of labels chosen out of candidates, or none if no image carries a label."""
+    if settings.label_at != "image":
+        return NoLabels(data.num_classes)
     if recipe.label_selection is None:
         offered = {
             "num_classes": data.num_classes,
@@ -29,7 +32,7 @@ def new_labels(settings: Settings, recipe: Recipe, data: ImageData) -> LabelGene
             "seed": settings.seed,
         }
         asked = {} if settings.label_intensity is None else {"intensity": settings.label_intensity}
-        labels: LabelGenerator = build(f"labels {settings.labels}", LABELS[settings.labels], asked, offered)
+        labels: LabelGenerator = build(f"labels {settings.labels}", label_family(settings), asked, offered)
         return labels
     return choose(
         settings.labels,
@@ -40,6 +43,11 @@ def new_labels(settings: Settings, recipe: Recipe, data: ImageData) -> LabelGene
         intensity=recipe.label_intensity,
         seed=settings.seed,
     ).labels
+
+
+def label_family(settings: Settings) -> Any:
+    """Return the class of the label generator."""
+    return NoLabels if settings.label_at != "image" else look_up("labels", settings.labels, LABELS)
 
 
 def kernel_size(recipe: Recipe) -> int:

@@ -10,27 +10,31 @@ from convff import (
     AUGMENTATIONS,
     MODELS,
     Checkpoint,
+    Context,
+    Contrast,
     ImageData,
     LayerLocalNet,
     LinearReadout,
     LostProcessError,
     OneProcess,
     Processes,
-    RandomNegatives,
     TrainableLabels,
     Trainer,
     fastest_precision,
 )
+from experiments.config.own import own_file
 from experiments.config.presets import recipe_for
 from experiments.config.recipe import Recipe
 from experiments.config.settings import Settings, SettingsError
 from experiments.datasets import Dataset
 from experiments.run import data
 from experiments.run.evaluate import Evaluator
-from experiments.run.labels import new_labels, with_selection
+from experiments.run.inference import evaluations_of
+from experiments.run.labels import label_family, new_labels, with_selection
 from experiments.run.refusals import refuse_idle_options
-from experiments.run.rules import new_rule
+from experiments.run.rules import contrast_maker, new_contrast, new_rule
 from experiments.run.torchrun import device_named
+from experiments.run.widths import with_fitting_widths
 from labels import LabelGenerator, labels_from_spec
 
 
@@ -85,18 +89,22 @@ class Parts:
 
     def evaluator(self) -> Evaluator:
         """Return what evaluates the networks of this run."""
-        recipe, skipped = self.recipe, {"goodness": "linear", "linear": "goodness", "both": ""}[self.settings.inference]
-        return Evaluator(
-            train=self.train,
-            judged=self.judged,
+        recipe, make_contrast = self.recipe, contrast_maker(self.settings, self.rule)
+        run = Context(
+            rule=self.rule,
             labels=self.labels,
-            evaluations=tuple(name for name in self.rule.evaluations if name != skipped),
-            goodness=getattr(self.rule, "goodness", None),
+            train=self.train,
             precision=self.precision,
             first_block=recipe.first_block,
             readout_grid=recipe.readout_grid,
             readout_images=recipe.readout_images,
             candidates=recipe.candidates,
+        )
+        return Evaluator(
+            run=run,
+            judged=self.judged,
+            evaluations=evaluations_of(self.settings, self.rule),
+            contrast=lambda labels: new_contrast(make_contrast, labels, 1),
             batch_size=recipe.batch_size,
         )
 
@@ -107,7 +115,7 @@ class Parts:
             self.labels,
             self.rule,
             schedule=self.recipe.schedule(),
-            negatives=RandomNegatives(self.recipe.negatives) if hasattr(self.rule, "direction") else None,
+            contrast=self._contrast() if hasattr(self.rule, "direction") else None,
             augment=AUGMENTATIONS[self.recipe.augment],
             readout=readout,
             seed=self.settings.seed,
@@ -115,6 +123,10 @@ class Parts:
             processes=self.processes,
             compiled=self.settings.compile,
         )
+
+    def _contrast(self) -> Contrast:
+        """Return what makes the passes of each step."""
+        return new_contrast(contrast_maker(self.settings, self.rule), self.labels, self.recipe.negatives)
 
     def untrained(self) -> tuple[LayerLocalNet, LabelGenerator]:
         """Return the network and the labels as they were before any training."""
@@ -139,14 +151,18 @@ def prepare(settings: Settings, dataset: Dataset | None = None, processes: Proce
     device = device_named(settings.device)
     processes = processes or OneProcess()
     recipe = recipe_for(settings)
-    refuse_idle_options(settings, recipe)
+    try:
+        refuse_idle_options(settings, recipe, new_rule(settings, recipe, num_classes=2))
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
     if dataset is None:
         dataset = data.load(settings, processes)
     train, validation, judged = data.split(dataset, settings, recipe)
     precision = fastest_precision(device) if settings.precision == "auto" else settings.precision
     try:
         recipe = with_selection(settings, recipe, train)
-        labels, rule = new_labels(settings, recipe, train), new_rule(settings, recipe)
+        labels, rule = new_labels(settings, recipe, train), new_rule(settings, recipe, train.num_classes)
+        recipe = with_fitting_widths(recipe, rule, quiet=processes.rank > 0)
         train, validation, judged = train.to(device), validation.to(device), judged.to(device)
         parts = Parts(settings, recipe, dataset, train, validation, judged, labels, rule, device, precision, processes)
         _try_one_step(parts)
@@ -159,7 +175,10 @@ def prepare(settings: Settings, dataset: Dataset | None = None, processes: Proce
 
 def with_labels_of(parts: Parts, checkpoint: Checkpoint) -> Parts:
     """The same parts, with the labels of a finished run: where labels learn, they are as the training left them."""
-    return replace(parts, labels=labels_from_spec(checkpoint.notes["labels"]))
+    spec = checkpoint.notes["labels"]
+    if own_file(parts.settings.labels) is None or parts.settings.label_at != "image":
+        return replace(parts, labels=labels_from_spec(spec))
+    return replace(parts, labels=label_family(parts.settings).from_spec(spec))
 
 
 def _try_one_step(parts: Parts) -> None:
@@ -167,6 +186,6 @@ def _try_one_step(parts: Parts) -> None:
     # Compiling takes long, and another time for the batches of the training.
     parts = replace(parts, labels=deepcopy(parts.labels), settings=replace(parts.settings, compile=False))
     net = parts.new_net()
-    parts.evaluator().new_readout(net)
+    parts.evaluator().run.new_readout(net)
     two = parts.train.part(0, 2)
     parts.new_trainer(net, None).epoch(two, 0)

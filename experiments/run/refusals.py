@@ -1,40 +1,65 @@
 """Options that would change nothing. Needs the tables of labels, gates and models, so it is no part of `config`."""
 
+from typing import Any
+
 from convff import GATES, MODELS, RULES
 from experiments.config.recipe import Recipe
 from experiments.config.settings import Settings, SettingsError
 from experiments.label_sets.choice import CHOOSABLE
-from experiments.run.rules import takes
-from labels import LABELS
+from experiments.run.building import look_up, takes
+from experiments.run.labels import label_family
+from experiments.run.rules import contrast_maker
 
 
-def refuse_idle_options(settings: Settings, recipe: Recipe) -> None:
-    """Refuse an option that would change nothing: it is a misunderstanding, and is not to be recorded."""
-    rule = RULES[settings.rule]
-    takes_intensity = takes(LABELS[settings.labels], "intensity")
-    takes_theta = takes(GATES[recipe.gate], "theta")
-    takes_label_scale = settings.labels == "layerwise" and takes(MODELS[recipe.model], "label_scale")
-    idle = {
-        "net": settings.model not in (None, "mlp") and f"--model {settings.model} is another network",
-        "label_scale": not takes_label_scale and "it is for dense networks with --labels layerwise",
-        "label_intensity": not takes_intensity and f"--labels {settings.labels} has no intensity",
-        "label_selection": settings.labels not in CHOOSABLE
-        and f"--labels {settings.labels} has no candidates ({', '.join(CHOOSABLE)} have)",
-        "theta": not takes_theta and f"the {recipe.gate} gate has no threshold (--gate threshold has)",
-    }
-    if not settings.stabilise:
-        idle["stabiliser_strength"] = "--stabilise names no stabiliser"
-    if not takes(rule, "gate"):
-        idle |= dict.fromkeys(("gate", "scale", "theta"), f"--rule {settings.rule} has no gates")
-    if not hasattr(rule, "direction"):
-        idle |= dict.fromkeys(("negatives", "compile", "engine"), f"--rule {settings.rule} has no local steps")
-        idle["stabilise"] = f"--rule {settings.rule} has no Hebbian direction to stabilise"
-    if "goodness" not in rule.evaluations:
-        idle["candidates"] = f"--rule {settings.rule} has no goodness"
-    if settings.inference == "linear":
-        idle["candidates"] = "--inference linear tries no labels"
-    for name, reason in idle.items():
+def refuse_idle_options(settings: Settings, recipe: Recipe, rule: Any) -> None:
+    """Refuse an option that would change nothing: it is a misunderstanding, and is not to be recorded.
+
+    Args:
+        settings: what was asked.
+        recipe: the numbers that the settings lead to.
+        rule: the rule, built for any number of classes.
+    """
+    for name, reason in (_idle_for_labels(settings, recipe) | _idle_for_rule(settings, recipe, rule)).items():
         value = getattr(settings, name)
         if reason and value != getattr(Settings, name):
             given = " ".join(value) if isinstance(value, tuple) else value
             raise SettingsError(f"--{name.replace('_', '-')} {given} would change nothing: {reason}")
+
+
+Reasons = dict[str, str | bool]
+"""Option to the reason why it would change nothing; an empty reason where it would change something."""
+
+
+def _idle_for_labels(settings: Settings, recipe: Recipe) -> Reasons:
+    """Options about labels and networks."""
+    takes_label_scale = settings.labels == "layerwise" and takes(MODELS[recipe.model], "label_scale")
+    labels = f"--labels {settings.labels}"
+    idle: Reasons = {
+        "net": settings.model not in (None, "mlp") and f"--model {settings.model} is another network",
+        "label_scale": not takes_label_scale and "it is for dense networks with --labels layerwise",
+        "label_intensity": not takes(label_family(settings), "intensity") and f"{labels} has no intensity",
+        "label_selection": settings.labels not in CHOOSABLE
+        and f"{labels} has no candidates ({', '.join(CHOOSABLE)} have)",
+    }
+    if settings.label_at != "image":
+        reason = f"with --label-at {settings.label_at} no image carries a label"
+        idle |= dict.fromkeys(("labels", "label_intensity", "label_selection", "label_scale"), reason)
+    return idle
+
+
+def _idle_for_rule(settings: Settings, recipe: Recipe, rule: Any) -> Reasons:
+    """Options about the rule and what it is judged by; a later reason is the better one."""
+    made, named = look_up("rule", settings.rule, RULES), f"--rule {settings.rule}"
+    gate, has_no_steps = look_up("gate", recipe.gate, GATES), not hasattr(rule, "direction")
+    reasons: tuple[tuple[tuple[str, ...], bool, str], ...] = (
+        (("theta",), not takes(gate, "theta"), f"the {recipe.gate} gate has no threshold (--gate threshold has)"),
+        (("gate", "scale", "theta"), not takes(made, "gate"), f"{named} has no gates"),
+        (("label_at",), not takes(made, "label_at"), f"{named} knows of no place for the label"),
+        (("stabiliser_strength",), not settings.stabilise, "--stabilise names no stabiliser"),
+        (("negatives",), not takes(contrast_maker(settings, rule), "negatives"), "no pass has a wrong label"),
+        (("negatives", "contrast", "compile", "engine"), has_no_steps, f"{named} has no local steps"),
+        (("stabilise",), has_no_steps, f"{named} has no Hebbian direction to stabilise"),
+        (("candidates",), "goodness" not in rule.evaluations, f"{named} tries no labels"),
+        (("candidates",), settings.inference == ("linear",), "--inference linear tries no labels"),
+    )
+    return {name: reason for names, holds, reason in reasons if holds for name in names}

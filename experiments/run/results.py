@@ -1,23 +1,19 @@
 """What `results.json` holds, and its summary over the seeds."""
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from convff import Finding
 
-# What each accuracy of a run is called in tables.
-ACCURACIES = (
-    ("goodness", "goodness inference"),
-    ("linear", "linear readout, fitted at the end (L-BFGS)"),
-    ("linear_joint", "linear readout, trained beside the blocks (Adam)"),
-    ("head", "softmax head, trained by backpropagation"),
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """The content of `results.json`; accuracies in [0, 1]. `experiments/run/evaluate.py` says what each means."""
+    """The content of `results.json`; accuracies in [0, 1]. `convff/evaluations/` says what each means.
+
+    `scores` has what every evaluation said: its value, unit and figures per block. The fields `accuracy`, `per_layer`
+    and `label_only_probe` repeat parts of it, as older readers of the file expect them.
+    """
 
     dataset: str
     is_stand_in: bool
@@ -42,11 +38,13 @@ class Results:
     stabilise: tuple[str, ...] = ()
     candidates: int | None = None
     findings: tuple[Finding, ...] = ()
+    scores: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def seed_summary(results: list[Results]) -> dict[str, Any]:
     """Summarise the seeds: mean, standard deviation (of the sample) and values of every accuracy."""
-    measured = {key: [result.accuracy.get(key) for result in results] for key, _ in ACCURACIES}
+    names = dict.fromkeys(name for result in results for name in result.accuracy)
+    measured = {name: [result.accuracy.get(name) for result in results] for name in names}
     measured["untrained_linear"] = [result.control["untrained_linear"] for result in results]
     first = results[0]
     about = ("dataset", "is_stand_in", "judged_on", "labels", "label_selection", "rule", "stabilise", "preset", "net")

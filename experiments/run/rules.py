@@ -1,28 +1,44 @@
-"""The rule of a run, built from its settings and recipe."""
+"""The rule of a run and its contrast, built from settings and recipe."""
 
-import inspect
+from collections.abc import Callable
 from typing import Any
 
-from convff import GATES, RULES, STABILISERS, Autograd, Stabilised
+from convff import (
+    CONTRASTS,
+    GATES,
+    PLACES,
+    RULES,
+    STABILISERS,
+    Autograd,
+    Contrast,
+    LabelContrast,
+    RandomNegatives,
+    Stabilised,
+)
 from experiments.config.recipe import Recipe
 from experiments.config.settings import Settings
-from experiments.run.building import build
+from experiments.run.building import build, look_up, takes
+from labels import LabelGenerator
 
 
-def new_rule(settings: Settings, recipe: Recipe) -> Any:
-    """Build the rule with its gate, its engine and its stabilisers.
+def new_rule(settings: Settings, recipe: Recipe, num_classes: int) -> Any:
+    """Build the rule with its gate, its place of the label, its engine and its stabilisers.
 
     Raises:
         ValueError: the rule, gate or stabiliser does not take a number of the recipe, or it is out of range.
     """
-    make = RULES[settings.rule]
+    make = look_up("rule", settings.rule, RULES)
     asked: dict[str, Any] = {}
     if takes(make, "gate"):
         theta = {} if recipe.theta is None else {"theta": recipe.theta}
-        asked["gate"] = build(f"gate {recipe.gate}", GATES[recipe.gate], {"scale": recipe.scale, **theta})
+        gate = look_up("gate", recipe.gate, GATES)
+        scale = {} if settings.scale is None else {"scale": settings.scale}
+        asked["gate"] = build(f"gate {recipe.gate}", gate, theta | scale, {"scale": recipe.scale})
         if recipe.reduction != "mean":
             asked["reduction"] = recipe.reduction
-    rule = build(f"rule {settings.rule}", make, asked)
+    place = build(f"label at {settings.label_at}", PLACES[settings.label_at], {}, {"num_classes": num_classes})
+    offered = {"label_at": place, "num_classes": num_classes}
+    rule = build(f"rule {settings.rule}", make, asked, offered)
     if settings.engine == "autograd":
         rule = Autograd(rule=rule)
     if not settings.stabilise:
@@ -32,11 +48,17 @@ def new_rule(settings: Settings, recipe: Recipe) -> Any:
     return Stabilised(rule=rule, stabilisers=tuple(STABILISERS[name](**options) for name in settings.stabilise))
 
 
-def takes(make: Any, option: str) -> bool:
-    """Tell whether a class or function takes an option.
+def contrast_maker(settings: Settings, rule: Any) -> Callable[..., Contrast]:
+    """Return what makes the contrast of a run: the one that is named, or else the rule's own."""
+    if settings.contrast is not None:
+        make: Callable[..., Contrast] = look_up("contrast", settings.contrast, CONTRASTS)
+        return make
+    return getattr(rule, "contrast", LabelContrast)
 
-    Example:
-        >>> takes(RULES["ff"], "gate"), takes(RULES["bp"], "gate")
-        (True, False)
-    """
-    return option in inspect.signature(make).parameters
+
+def new_contrast(make: Callable[..., Contrast], labels: LabelGenerator, negatives: int) -> Contrast:
+    """Build a contrast of the labels; with so many wrong labels per image, where it has any."""
+    # A contrast calls its source of inputs what it is: labels to put in, or whoever makes the neutral input.
+    offered = {"labels": labels, "neutral": labels, "negatives": RandomNegatives(negatives)}
+    contrast: Contrast = build("contrast", make, {}, offered)
+    return contrast

@@ -1,12 +1,14 @@
 """The short tables that a run prints at its end."""
 
-from experiments.run.results import ACCURACIES, Results, seed_summary
+from convff import EVALUATIONS
+from experiments.run.inference import title_of
+from experiments.run.results import Results, seed_summary
 from experiments.tools.words import labels_in_words, rule_in_words
 
 CONTROL = "the same fitted readout, untrained network (control)"
 NAME_WIDTH = 54
 PER_BLOCK = (
-    ("accuracy", "goodness accuracy, block by block"),
+    ("accuracy", "accuracy by goodness, block by block"),
     ("discrimination", "right label over wrong one, block by block"),
     ("label_bias", "label bias on a blank image (0 is ideal)"),
 )
@@ -15,7 +17,7 @@ PER_BLOCK = (
 def closing_table(results: Results) -> str:
     """Write the short table that ends a run, and in words what stands out."""
     accuracy, control = results.accuracy, results.control["untrained_linear"]
-    names = dict(ACCURACIES)
+    names = {name: title_of(name) for name in (*EVALUATIONS, *results.scores)}
     if results.candidates is not None:
         names["goodness"] += f" of the readout's {results.candidates} best labels"
     labels = labels_in_words(results.labels, results.label_selection)
@@ -37,10 +39,10 @@ def closing_table(results: Results) -> str:
 def across_seeds(results: list[Results]) -> str:
     """Write mean and standard deviation (of the sample) of every accuracy over the seeds."""
     lines = [f"{len(results)} seeds, {results[0].seed} to {results[-1].seed}:"]
-    names = dict(ACCURACIES) | {"untrained_linear": CONTROL}
     for key, found in seed_summary(results)["accuracy"].items():
         mean, deviation = 100 * found["mean"], 100 * found["standard_deviation"]
-        lines.append(f"  {names[key]:{NAME_WIDTH}}{mean:6.2f} ± {deviation:.2f} %")
+        name = CONTROL if key == "untrained_linear" else title_of(key)
+        lines.append(f"  {name:{NAME_WIDTH}}{mean:6.2f} ± {deviation:.2f} %")
     return "\n".join(lines)
 
 

@@ -29,8 +29,8 @@ from experiments.config.command_line import check
 from experiments.config.settings import Settings, SettingsError
 from experiments.datasets import DataError
 from experiments.run import figures
-from experiments.run.evaluate import Evaluation, Evaluator
-from experiments.run.folder import MetricsFile, new_file, new_folder, run_name, write_json
+from experiments.run.evaluate import Evaluated, Evaluator, scores_as_json
+from experiments.run.folder import MetricsFile, keep_own_files, new_file, new_folder, run_name, write_json
 from experiments.run.parts import Parts, prepare
 from experiments.run.results import Results, seed_summary
 from experiments.run.tables import across_seeds, closing_table
@@ -88,9 +88,9 @@ def train_along(parts: Parts) -> None:
 
 def _joint_readout(parts: Parts, net: LayerLocalNet) -> LinearReadout | None:
     """Return the readout of every position that is trained beside the blocks, where the recipe wants one."""
-    evaluator = replace(parts.evaluator(), readout_grid=None)
+    evaluator = parts.evaluator()
     wanted = parts.recipe.joint_readout and "linear" in evaluator.evaluations
-    return evaluator.new_readout(net) if wanted else None
+    return replace(evaluator.run, readout_grid=None).new_readout(net) if wanted else None
 
 
 def run(parts: Parts) -> Results:
@@ -111,12 +111,13 @@ def run(parts: Parts) -> Results:
     metrics = MetricsFile(folder / "metrics.csv")
     beside = dict(trainer.step.modules) | ({} if joint is None else {"joint_readout": joint})
     checkpoint = folder / "checkpoint.safetensors"
+    keep_own_files(settings, folder)
     findings = _train(
         parts, trainer, evaluator, metrics, lambda: save_checkpoint(checkpoint, _checkpoint(parts, net, beside))
     )
     trained = time.perf_counter()
 
-    found = evaluator.everything(net, trainer.step.modules, parts.untrained, joint)
+    found = evaluator.everything(net, beside, parts.untrained)
     if found.readout is not None:
         beside["readout"] = found.readout
     save_checkpoint(checkpoint, _checkpoint(parts, net, beside))
@@ -138,7 +139,7 @@ def run(parts: Parts) -> Results:
 def _announce(parts: Parts, folder: Path) -> None:
     settings, recipe = parts.settings, parts.recipe
     rule = rule_in_words(settings.rule, settings.stabilise)
-    labels = labels_in_words(settings.labels, recipe.label_selection)
+    labels = labels_in_words(settings.label_name, recipe.label_selection)
     if parts.dataset.is_stand_in:
         print(
             f"\n*** {settings.dataset} was not found: going on with DRAWN STAND-IN images. {parts.dataset.source} ***\n"
@@ -165,11 +166,9 @@ def _train(
         for record in trainer.fit(parts.train, progress=bar.update):
             stop_if_diverged(record.epoch, record.metrics)
             save()
-            validation = {}
-            if evaluator.goodness is not None:
-                validation["validation_goodness_accuracy"] = evaluator.by_goodness(trainer.net, watched).accuracy
+            validation = evaluator.of_epoch(trainer.net, trainer.step.modules, watched)
             row = metrics.add(record, validation)
-            shown = [f"{name} {value:.3f}" for name, value in row.items() if name in SHOWN]
+            shown = [f"{name} {value:.3f}" for name, value in row.items() if name in SHOWN or name in validation]
             if "discrimination" in record.metrics:
                 shown += [f"discrimination {' '.join(f'{share:.2f}' for share in record.metrics['discrimination'])}"]
             bar.write(f"epoch {record.epoch + 1}: {', '.join(shown)}, {record.images_per_second:.0f} images/s")
@@ -179,12 +178,12 @@ def _train(
     return findings
 
 
-SHOWN = ("validation_goodness_accuracy", "train_accuracy", "readout_loss")
+SHOWN = ("train_accuracy", "readout_loss")
 
 
 def _results(
     parts: Parts,
-    found: Evaluation,
+    found: Evaluated,
     metrics: MetricsFile,
     findings: list[Finding],
     training_seconds: float,
@@ -195,7 +194,7 @@ def _results(
         dataset=parts.judged.name,
         is_stand_in=parts.dataset.is_stand_in,
         judged_on=f"{len(parts.judged)} {settings.evaluate_on} images",
-        labels=settings.labels,
+        labels=settings.label_name,
         label_selection=parts.recipe.label_selection,
         rule=settings.rule,
         stabilise=settings.stabilise,
@@ -203,6 +202,7 @@ def _results(
         seed=settings.seed,
         accuracy=found.accuracy,
         control=found.control,
+        scores=scores_as_json(found),
         per_layer=found.per_layer,
         label_only_probe=found.label_only_probe,
         images_per_second=statistics.mean(row["images_per_second"] for row in metrics.rows),
@@ -226,7 +226,7 @@ def _checkpoint(parts: Parts, net: LayerLocalNet, beside: Mapping[str, nn.Module
         "image_shape": list(parts.train.shape),
         "class_names": list(parts.train.class_names),
         "dataset": parts.train.name,
-        "readout": {"first": parts.evaluator().first_of(net), "grid": parts.recipe.readout_grid},
+        "readout": {"first": parts.evaluator().run.first_of(net), "grid": parts.recipe.readout_grid},
         "settings": parts.settings.as_json(),
     }
     return Checkpoint(parts.recipe.model, parts.input_shape, parts.model_options, net, extra, notes)

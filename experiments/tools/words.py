@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from experiments.config.own import short
+
 
 def labels_in_words(family: str, selection: str | None) -> str:
     """Name the label family, and how its labels were chosen if they are not of the fixed set.
@@ -10,7 +12,7 @@ def labels_in_words(family: str, selection: str | None) -> str:
         >>> labels_in_words("morph", "random"), labels_in_words("morph", None)
         ('morph (random)', 'morph')
     """
-    return family if selection is None else f"{family} ({selection})"
+    return short(family) if selection is None else f"{short(family)} ({selection})"
 
 
 def rule_in_words(rule: str, stabilise: Iterable[str]) -> str:
@@ -20,4 +22,4 @@ def rule_in_words(rule: str, stabilise: Iterable[str]) -> str:
         >>> rule_in_words("hebbff", ("oja", "decay")), rule_in_words("ff", ())
         ('hebbff + oja + decay', 'ff')
     """
-    return " + ".join((rule, *stabilise))
+    return " + ".join((short(rule), *stabilise))

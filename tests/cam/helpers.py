@@ -4,9 +4,9 @@ import torch
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
-from cam import GoodnessModel, HeadModel, ReadoutModel
+from cam import GoodnessModel, GroupModel, HeadModel, ReadoutModel
 from convff import LayerLocalNet, LinearReadout, cnn3, cnn6
-from labels import ChannelLabels, FourierLabels, LabelGenerator, MorphLabels
+from labels import ChannelLabels, FourierLabels, LabelGenerator, MorphLabels, NoLabels
 
 CLASSES = 4
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
@@ -29,6 +29,14 @@ def network(name: str, channels: int) -> LayerLocalNet:
     if name == "cnn3":
         return shaken(cnn3((channels, 14, 14), width=5, kernel=3, stride=2))
     return shaken(cnn6((channels, 14, 14), widths=(4, 6, 5, 7), pool_after=(1, 2)))
+
+
+def grouped_network(name: str) -> LayerLocalNet:
+    """A network whose every block has channels for groups, more or fewer of them by block in cnn6."""
+    torch.manual_seed(0)
+    if name == "cnn3":
+        return shaken(cnn3((1, 14, 14), width=2 * CLASSES, kernel=3, stride=2))
+    return shaken(cnn6((1, 14, 14), widths=(CLASSES, 3 * CLASSES, 2 * CLASSES, CLASSES), pool_after=(1, 2)))
 
 
 def label_family(name: str) -> LabelGenerator:
@@ -67,6 +75,10 @@ def positive_head() -> nn.Linear:
 
 def goodness_model() -> GoodnessModel:
     return GoodnessModel(network("cnn6", 1), label_family("fourier"))
+
+
+def group_model(net: str = "cnn6", dtype: torch.dtype = torch.float32) -> GroupModel:
+    return GroupModel(grouped_network(net), NoLabels(CLASSES)).to(dtype)
 
 
 def head_model() -> HeadModel:

@@ -9,13 +9,18 @@ from pytorch_grad_cam.utils.image import show_cam_on_image
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
-from cam import CentredCAM, GoodnessCAM, GoodnessModel, GradCAM, LinearCAM, NoEvidenceWarning, SignedCAM
-from tests.cam.helpers import goodness_model, head_model, hooks, images, readout_model
+from cam import CentredCAM, GoodnessCAM, GoodnessModel, GradCAM, GroupCAM, LinearCAM, NoEvidenceWarning, SignedCAM
+from tests.cam.helpers import goodness_model, group_model, head_model, hooks, images, readout_model
 
 
 def every_method() -> list[SignedCAM]:
-    linear, good, head = readout_model(), goodness_model(), head_model()
-    return [LinearCAM(linear, linear.layers), GoodnessCAM(good, good.layers), GradCAM(head, head.blocks[1:])]
+    linear, good, groups, head = readout_model(), goodness_model(), group_model(), head_model()
+    return [
+        LinearCAM(linear, linear.layers),
+        GoodnessCAM(good, good.layers),
+        GroupCAM(groups, groups.layers),
+        GradCAM(head, head.blocks[1:]),
+    ]
 
 
 @pytest.mark.parametrize("method", every_method(), ids=lambda method: type(method).__name__)

@@ -1,4 +1,4 @@
-"""What a rule changes in every preset, from a file of its own: `experiments/config/presets/<rule>.py`."""
+"""What a rule, or a place of the label, changes in every preset, from a file of its own in this folder."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -24,8 +24,17 @@ def of_rule(rule: str, preset: str) -> Change:
         >>> of_rule("hebbff", "quick")(Recipe(model="mlp")).optimizer, of_rule("ff", "quick")(Recipe(model="mlp")).optimizer
         ('relative', 'adam')
     """  # noqa: E501
-    name = f"{__package__}.{rule}"
-    if find_spec(name) is None:
+    return _of_file(rule, preset)
+
+
+def of_place(label_at: str, preset: str) -> Change:
+    """Return what the file of a place of the label, `at_<label_at>.py`, changes in a preset; see `of_rule`."""
+    return _of_file(f"at_{label_at}", preset)
+
+
+def _of_file(file: str, preset: str) -> Change:
+    name = f"{__package__}.{file}"
+    if not file.isidentifier() or find_spec(name) is None:
         return _unchanged
     module = import_module(name)
     change: Change = getattr(module, preset, getattr(module, "every", _unchanged))

@@ -1,0 +1,17 @@
+"""Evaluations, one per file: the ways to judge a trained network. A new evaluation is a file and a row of the table."""
+
+from convff.evaluations.base import Context, Evaluation, Score, accuracy_of, discrimination
+from convff.evaluations.goodness import judge_by_goodness
+from convff.evaluations.groups import judge_by_groups
+from convff.evaluations.head import judge_by_head
+from convff.evaluations.readout import judge_by_joint_readout, judge_by_readout
+
+EVALUATIONS: dict[str, Evaluation] = {
+    "goodness": Evaluation("goodness inference", judge_by_goodness, each_epoch=True),
+    "groups": Evaluation("goodness of channel groups, one pass per image", judge_by_groups, each_epoch=True),
+    "linear": Evaluation("linear readout, fitted at the end (L-BFGS)", judge_by_readout),
+    "linear_joint": Evaluation("linear readout, trained beside the blocks (Adam)", judge_by_joint_readout),
+    "head": Evaluation("softmax head, trained by backpropagation", judge_by_head, each_epoch=True),
+}
+
+__all__ = ["EVALUATIONS", "Context", "Evaluation", "Score", "accuracy_of", "discrimination"]

@@ -1,0 +1,128 @@
+"""What an evaluation is, what it is given, and what it says."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from convff.data import ImageData
+from convff.inference.readout import LinearReadout
+from convff.labelling import Labels
+from convff.network import LayerLocalNet
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Score:
+    """What an evaluation says of a network.
+
+    Args:
+        value: the one number that it is about.
+        unit: what the number is: "accuracy" in [0, 1], "bits", ...
+        predicted: predicted classes `[N]`; None where nothing is predicted.
+        per_block: further figures by name, each with one value per block.
+    """
+
+    value: float
+    unit: str = "accuracy"
+    predicted: Tensor | None = None
+    per_block: Mapping[str, list[float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Context:
+    """The run that a network comes from, as evaluations see it.
+
+    Args:
+        rule: the rule that the network learnt by.
+        labels: the label generator that it learnt with.
+        train: training images, e.g. for a readout to be fitted to.
+        modules: what was trained beside the network, by name.
+        precision: of the activities.
+        first_block: index of the first block that counts, where the network has as many.
+        readout_grid: the readout averages each map to n x n regions; None reads every position.
+        readout_images: the readout is fitted to the first n training images; None for all.
+        candidates: goodness inference tries the readout's n best labels; 0 for every label.
+        seconds: how long each part took, by name; evaluations add to it.
+        readouts: the readout that was fitted to each network, by `id`; see `readout`.
+    """
+
+    rule: Any
+    labels: Labels
+    train: ImageData
+    modules: Mapping[str, nn.Module] = field(default_factory=dict)
+    precision: str = "float32"
+    first_block: int = 1
+    readout_grid: int | None = 4
+    readout_images: int | None = None
+    candidates: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    readouts: dict[int, LinearReadout] = field(default_factory=dict)
+
+    def first_of(self, net: LayerLocalNet) -> int:
+        """Return the index of the first block of a network that counts."""
+        return min(self.first_block, len(net) - 1)
+
+    def new_readout(self, net: LayerLocalNet) -> LinearReadout:
+        """Return an untrained readout of a network."""
+        return LinearReadout(net, self.labels, self.train.shape, first=self.first_of(net), grid=self.readout_grid)
+
+    def readout(self, net: LayerLocalNet) -> LinearReadout:
+        """Return a readout that is fitted to the network as it is; fitted once, for all evaluations that ask."""
+        if id(net) not in self.readouts:
+            with self.timed("readout"):
+                readout = self.new_readout(net)
+                readout.fit(self.train.part(0, self.readout_images), precision=self.precision)
+            self.readouts[id(net)] = readout
+        return self.readouts[id(net)]
+
+    @contextlib.contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Add the time of a `with` block to `seconds`."""
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A way to judge a network.
+
+    Args:
+        title: what tables call it.
+        judge: the network, the run that it comes from and data, to a score. True targets only count what came out
+            right: nothing that predicts may look at them.
+        each_epoch: it is quick enough for a learning curve.
+    """
+
+    title: str
+    judge: Callable[[LayerLocalNet, Context, ImageData], Score]
+    each_epoch: bool = False
+
+    def __call__(self, net: LayerLocalNet, run: Context, data: ImageData) -> Score:
+        """Judge a network by data."""
+        return self.judge(net, run, data)
+
+
+def accuracy_of(predicted: Tensor, classes: Tensor) -> float:
+    """Return the fraction of predictions that are right, in [0, 1]."""
+    return (predicted == classes).float().mean().item()
+
+
+def discrimination(by_block: Tensor, classes: Tensor) -> Tensor:
+    """Return the fraction of (right, wrong) label pairs in which the right one has more goodness, `[blocks]`.
+
+    Args:
+        by_block: goodness `[blocks, N, K]`.
+        classes: right classes `[N]`.
+
+    Example:
+        >>> discrimination(torch.tensor([[[3.0, 1.0, 5.0]]]), torch.tensor([0]))
+        tensor([0.5000])
+    """
+    right = by_block.gather(2, classes.expand(len(by_block), -1)[:, :, None])  # (L, N, 1)
+    # A tie counts half; the right label ties with itself.
+    wins = (right > by_block).float() + 0.5 * (right == by_block)
+    return (wins.sum(dim=(1, 2)) - 0.5 * len(classes)) / (len(classes) * (by_block.shape[2] - 1))

@@ -1,0 +1,25 @@
+"""The linear readout: of the network as it is, or trained beside it."""
+
+from torch import Tensor
+
+from convff.data import ImageData
+from convff.evaluations.base import Context, Score, accuracy_of
+from convff.inference.readout import LinearReadout
+from convff.network import LayerLocalNet
+
+
+def judge_by_readout(net: LayerLocalNet, run: Context, data: ImageData) -> Score:
+    """Score the accuracy of a readout that is fitted to the network as it is."""
+    return _score(run.readout(net), run, data)
+
+
+def judge_by_joint_readout(net: LayerLocalNet, run: Context, data: ImageData) -> Score:
+    """Score the accuracy of the readout that was trained beside the blocks: module `joint_readout` of the run."""
+    joint = run.modules["joint_readout"]
+    assert isinstance(joint, LinearReadout)
+    return _score(joint, run, data)
+
+
+def _score(readout: LinearReadout, run: Context, data: ImageData) -> Score:
+    predicted: Tensor = readout.predict(data, precision=run.precision)
+    return Score(value=accuracy_of(predicted, data.classes), predicted=predicted)
