@@ -87,14 +87,14 @@ class GroupModel(nn.Module):
         with evaluating(self):
             neutral = self.labels.neutral(images).contiguous(memory_format=torch.channels_last)
             counted = self.net(neutral)[self.first :]
-            by_block = [self._goodness(a, index) for index, a in enumerate(counted, start=self.first)]
+            by_block = [self._goodness(a, number) for number, a in enumerate(counted, start=self.first + 1)]
         return torch.stack(by_block).sum(dim=0)
 
-    def _goodness(self, a: Tensor, index: int) -> Tensor:
-        """Return the goodness of each group `[B, K]` of the activity of a block."""
+    def _goodness(self, a: Tensor, number: int) -> Tensor:
+        """Return the goodness of each group `[B, K]` of the activity of a block, whose number counts from 1."""
         if a.shape[1] % self.num_classes:  # only an activity tells how many channels a block has
             raise ValueError(
-                f"block {index} has {a.shape[1]} channels, which do not make {self.num_classes} equal groups, one per "
+                f"block {number} has {a.shape[1]} channels, which do not make {self.num_classes} equal groups, one per "
                 "class"
             )
         goodness: Tensor = self.contribution(a).unflatten(1, (self.num_classes, -1)).flatten(2).sum(dim=2)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from convff import RULES, Schedule, as_floats, autocast, label_passes, mean_goodness
+from convff import ForwardForward, Layout, Schedule, Seen, as_floats, autocast, label_passes, mean_goodness
 from experiments.benchmarks.actions import Recorded, floor, recorded_blocks, training_step
 from experiments.benchmarks.bench import CLASSES, Bench, Row
 from experiments.benchmarks.cases import cases
@@ -46,9 +46,16 @@ def _step_all(optimizers: list[torch.optim.Optimizer]) -> None:
         optimizer.step()
 
 
+class _GivenGoodness(ForwardForward):
+    """The rule without its goodness, which is a part of its own."""
+
+    def goodness(self, a: Tensor) -> Tensor:
+        return torch.linspace(0, 1, len(a), device=a.device)
+
+
 def _direction(block: Any, h: Tensor, x: Tensor, a: Tensor) -> object:
-    rule = RULES["ff"]()
-    return rule.direction(block, x, a, torch.linspace(0, 1, len(a), device=a.device).view(-1, 2), None)
+    targets = torch.zeros(len(a) // 2, dtype=torch.int64, device=a.device)
+    return _GivenGoodness().direction(Seen(block, x, a, Layout(targets, passes=2)), None)
 
 
 def _over(bench: Bench, recorded: list[Recorded], part: Callable[..., object]) -> Callable[[], object]:

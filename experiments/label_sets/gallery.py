@@ -16,7 +16,8 @@ from experiments.label_sets.choice import CHOOSABLE, choose, reported_correlatio
 from experiments.label_sets.settings import GallerySettings
 from experiments.run.building import build, look_up
 from experiments.tools.clock import label_seconds
-from labels import LABELS, (
+from labels import (
+    LABELS,
     LabelGenerator,
     blank,
     check_window,

@@ -125,12 +125,12 @@ def sums_figure(
 
 
 def goodness_figure(images: Tensor, classes: Sequence[int], views: Sequence[Explained], path: Path, title: str) -> None:
-    """What the right label has over the wrong one that comes closest, by goodness.
+    """What the right label, or the right group of channels, has over the wrong one that comes closest, by goodness.
 
     Args:
         images: `[N, C, H, W]` in [0, 1].
         classes: the right class of each image.
-        views: runs of local rules.
+        views: runs with maps of goodness.
         path: where to write.
         title: what the images are.
     """
@@ -158,7 +158,7 @@ def goodness_figure(images: Tensor, classes: Sequence[int], views: Sequence[Expl
             figure,
             list(grid.flat),
             "one scale a map; beneath it, the difference of goodness",
-            ends=("the rival label fits better", "the right label fits better"),
+            ends=("speaks for the rival", "speaks for the right class"),
         )
 
 

@@ -9,8 +9,6 @@ from torch import Tensor, nn
 
 from cam import (
     CentredCAM,
-    GoodnessCAM,
-    GoodnessModel,
     GradCAM,
     HeadModel,
     LinearCAM,
@@ -22,6 +20,7 @@ from cam import (
 )
 from convff import as_floats
 from experiments.config.settings import SettingsError
+from experiments.maps.scores import score_maps
 from experiments.run.folder import RunWithNetwork
 
 BATCH = 64
@@ -38,7 +37,7 @@ class Explained:
         method: gives the maps that are judged: `LinearCAM` of the readout, or `PoolingCAM` of the head.
         judged: what the metrics judge: the same, or `GradCAM` of the head's network.
         by_layer: gives the maps layer by layer.
-        goodness: gives the maps of goodness; None for backpropagation.
+        goodness: gives the maps of goodness, of labels or of groups of channels; None where the rule has none.
         centred: gives the maps counted from the mean activity of training images; None for backpropagation.
     """
 
@@ -47,7 +46,7 @@ class Explained:
     method: LinearCAM
     judged: SignedCAM
     by_layer: SignedCAM
-    goodness: GoodnessCAM | None
+    goodness: SignedCAM | None
     centred: CentredCAM | None
 
     @property
@@ -78,12 +77,9 @@ def explained(trained: RunWithNetwork) -> Explained:
         raise SettingsError(f"{trained.run.folder} has no readout (--inference goodness), so there is no score to map")
     model = ReadoutModel(trained.readout).eval()
     linear = LinearCAM(model, model.layers)
-    by_goodness = GoodnessModel(
-        trained.net, trained.parts.labels, first=first, contribution=trained.parts.rule.contribution
-    )
     usual = usual_activity(model, as_floats(trained.parts.train.images[:USUAL_IMAGES]))
     centred = CentredCAM(model, model.layers, usual=usual)
-    return Explained(trained, model, linear, linear, linear, GoodnessCAM(by_goodness, by_goodness.layers), centred)
+    return Explained(trained, model, linear, linear, linear, score_maps(trained, first), centred)
 
 
 def class_targets(classes: Tensor) -> list[ClassifierOutputTarget]:

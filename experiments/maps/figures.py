@@ -14,6 +14,7 @@ from convff import ImageData, as_floats
 from experiments.config.settings import SettingsError
 from experiments.maps import drawing, metrics
 from experiments.maps.explained import Explained, class_targets, scores_of, summed_maps
+from experiments.maps.scores import compared_in_words
 
 
 def choose_images(data: ImageData, count: int, classes: Sequence[str]) -> list[int]:
@@ -93,7 +94,8 @@ def draw_test_images(views: list[Explained], count: int, classes: Sequence[str],
     local = [view for view in views if view.goodness is not None]
     if local:
         path = out / f"goodness-{key}.png"
-        title = f"{data.name}:\ngoodness of the right label over the closest wrong one"
+        compared = compared_in_words(view.goodness for view in local)
+        title = f"{data.name}:\ngoodness of the right {compared} over the closest wrong one"
         drawing.goodness_figure(images, right, local, path, title)
         print(path)
 
@@ -156,10 +158,10 @@ def measure_runs(views: list[Explained], count: int, content: dict[str, Any]) ->
 def summary(name: str, judged: dict[str, Any]) -> str:
     """Write what matters most of a run's figures in a few lines."""
     complete, measured = judged["completeness"], judged["metrics"]
-    lines = [
-        f"{name}: completeness {complete['float32']:.1e} (float32) and {complete['float64']:.1e} (float64); "
-        f"ROADCombined on {measured['images']} images:"
-    ]
+    sums = f"completeness {complete['float32']:.1e} (float32) and {complete['float64']:.1e} (float64)"
+    if "goodness_completeness" in judged:
+        sums += f", of goodness {judged['goodness_completeness']['float32']:.1e} (float32)"
+    lines = [f"{name}: {sums}; ROADCombined on {measured['images']} images:"]
     for method in (name for name in measured if name != "images"):
         found = measured[method]
         line = f"  {method} {_with_interval(found['road_combined'])}"

@@ -35,11 +35,16 @@ def completeness(method: SignedCAM, images: Tensor) -> dict[str, float]:
                 for total in (maps.shares().sum(dim=1) + bias, maps.summed().sum(dim=(1, 2)) + bias):
                     error = (total - rows[:, k]).abs()
                     name = str(dtype).removeprefix("torch.")
-                    relative = (error / rows.abs().amax(dim=1)).max().item()
-                    own = (error / rows[:, k].abs()).max().item()
+                    relative = _largest(error, rows.abs().amax(dim=1))
+                    own = _largest(error, rows[:, k].abs())
                     errors[name] = max(errors.get(name, 0.0), relative)
                     errors[f"{name}_own"] = max(errors.get(f"{name}_own", 0.0), own)
     return errors
+
+
+def _largest(error: Tensor, scale: Tensor) -> float:
+    """Find the largest relative error; no error is none where the scale is 0, too, as of a silent group's score."""
+    return torch.where(error == 0, 0, error / scale).max().item()
 
 
 class _HiResCAM(GradientCAM, pytorch_grad_cam.HiResCAM):  # type: ignore[misc]

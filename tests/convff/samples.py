@@ -1,9 +1,9 @@
-"""Small networks, additive labels and noise that several tests share."""
+"""Small networks, additive labels, noise, and what a rule sees of a block: what several tests share."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from convff import ImageData, LayerLocalNet, cnn3, cnn6, keyed_generator
+from convff import Block, ImageData, LayerLocalNet, Layout, Seen, cnn3, cnn6, keyed_generator
 from labels import (
     ChannelLabels,
     FourierLabels,
@@ -27,6 +27,23 @@ ADDITIVE: dict[str, LabelGenerator] = {
 def noise(count: int = 12) -> ImageData:
     images = torch.randint(256, (count, 3, *SIZE), generator=keyed_generator(0, "images")).byte()
     return ImageData(images, torch.arange(count) % 5, tuple("abcde"), "noise")
+
+
+def passes(images: int, count: int) -> Layout:
+    """The layout of some passes of each image, of classes that no rule looks at: the first pass is the right one."""
+    return Layout(torch.zeros(images, dtype=torch.int64), passes=count)
+
+
+@torch.no_grad()
+def seen_of(block: Block, h: Tensor, layout: Layout) -> Seen:
+    """What a rule sees of a block for raw input `[N, ...]`."""
+    x = block.normalised(h)
+    return Seen(block, x, block.activity(x), layout)
+
+
+def relative_error(got: Tensor, expected: Tensor) -> float:
+    """The length of the difference, against the length of what is expected."""
+    return ((got - expected).norm() / expected.norm()).item()
 
 
 def network(model: str, labels: LabelGenerator) -> LayerLocalNet:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from convff import (
     MODELS,
     RULES,
+    Batch,
     Block,
     ImageData,
     LayerLocalNet,
@@ -20,11 +21,11 @@ from convff import (
     Trainer,
     block_goodness,
     keyed_generator,
-    label_passes,
 )
 from convff.models.resnet import ResidualNet, resnet, shortcut
 from convff.network import Entered, Visit
 from labels import FourierLabels, LayerwiseLabels
+from tests.convff.samples import seen_of
 
 SIZE = (8, 8)
 LABELS = FourierLabels(4, SIZE)
@@ -146,25 +147,23 @@ def twice() -> Twice:
 @pytest.mark.parametrize("schedule", [Schedule(optimizer="sgd", momentum=momentum, lr=0.1) for momentum in (0.0, 0.9)])
 def test_a_block_that_is_visited_twice_steps_once_along_the_sum(rule: str, schedule: Schedule) -> None:
     made, net, images = RULES[rule](), twice(), torch.rand(6, 3, *SIZE, dtype=torch.float64)
-    classes, block = torch.arange(6) % 4, net.blocks[0]
+    batch, block = Batch(images, torch.arange(6) % 4), net.blocks[0]
     step = LocalStep(made, Setup(net=net, labels=LABELS, schedule=schedule))
-    passes = step.draw_passes(classes, keyed_generator(0, "draw"))
+    h, layout = step.contrast(batch, keyed_generator(0, "draw"))
     expected = twice().blocks[0].layer
     with torch.no_grad():
-        h = label_passes(LABELS, images, passes)
         total: dict[str, Tensor] = {}
         for _ in range(2):
-            x = block.normalised(h)
-            a = block.activity(x)
-            update = made.direction(block, x, a, made.goodness(a).view(passes.shape), None)
+            seen = seen_of(block, h, layout)
+            update = made.direction(seen, None)
             for name, direction in update.dense(block.layer).items():
                 total[name] = total.get(name, 0) + direction
-            h = a
+            h = seen.a
     optimizer = schedule.make_optimizer(expected.parameters())
     for name, parameter in expected.named_parameters():
         parameter.grad = total[name]
     optimizer.step()
-    metrics = step(images, classes, keyed_generator(0, "draw"))
+    metrics = step(batch, keyed_generator(0, "draw"))
     assert metrics["loss"].shape == (1,)
     for name, parameter in expected.named_parameters():
         torch.testing.assert_close(dict(block.layer.named_parameters())[name], parameter, rtol=1e-12, atol=1e-14)
@@ -180,7 +179,8 @@ def test_a_block_that_is_visited_twice_in_two_processes_sums_once() -> None:
 
     processes = Counting()
     step = LocalStep(RULES["ff"](), Setup(net=twice(), labels=LABELS, processes=processes))
-    step(torch.rand(6, 3, *SIZE, dtype=torch.float64), torch.arange(6) % 4, keyed_generator(0, "draw"))
+    batch = Batch(torch.rand(6, 3, *SIZE, dtype=torch.float64), torch.arange(6) % 4)
+    step(batch, keyed_generator(0, "draw"))
     assert processes.sums == 1
 
 

@@ -3,23 +3,31 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from scipy.stats import spearmanr
+from torch import Tensor
 
+from cam import GoodnessCAM, GroupCAM, GroupModel
+from convff import cnn3
 from experiments import cam_figures
 from experiments import figures as figures_script
 from experiments.config.settings import Settings, SettingsError
 from experiments.maps import figures as map_figures
 from experiments.maps import metrics
 from experiments.maps.explained import explained, scores_of
+from experiments.maps.scores import score_maps
+from experiments.maps.soundness import completeness
 from experiments.run import figures
 from experiments.run import folder as run_folder
 from experiments.run.train import main
+from labels import NoLabels
 
 pytestmark = pytest.mark.draws
 
@@ -42,6 +50,15 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         options = {"dataset": "digits", "preset": "smoke", "device": "cpu", "train_images": 300}
         train(Settings(rule=rule, model=model, out=out, **options))
     return {folder.name.split("-")[2]: folder for folder in out.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def grouped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with a group of channels per class."""
+    out = tmp_path_factory.mktemp("grouped")
+    train(Settings(label_at="output", dataset="digits", preset="smoke", device="cpu", train_images=300, out=out))
+    (folder,) = out.iterdir()
+    return folder
 
 
 def written(folder: Path) -> set[str]:
@@ -96,6 +113,67 @@ def test_the_networks_that_are_mapped_are_those_of_the_runs(runs: dict[str, Path
         assert accuracy == pytest.approx(trained.run.results["accuracy"][key], abs=0.02)
 
 
+def test_maps_of_goodness_are_of_what_the_rule_is_judged_by(runs: dict[str, Path], grouped: Path) -> None:
+    """Labels or groups, whose scores are those of the run; none where the rule has no such score."""
+    for folder, kind, key in ((runs["ff"], GoodnessCAM, "goodness"), (grouped, GroupCAM, "groups")):
+        trained = run_folder.read_with_network(run_folder.read(folder))
+        data, goodness = trained.parts.judged, explained(trained).goodness
+        assert type(goodness) is kind
+        predicted = scores_of(goodness.model, data.images / 255.0).argmax(dim=1)
+        accuracy = (predicted == data.classes).double().mean().item()
+        assert accuracy == pytest.approx(trained.run.results["accuracy"][key], abs=0.02)
+        rule = trained.parts.rule
+        for other in (
+            SimpleNamespace(evaluations=("linear",), contribution=rule.contribution),
+            SimpleNamespace(evaluations=rule.evaluations),  # a rule of one's own
+        ):
+            assert score_maps(replace(trained, parts=replace(trained.parts, rule=other)), 1) is None
+    assert explained(run_folder.read_with_network(run_folder.read(runs["bp"]))).goodness is None
+
+
+@pytest.mark.parametrize(("beside", "compared"), [(False, "group"), (True, "class")])
+def test_maps_of_groups_are_drawn_and_judged(
+    runs: dict[str, Path],
+    grouped: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    beside: bool,
+    compared: str,
+) -> None:
+    titles = []
+    draw = map_figures.drawing.goodness_figure
+    monkeypatch.setattr(map_figures.drawing, "goodness_figure", lambda *given: [titles.append(given[-1]), draw(*given)])
+    asked = (grouped, runs["ff"]) if beside else (grouped,)
+    found = cam_figures.main(cam_figures.Options(runs=asked, images=2, judged=0 if beside else 4, out=tmp_path))
+    assert {"sums-digits", "goodness-digits"} < written(tmp_path)
+    assert ink(tmp_path / "goodness-digits.png") > 0.1
+    assert titles == [f"scikit-learn digits:\ngoodness of the right {compared} over the closest wrong one"]
+    if not beside:
+        assert found["runs"][grouped.name]["goodness_completeness"]["float32"] <= 1e-5
+        assert found["runs"][grouped.name]["goodness_completeness"]["float64"] <= 1e-12
+        assert ", of goodness " in capsys.readouterr().out
+
+
+def test_a_silent_image_does_not_hide_what_is_wrong_with_the_maps_of_others() -> None:
+    class Doubled(GroupCAM):
+        def layer_maps(self, *given: object) -> tuple[list[Tensor], Tensor]:
+            maps, bias = super().layer_maps(*given)
+            return [2 * each for each in maps], bias
+
+    net = cnn3((1, 8, 8), width=6, kernel=3)
+    for block in net:
+        torch.nn.init.zeros_(block.layer.bias)
+    model = GroupModel(net, NoLabels(3)).eval()
+    images = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    images[1] = 0
+    assert [scores.any().item() for scores in scores_of(model, images)] == [True, False, True]
+    assert max(completeness(GroupCAM(model, model.layers), images).values()) <= 1e-5
+    assert all(
+        error == pytest.approx(1, abs=1e-5) for error in completeness(Doubled(model, model.layers), images).values()
+    )
+
+
 def test_your_own_image(runs: dict[str, Path], tmp_path: Path) -> None:
     picture = np.zeros((40, 30, 3), np.uint8)
     picture[5:35, 12:18] = 255
@@ -145,7 +223,7 @@ def test_what_is_not_a_run_ends_with_two(tmp_path: Path) -> None:
 def test_runs_without_positions_or_scores_are_refused(tmp_path: Path) -> None:
     options = {"dataset": "digits", "preset": "smoke", "device": "cpu", "train_images": 100}
     train(Settings(labels="onehot", model="mlp", out=tmp_path / "dense", **options))
-    train(Settings(inference="goodness", out=tmp_path / "unread", **options))
+    train(Settings(inference=("goodness",), out=tmp_path / "unread", **options))
     for out, message in (("dense", "dense layers have no positions"), ("unread", "has no readout")):
         (folder,) = (tmp_path / out).iterdir()
         with pytest.raises(SettingsError, match=message):
@@ -161,7 +239,7 @@ def test_the_papers_figures(runs: dict[str, Path], tmp_path: Path, capsys: pytes
 
 
 def test_accuracy_against_filters(tmp_path: Path) -> None:
-    options = {"dataset": "digits", "preset": "smoke", "device": "cpu", "train_images": 100, "inference": "linear"}
+    options = {"dataset": "digits", "preset": "smoke", "device": "cpu", "train_images": 100, "inference": ("linear",)}
     for width in (4, 8):
         train(Settings(width=width, out=tmp_path / "runs", **options))
     found = [run_folder.read(folder) for folder in sorted((tmp_path / "runs").iterdir())]

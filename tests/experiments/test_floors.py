@@ -26,7 +26,7 @@ FLOORS = [
     ("names", "floor"), FLOORS, ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else ""
 )
 def test_quick_reaches_its_floor(tmp_path: Path, names: dict[str, str], floor: float) -> None:
-    settings = Settings(**names, out=tmp_path, inference="goodness", require_data=True)  # type: ignore[arg-type]
+    settings = Settings(**names, out=tmp_path, inference=("goodness",), require_data=True)  # type: ignore[arg-type]
     (results,) = main(settings)
     assert results.accuracy["goodness"] is not None
     assert results.accuracy["goodness"] >= floor

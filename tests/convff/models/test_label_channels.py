@@ -9,8 +9,10 @@ from torch import Tensor
 
 from convff import (
     RULES,
+    Batch,
     Checkpoint,
     ImageData,
+    LabelContrast,
     LayerLocalNet,
     LinearReadout,
     Schedule,
@@ -91,13 +93,13 @@ def test_a_step_computes_what_a_walk_does(model: str) -> None:
             return super().goodness(a)
 
     seen: list[Tensor] = []
-    trainer = Trainer(net, LABELS, Watching())
     wrong = (data.classes + 1) % 4
-    trainer.step.negatives = lambda classes, num_classes, generator: wrong[:, None]
+    contrast = LabelContrast(LABELS, lambda classes, num_classes, generator: wrong[:, None])
+    trainer = Trainer(net, LABELS, Watching(), contrast=contrast)
     images = data.images / 255.0
     passes = LABELS(images, torch.stack([data.classes, wrong], dim=1)).flatten(0, 1)
     expected = [a.clone() for a in net(passes)]
-    trainer.step(images, data.classes, torch.Generator())
+    trainer.step(Batch(images, data.classes), torch.Generator())
     for ours, theirs in zip(seen, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
 

@@ -16,6 +16,7 @@ from convff import (
     LayerLocalNet,
     LengthNorm,
     Schedule,
+    Seen,
     Stabilised,
     Threshold,
     Trainer,
@@ -26,6 +27,7 @@ from convff.rules import Autograd, LocalUpdate
 from convff.rules.base import ConstrainingRule, GatedRule, InputRule
 from convff.stabilisers import Decay, GatedStep, Oja, SlidingThreshold, Stabiliser, WeightNorm
 from labels import FourierLabels, LearnedLabels
+from tests.convff.samples import passes
 
 IMAGES, PASSES = 4, 3
 GATED_RULES = ["ff", "hebbff"]
@@ -190,10 +192,22 @@ def test_terms_of_bfloat16_activity_are_float32_and_near() -> None:
         assert state is None or state.dtype == torch.float32
 
 
+def seen_at(block: Block, x: Tensor) -> Seen:
+    """What a rule sees of a block for input that is normalised already."""
+    return Seen(block, x, block.activity(x), passes(len(x) // PASSES, PASSES))
+
+
+@torch.no_grad()
 def directions(rule: GatedRule, block: Block, x: Tensor, state: object) -> LocalUpdate:
-    with torch.no_grad():
-        a = block.activity(x)
-        return rule.direction(block, x, a, rule.goodness(a).view(-1, PASSES), state)
+    return rule.direction(seen_at(block, x), state)
+
+
+@torch.no_grad()
+def gates(rule: GatedRule, step: GatedStep) -> Tensor:
+    """The signed weight of each pass, gate times gain."""
+    c = rule.gating(seen_at(step.block, step.x)).c
+    assert c.shape == (IMAGES * PASSES,)
+    return c
 
 
 @pytest.mark.parametrize("name", GATED_RULES)
@@ -222,11 +236,9 @@ class TestStabilised:
         bare = RULES[name]()
         rule = Stabilised(rule=bare, stabilisers=ALL)
         together = directions(rule, block, x, rule.init(block)).dense(block.layer)
-        g = bare.goodness(step.a).view(IMAGES, PASSES)
-        units = step.a[0].numel()
         seen = step._replace(
-            c=bare.weights(g, units).flatten(),
-            open_weight=IMAGES if name == "hebbff" else 2 * bare.gate.scale / units,
+            c=gates(bare, step),
+            open_weight=IMAGES if name == "hebbff" else 2 * bare.gate.scale / step.a[0].numel(),
         )
         expected = directions(bare, block, x, None).dense(block.layer)
         for piece in ALL:
@@ -239,7 +251,7 @@ class TestStabilised:
         """Without stabilisers, the direction is the Hebbian outer product with just these weights, by loops."""
         step = step_of(kind)
         rule = Stabilised(rule=RULES[name]())
-        c = rule.weights(rule.goodness(step.a).view(IMAGES, PASSES), step.a[0].numel()).flatten()
+        c = gates(rule, step)
         expected = torch.zeros_like(step.block.layer.weight)
         for n, k, patch, a in responses(step):
             expected[k] -= c[n] * a * patch

@@ -258,7 +258,7 @@ def test_weight_rms_counts_weights_and_biases() -> None:
 @pytest.mark.parametrize("gate", [Threshold(theta=1.5), Symmetric(), Softmax()], ids=repr)
 def test_metrics_of_the_gates_by_hand(gate: Gate) -> None:
     g = torch.tensor([[3.0, 1.0, 0.0], [0.0, 2.0, 1.0]], dtype=torch.float64)
-    metrics = gate_metrics(gate, g, unit_goodness=1.0)
+    metrics = gate_metrics(gate, g, gate(g, 1.0), unit_goodness=1.0, passes=6)
     c = gate(g, 1.0).tolist()
     expected = {
         "gate_right": (c[0][0] + c[1][0]) / 2,

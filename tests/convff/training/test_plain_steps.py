@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from convff import (
     RULES,
-    Block,
+    Batch,
+    LabelContrast,
     LayerLocalNet,
     LocalStep,
     LocalUpdate,
@@ -18,6 +18,7 @@ from convff import (
     Outer,
     RandomNegatives,
     Schedule,
+    Seen,
     Setup,
     Softmax,
     Stabilised,
@@ -69,13 +70,14 @@ class Whole:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.rule, name)
 
-    def direction(self, block: Block, x: Tensor, a: Tensor, g: Tensor, state: Any) -> LocalUpdate:
-        update = self.rule.direction(block, x, a, g, state)
-        return update._replace(terms=(update.dense(block.layer),))
+    def direction(self, seen: Seen, state: Any) -> LocalUpdate:
+        update = self.rule.direction(seen, state)
+        return update._replace(terms=(update.dense(seen.block.layer),))
 
 
 def step(rule: Any, of: LayerLocalNet, schedule: Schedule = PLAIN, **changes: Any) -> Step:
-    return LocalStep(rule, Setup(net=of, labels=LABELS, schedule=schedule, negatives=RandomNegatives(2), **changes))
+    contrast = LabelContrast(LABELS, RandomNegatives(2))
+    return LocalStep(rule, Setup(net=of, labels=LABELS, schedule=schedule, contrast=contrast, **changes))
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
@@ -91,9 +93,9 @@ def test_it_is_the_same_step(rule: str, gate: Any, precision: torch.dtype) -> No
     before = [p.clone() for p in first.parameters()]
     for turn in range(3):
         images = torch.rand(16, 3, 8, 8, generator=keyed_generator(0, "images", turn))
-        classes = torch.randint(4, (16,), generator=keyed_generator(0, "classes", turn))
+        batch = Batch(images, torch.randint(4, (16,), generator=keyed_generator(0, "classes", turn)))
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == torch.bfloat16):
-            metrics = [each(images, classes, keyed_generator(0, "step", turn)) for each in steps]
+            metrics = [each(batch, keyed_generator(0, "step", turn)) for each in steps]
         assert metrics[0].keys() == metrics[1].keys()
     for old, ours, theirs in zip(before, first.parameters(), second.parameters(), strict=True):
         moved = (ours - old).norm()
@@ -103,9 +105,9 @@ def test_it_is_the_same_step(rule: str, gate: Any, precision: torch.dtype) -> No
 
 def peak(rule: Any, schedule: Schedule = PLAIN, **changes: Any) -> float:
     """MiB that a step allocates; the largest layer has 4 MiB of weights."""
-    images, classes = torch.rand(8, 3, 8, 8), torch.arange(8) % 4
+    batch = Batch(torch.rand(8, 3, 8, 8), torch.arange(8) % 4)
     taken = step(rule, net((1024, 1024)), schedule, **changes)
-    return peak_mib(lambda: taken(images, classes, keyed_generator(0, "step")), torch.device("cpu"))
+    return peak_mib(lambda: taken(batch, keyed_generator(0, "step")), torch.device("cpu"))
 
 
 class Two(OneProcess):
@@ -142,7 +144,8 @@ def test_a_gate_may_be_of_any_shape_that_fits_the_activity() -> None:
 def test_convolutions_step_too() -> None:
     convolutions = cnn3((7, 8, 8), width=4, kernel=3)
     before = [p.clone() for p in convolutions.parameters()]
-    step(RULES["ff"](), convolutions)(torch.rand(8, 3, 8, 8), torch.arange(8) % 4, keyed_generator(0, "step"))
+    batch = Batch(torch.rand(8, 3, 8, 8), torch.arange(8) % 4)
+    step(RULES["ff"](), convolutions)(batch, keyed_generator(0, "step"))
     assert not any(torch.equal(old, new) for old, new in zip(before, convolutions.parameters(), strict=True))
 
 

@@ -27,6 +27,7 @@ from convff.randomness import keyed_generator
 from convff.rules import Autograd
 from convff.training.trainable_labels import input_grad, norm_scale, trainable_labels
 from labels import LABELS, FourierLabels, LearnedLabels
+from tests.convff.samples import passes, seen_of
 
 SIZE = (8, 8)
 IMAGES, PASSES, CLASSES = 6, 3, 5
@@ -59,6 +60,13 @@ def doubles() -> tuple[LearnedLabels, Tensor, Tensor]:
     return labels, images, torch.stack(every)
 
 
+def map_grad(rule: object, block: Block, labels: LearnedLabels, classes: Tensor, h: Tensor) -> Tensor:
+    """What an optimiser would subtract from the maps, for labelled images `[B*P, C', H, W]` as the raw input."""
+    seen = seen_of(block, h, passes(IMAGES, PASSES))
+    (grad,) = labels.grads(classes, input_grad(seen, rule, h).unflatten(0, classes.shape))
+    return grad
+
+
 def fixed_scale(norm: nn.Module, h: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and scale of a norm by its formula, as constants."""
     if isinstance(norm, nn.BatchNorm2d):
@@ -78,10 +86,7 @@ def test_a_map_moves_along_the_gradient_of_the_first_loss(model: str, gate: Gate
     rule = ForwardForward(gate=gate, reduction=reduction)
     with torch.no_grad():
         h = labels(images, classes).flatten(0, 1)
-        x = block.normalised(h)
-        a = block.activity(x)
-        g = rule.goodness(a).view(classes.shape)
-        (got,) = labels.grads(classes, input_grad(block, rule, h, x, a, g).unflatten(0, classes.shape))
+        got = map_grad(rule, block, labels, classes, h)
 
     maps = labels.maps.detach().clone().requires_grad_()
     labelled = torch.cat([images[:, None].expand(-1, PASSES, -1, -1, -1), maps[classes]], dim=2).flatten(0, 1)
@@ -104,11 +109,9 @@ def test_both_engines_move_the_maps_alike(model: str, rule: str) -> None:
     labels, images, classes = doubles()
     block, closed = next(iter(network(model).double())), RULES[rule]()
     with torch.no_grad():
-        x = block.normalised(labels(images, classes).flatten(0, 1))
-        a = block.activity(x)
-        g = closed.goodness(a).view(classes.shape)
-        by_graph = Autograd(rule=closed).input_direction(block, x, a, g)
-        torch.testing.assert_close(closed.input_direction(block, x, a, g), by_graph, rtol=1e-9, atol=1e-15)
+        seen = seen_of(block, labels(images, classes).flatten(0, 1), passes(IMAGES, PASSES))
+        by_graph = Autograd(rule=closed).input_direction(seen)
+        torch.testing.assert_close(closed.input_direction(seen), by_graph, rtol=1e-9, atol=1e-15)
 
 
 def test_the_scale_of_a_norm_is_read_off_its_output() -> None:
@@ -156,16 +159,11 @@ def test_a_small_step_of_the_maps_alone_lowers_the_loss_of_the_first_block() -> 
     block = next(iter(net))
 
     def loss() -> Tensor:
-        a = block(labels(images, classes).flatten(0, 1))
-        return rule.loss(rule.goodness(a).view(classes.shape), a[0].numel())
+        return rule.loss(seen_of(block, labels(images, classes).flatten(0, 1), passes(IMAGES, PASSES)))
 
     with torch.no_grad():
         before = loss()
-        h = labels(images, classes).flatten(0, 1)
-        x = block.normalised(h)
-        a = block.activity(x)
-        g = rule.goodness(a).view(classes.shape)
-        (grad,) = labels.grads(classes, input_grad(block, rule, h, x, a, g).unflatten(0, classes.shape))
+        grad = map_grad(rule, block, labels, classes, labels(images, classes).flatten(0, 1))
         labels.maps.sub_(grad / grad.norm() * 1e-3)
         assert loss() < before
 

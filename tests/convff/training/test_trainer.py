@@ -2,14 +2,14 @@
 
 import pytest
 
-from convff import RULES, Backpropagation, OneProcess, RandomNegatives, Trainer, cnn3
+from convff import RULES, Backpropagation, LabelContrast, OneProcess, Trainer, cnn3
 from labels import FourierLabels
 from tests.convff.samples import ADDITIVE, network
 
 SIZE = (8, 8)
 
 
-@pytest.mark.parametrize("ignored", [{"negatives": RandomNegatives(2)}, {"compiled": True}])
+@pytest.mark.parametrize("ignored", [{"contrast": LabelContrast(FourierLabels(3, SIZE))}, {"compiled": True}])
 def test_a_rule_that_is_not_local_ignores_nothing(ignored: dict[str, object]) -> None:
     net = cnn3((1, *SIZE), width=3, kernel=3)
     with pytest.raises(ValueError, match=f"{next(iter(ignored))} would be ignored"):

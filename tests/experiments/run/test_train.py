@@ -136,9 +136,7 @@ def test_the_blank_image_probe_sees_a_planted_shortcut(tmp_path: Path) -> None:
     first = net.blocks[0].layer
     torch.nn.init.constant_(first.weight, 1 / first.weight[0].numel())
     torch.nn.init.zeros_(first.bias)
-    evaluator = parts.evaluator()
-    probe = evaluator.label_only_probe(net, evaluator.by_goodness(net, parts.judged))
-    assert probe["label_bias"][0] > 0.3
+    assert parts.evaluator().own(net, {}).per_block["label_bias"][0] > 0.3
 
 
 @pytest.mark.parametrize(("labels", "rule"), [("fourier", "ff"), ("learned", "ff"), ("fourier", "bp")])
@@ -160,7 +158,7 @@ def test_stabilisers_are_named_wherever_the_rule_is(tmp_path: Path, capsys: pyte
     settings = parse(
         Settings(dataset="digits"), None, ["--preset", "smoke", "--rule", "hebbff", "--stabilise", "weight_norm", "oja"]
     )
-    main(replace(settings, out=tmp_path, device="cpu", inference="goodness"))
+    main(replace(settings, out=tmp_path, device="cpu", inference=("goodness",)))
     run = folder.read(only_folder(tmp_path))
     assert run.settings.stabilise == ("weight_norm", "oja")
     assert run.method == "fourier hebbff + weight_norm + oja"
@@ -190,7 +188,7 @@ def test_too_few_images_are_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize("inference", ["goodness", "linear"])
 def test_one_kind_of_inference_alone(tmp_path: Path, inference: str) -> None:
-    (results,) = main(tiny(tmp_path, inference=inference))
+    (results,) = main(tiny(tmp_path, inference=(inference,)))
     assert (results.accuracy["goodness"] is None) == (inference == "linear")
     assert (results.accuracy["linear"] is None) == (inference == "goodness")
     assert (results.control["untrained_linear"] is None) == (inference == "goodness")
@@ -232,7 +230,7 @@ def test_learned_maps_survive_the_run(tmp_path: Path) -> None:
 
 def test_same_seed_same_bits_and_another_seed_another_net(tmp_path: Path) -> None:
     for out, seed in (("a", 0), ("b", 0), ("c", 1)):
-        main(tiny(tmp_path / out, seed=seed, inference="goodness"))
+        main(tiny(tmp_path / out, seed=seed, inference=("goodness",)))
     first, again, other = (weights(only_folder(tmp_path / out)) for out in "abc")
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not all(torch.equal(first[name], other[name]) for name in first)
@@ -381,7 +379,7 @@ def test_a_lost_process_is_exit_code_4(
 
     monkeypatch.setattr(dist, call, closed)
     with pytest.raises(SystemExit) as stop:
-        main(tiny(tmp_path, model="cnn6", inference="linear"))
+        main(tiny(tmp_path, model="cnn6", inference=("linear",)))
     assert stop.value.code == 4
     assert capsys.readouterr().err.endswith(
         "error: another process of this run ended or no longer answers (Connection closed by peer)\n"
@@ -400,7 +398,7 @@ def test_a_lost_process_is_exit_code_4(
 def test_a_wrong_setting_explains_itself(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, object], fault: str, remedy: str
 ) -> None:
-    (results,) = main(tiny(tmp_path, inference="goodness", **changes))
+    (results,) = main(tiny(tmp_path, inference=("goodness",), **changes))
     finding = next(finding for finding in results.findings if finding.fault == fault)
     assert finding.block == 1
     assert finding.remedy.startswith(remedy)
@@ -463,7 +461,7 @@ def test_committed_results_are_the_readmes() -> None:
 
 
 def test_candidates_of_the_readout_are_reported(tmp_path: Path) -> None:
-    [results] = main(tiny(tmp_path, candidates=3, inference="goodness"))
+    [results] = main(tiny(tmp_path, candidates=3, inference=("goodness",)))
     assert results.candidates == 3
     assert results.accuracy["goodness"] is not None
     assert results.accuracy["linear"] is None  # it was fitted to name candidates, and not asked for
@@ -474,7 +472,7 @@ def test_candidates_of_the_readout_are_reported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "option"),
     [
-        ({"candidates": 3, "inference": "linear"}, "--candidates 3"),
+        ({"candidates": 3, "inference": ("linear",)}, "--candidates 3"),
         ({"rule": "bp", "engine": "autograd"}, "--engine autograd"),
         ({"rule": "bp", "compile": True}, "--compile True"),
         ({"rule": "bp", "candidates": 3}, "--candidates 3"),
@@ -571,7 +569,7 @@ def test_an_interrupted_training_leaves_the_weights_of_its_last_epoch(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("experiments.run.evaluate.Evaluator.by_goodness", interrupted)  # after the first epoch
+    monkeypatch.setattr("experiments.run.evaluate.Evaluator.of_epoch", interrupted)  # after the first epoch
     with pytest.raises(KeyboardInterrupt):
         main(Settings(dataset="digits", preset="smoke", out=tmp_path, train_images=200))
     (folder,) = tmp_path.iterdir()

@@ -1,0 +1,52 @@
+"""The maps of the scores by which a local rule is judged: of goodness, label by label or group by group.
+
+A new kind is a function and a row of the table.
+"""
+
+from collections.abc import Callable, Iterable
+
+from cam import GoodnessCAM, GoodnessModel, GroupCAM, GroupModel, SignedCAM
+from experiments.run.folder import RunWithNetwork
+
+
+def goodness_maps(trained: RunWithNetwork, first: int) -> GoodnessCAM:
+    """Give the maps of the goodness of labels that are in the image.
+
+    Args:
+        trained: the run.
+        first: index of the first block that counts.
+    """
+    parts = trained.parts
+    model = GoodnessModel(trained.net, parts.labels, first=first, contribution=parts.rule.contribution)
+    return GoodnessCAM(model, model.layers)
+
+
+def group_maps(trained: RunWithNetwork, first: int) -> GroupCAM:
+    """Give the maps of the goodness of each class's own group of channels.
+
+    Args:
+        trained: the run.
+        first: index of the first block that counts.
+    """
+    parts = trained.parts
+    model = GroupModel(trained.net, parts.labels, first=first, contribution=parts.rule.contribution)
+    return GroupCAM(model, model.layers)
+
+
+SCORE_MAPS: dict[str, Callable[[RunWithNetwork, int], SignedCAM]] = {"goodness": goodness_maps, "groups": group_maps}
+"""By the name of the evaluation that a rule is known by, the first that it names."""
+
+
+def score_maps(trained: RunWithNetwork, first: int) -> SignedCAM | None:
+    """Give the maps of the scores that a run's rule is judged by; None where the rule has no such maps."""
+    rule = trained.parts.rule
+    make = SCORE_MAPS.get(rule.evaluations[0])
+    if make is None or not hasattr(rule, "contribution"):  # a rule of one's own need not say what a unit contributes
+        return None
+    return make(trained, first)
+
+
+def compared_in_words(methods: Iterable[SignedCAM | None]) -> str:
+    """Name what maps of goodness compare: "label" or "group", and "class" where there are maps of both kinds."""
+    found = {"group" if isinstance(method, GroupCAM) else "label" for method in methods if method is not None}
+    return found.pop() if len(found) == 1 else "class"
