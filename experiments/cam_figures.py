@@ -5,7 +5,8 @@ and PDF:
 
 - `layers-DATASET-I`: an image, one row a run, one column a layer, and their sum;
 - `sums-DATASET`: several images, one row a run (figures 4 and 5 of Scodellaro et al. 2025);
-- `goodness-DATASET`: where the right label has more goodness than the wrong one that comes closest;
+- `goodness-DATASET`: where the right label (or group of channels) has more goodness than the wrong one that comes
+  closest;
 
 and `cam.json`: whether the maps add up to the scores, grad-cam's ROAD and confidence metrics beside those of random
 maps, agreement between layers and between runs, with 95 % bootstrap intervals. With `--image PATH` your own image is

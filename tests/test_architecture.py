@@ -61,8 +61,14 @@ def test_no_script_hides_a_package() -> None:
     assert not scripts & {*PACKAGES, "experiments", "tests"}
 
 
+def _offered(names: object) -> set[str]:
+    """The names of an option: of a literal type, or those that the help of a part shows beside FILE.py:NAME."""
+    first, *others = get_args(names)
+    return {first, *others} if first is not str else set(others[0].metavar.strip("{}").split(",")) - {"FILE.py:NAME"}
+
+
 def test_the_command_line_offers_what_the_tables_hold() -> None:
-    from convff import AUGMENTATIONS, GATES, MODELS, OPTIMIZERS, RULES, STABILISERS
+    from convff import AUGMENTATIONS, CONTRASTS, EVALUATIONS, GATES, MODELS, OPTIMIZERS, PLACES, RULES, STABILISERS
     from experiments import benchmark
     from experiments.benchmarks import SECTIONS
     from experiments.config import settings
@@ -76,6 +82,9 @@ def test_the_command_line_offers_what_the_tables_hold() -> None:
         (settings.LabelName, LABELS),
         (settings.ModelName, MODELS),
         (settings.GateName, GATES),
+        (settings.ContrastName, CONTRASTS),
+        (settings.EvaluationName, ["both", *EVALUATIONS]),
+        (settings.PlaceName, PLACES),
         (settings.StabiliserName, STABILISERS),
         (settings.OptimizerName, OPTIMIZERS),
         (settings.AugmentName, AUGMENTATIONS),
@@ -84,8 +93,8 @@ def test_the_command_line_offers_what_the_tables_hold() -> None:
         (benchmark.SectionName, SECTIONS),
     ]
     for names, table in pairs:
-        assert set(get_args(names)) == set(table)
-    assert set(get_args(settings.LabelName)) >= set(CHOOSABLE)
+        assert _offered(names) == set(table)
+    assert _offered(settings.LabelName) >= set(CHOOSABLE)
 
 
 def test_names_on_the_command_line_come_from_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,14 +4,23 @@ from collections.abc import Callable
 
 import torch
 
-from convff import ImageData, LayerLocalNet, LinearReadout, block_goodness_of
+from convff import (
+    AtOutput,
+    ForwardForward,
+    ImageData,
+    LayerLocalNet,
+    LinearReadout,
+    block_goodness_of,
+    cnn6,
+    group_goodness_of,
+)
 from experiments.benchmarks.bench import Bench, Row
 from experiments.benchmarks.cases import Case, cases
-from labels import ChannelLabels, FourierLabels, LabelGenerator
+from labels import ChannelLabels, FourierLabels, LabelGenerator, NoLabels
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Goodness inference: images/s, with and without the shared first block and the readout's candidates."""
+    """Goodness inference: images/s, with the label in the image (a pass per label) and at the output (one pass)."""
     rows: list[Row] = []
     color = (3, 32, 32)
     quick = cases(bench)[4].make
@@ -51,7 +60,34 @@ def measure(bench: Bench) -> list[Row]:
                     else 0.0,
                 }
             )
-    return rows
+    return rows + _at_output(bench, color)
+
+
+def _at_output(bench: Bench, shape: tuple[int, int, int]) -> list[Row]:
+    """One pass per image of a network with groups of channels, beside a pass per label of the same network."""
+    widths = (10, 10) if bench.small else (40, 60, 60, 120, 120, 120)
+    labels = FourierLabels(10, shape[1:])
+    net = Case("groups", labels, shape, lambda size: cnn6(size, widths=widths, pool_after=(1, 2, 4))).net(bench.device)
+    data, rule = bench.images(2 if bench.small else 400, shape), ForwardForward(label_at=AtOutput(10))
+    medians = bench.medians(
+        {
+            "every pass in full": _inference(bench, net, data, labels, share_first=False),
+            "groups of channels, one pass": lambda: group_goodness_of(
+                net, data, NoLabels(10), goodness=rule.goodness, precision=bench.precision
+            ),
+        }
+    )
+    return [
+        {
+            "labels": "at the output" if "groups" in name else "FourierLabels, the same network",
+            "classes": 10,
+            "inference": name,
+            "images/s": len(data) / seconds,
+            "times as fast": medians["every pass in full"] / seconds,
+            "float32 difference": 0.0,
+        }
+        for name, seconds in medians.items()
+    ]
 
 
 def _inference(

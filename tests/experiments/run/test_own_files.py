@@ -167,7 +167,7 @@ def test_from_the_command_line(tmp_path: Path, mine: str) -> None:
         ("--rule", "hebbf", "did you mean hebbff?"),
         ("--rule", "nowhere.py:Rule", "no file nowhere.py"),
         ("--labels", "mine.py", "FILE.py:NAME"),
-        ("--inference", "accuracy", "Known are both"),
+        ("--inference", "accuracy", "goodness,groups"),
     ],
 )
 def test_a_name_of_nothing_is_refused_at_once(
