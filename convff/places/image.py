@@ -42,7 +42,16 @@ class AtImage:
         return GOODNESS[reduction](a)
 
     def right_first(self, g: Tensor, layout: Layout) -> Tensor:
-        """Return goodness `[N]` as `[B, P]`: pass 0 has the right label."""
+        """Return goodness `[N]` as `[B, P]`: pass 0 has the right label.
+
+        Raises:
+            ValueError: there is one pass per image, or a stream of labels beside the images.
+        """
+        if layout.passes < 2 or layout.stream:
+            raise ValueError(
+                f"with the label in the image a right and a wrong pass are compared, but there is {layout.passes} pass "
+                f"per image, and {layout.stream} label images beside them"
+            )
         return layout.by_image(g)
 
     def gate_units(self, c: Tensor, a: Tensor, layout: Layout) -> Tensor:

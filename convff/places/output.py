@@ -86,7 +86,15 @@ class AtOutput:
         return group_goodness(a, self.num_classes, reduction)
 
     def right_first(self, g: Tensor, layout: Layout) -> Tensor:
-        """Return goodness `[B, K]` with the class of each image first, and the others behind it in a circle."""
+        """Return goodness `[B, K]` with the class of each image first, and the others behind it in a circle.
+
+        Raises:
+            ValueError: there is more than one pass per image.
+        """
+        if layout.passes != 1 or layout.stream:
+            raise ValueError(
+                f"with the label at the output an image takes one pass, not {layout.passes}: take a contrast without labels"
+            )
         return g.gather(1, self._circle(layout))
 
     def gate_units(self, c: Tensor, a: Tensor, layout: Layout) -> Tensor:

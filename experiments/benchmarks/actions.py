@@ -7,18 +7,15 @@ from torch import Tensor, nn
 from torch.nn.grad import conv2d_weight
 
 from convff import (
-    RULES,
     Autograd,
     Block,
-    RandomNegatives,
     Setup,
-    as_floats,
     autocast,
+    contrast_of,
     keyed_generator,
-    label_passes,
     start,
 )
-from experiments.benchmarks.bench import CLASSES, Bench
+from experiments.benchmarks.bench import Bench
 from experiments.benchmarks.cases import Case
 from experiments.config.presets import step_schedule
 
@@ -29,7 +26,7 @@ Recorded = tuple[Block, Tensor, Tensor, Tensor]
 def training_step(bench: Bench, case: Case, rule: str, precision: str, engine: str = "closed") -> Callable[[], object]:
     """Return a training step of one rule, ready to be called, with the optimiser that the presets give the rule."""
     data = bench.images(bench.batch_size, case.shape)
-    made = Autograd(rule=RULES[rule]()) if engine == "autograd" else RULES[rule]()
+    made = Autograd(rule=case.rule(rule)) if engine == "autograd" else case.rule(rule)
     setup = Setup(
         net=case.net(bench.device), labels=case.labels, schedule=step_schedule(rule), compiled=engine == "compiled"
     )
@@ -45,7 +42,7 @@ def training_step(bench: Bench, case: Case, rule: str, precision: str, engine: s
 def recorded_blocks(bench: Bench, case: Case) -> list[Recorded]:
     """Return every block of a case with what it sees and does in a training step."""
     data, net = bench.images(bench.batch_size, case.shape), case.net(bench.device)
-    wrong = RandomNegatives()(data.classes, CLASSES, keyed_generator(0, "wrong"))
+    contrast, batch = contrast_of(case.rule("ff"), case.labels), data.batch(torch.arange(len(data)))
     recorded: list[Recorded] = []
 
     def visit(index: int, block: Block, h: Tensor) -> Tensor:
@@ -54,9 +51,8 @@ def recorded_blocks(bench: Bench, case: Case) -> list[Recorded]:
         recorded.append((block, h, x, a))
         return a
 
-    passes = torch.cat([data.classes[:, None], wrong], dim=1)
     with torch.no_grad(), autocast(bench.device, bench.precision):
-        net.route(label_passes(case.labels, as_floats(data.images), passes), visit)
+        net.route(contrast(batch, keyed_generator(0, "wrong")).inputs, visit)
     return recorded
 
 

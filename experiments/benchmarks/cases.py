@@ -1,13 +1,15 @@
 """The networks that the benchmark measures."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
-from convff import LayerLocalNet, cnn3, cnn6, mlp
+from convff import RULES, AtImage, AtOutput, LayerLocalNet, Place, cnn3, cnn6, mlp
 from experiments.benchmarks.bench import CLASSES, Bench
-from labels import FourierLabels, LabelGenerator, MorphLabels, OneHotLabels
+from experiments.run.building import build
+from labels import FourierLabels, LabelGenerator, MorphLabels, NoLabels, OneHotLabels
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,11 @@ class Case:
     labels: LabelGenerator
     shape: tuple[int, int, int]
     make: Callable[[tuple[int, int, int]], LayerLocalNet]
+    label_at: Place = field(default_factory=AtImage)
+
+    def rule(self, name: str) -> Any:
+        """A rule with the place of the label, if it knows of any."""
+        return build(f"rule {name}", RULES[name], {}, {"label_at": self.label_at})
 
     def net(self, device: torch.device) -> LayerLocalNet:
         """A fresh network; the same at every call."""
@@ -40,6 +47,9 @@ def cases(bench: Bench) -> list[Case]:
     def quick(shape: tuple[int, int, int]) -> LayerLocalNet:
         return cnn6(shape, widths=wide if bench.small else (32, 64, 64, 128, 128, 128), pool_after=(1, 2, 4))
 
+    def groups(shape: tuple[int, int, int]) -> LayerLocalNet:
+        return cnn6(shape, widths=(10, 10) if bench.small else (40, 60, 60, 120, 120, 120), pool_after=(1, 2, 4))
+
     def three(shape: tuple[int, int, int]) -> LayerLocalNet:
         return cnn3(shape, width=width, kernel=3 if bench.small else 7)
 
@@ -53,4 +63,5 @@ def cases(bench: Bench) -> list[Case]:
         Case(f"cnn3 {width}, morph", MorphLabels(CLASSES), gray, three),
         Case("cnn6 of preset quick, fourier", FourierLabels(CLASSES, color[1:]), color, quick),
         Case(f"mlp {dense}, onehot", OneHotLabels(CLASSES), gray, flat),
+        Case("cnn6 of preset quick, label at the output", NoLabels(CLASSES), color, groups, AtOutput(CLASSES)),
     ]

@@ -5,18 +5,15 @@ from collections.abc import Callable
 import torch
 
 from convff import (
-    AtOutput,
-    ForwardForward,
     ImageData,
     LayerLocalNet,
     LinearReadout,
     block_goodness_of,
-    cnn6,
     group_goodness_of,
 )
 from experiments.benchmarks.bench import Bench, Row
 from experiments.benchmarks.cases import Case, cases
-from labels import ChannelLabels, FourierLabels, LabelGenerator, NoLabels
+from labels import ChannelLabels, FourierLabels, LabelGenerator
 
 
 def measure(bench: Bench) -> list[Row]:
@@ -65,15 +62,14 @@ def measure(bench: Bench) -> list[Row]:
 
 def _at_output(bench: Bench, shape: tuple[int, int, int]) -> list[Row]:
     """One pass per image of a network with groups of channels, beside a pass per label of the same network."""
-    widths = (10, 10) if bench.small else (40, 60, 60, 120, 120, 120)
-    labels = FourierLabels(10, shape[1:])
-    net = Case("groups", labels, shape, lambda size: cnn6(size, widths=widths, pool_after=(1, 2, 4))).net(bench.device)
-    data, rule = bench.images(2 if bench.small else 400, shape), ForwardForward(label_at=AtOutput(10))
+    case, labels = cases(bench)[6], FourierLabels(10, shape[1:])
+    net, rule = case.net(bench.device), case.rule("ff")
+    data = bench.images(2 if bench.small else 400, shape)
     medians = bench.medians(
         {
             "every pass in full": _inference(bench, net, data, labels, share_first=False),
             "groups of channels, one pass": lambda: group_goodness_of(
-                net, data, NoLabels(10), goodness=rule.goodness, precision=bench.precision
+                net, data, case.labels, goodness=rule.goodness, precision=bench.precision
             ),
         }
     )

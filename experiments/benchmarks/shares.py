@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from convff import ForwardForward, Layout, Schedule, Seen, as_floats, autocast, label_passes, mean_goodness
+from convff import AtImage, ForwardForward, Layout, Schedule, Seen, as_floats, autocast, label_passes, mean_goodness
 from experiments.benchmarks.actions import Recorded, floor, recorded_blocks, training_step
 from experiments.benchmarks.bench import CLASSES, Bench, Row
 from experiments.benchmarks.cases import cases
@@ -16,7 +16,7 @@ from experiments.benchmarks.cases import cases
 def measure(bench: Bench) -> list[Row]:
     """Where the time of a step goes, part by part, each measured alone."""
     rows: list[Row] = []
-    for case in [case for case in cases(bench) if case.name.startswith("cnn6")]:
+    for case in [case for case in cases(bench) if case.name.startswith("cnn6") and case.label_at == AtImage()]:
         data, recorded = bench.images(bench.batch_size, case.shape), recorded_blocks(bench, case)
         images = as_floats(data.images)
         classes = torch.stack([data.classes, (data.classes + 1) % CLASSES], dim=1)

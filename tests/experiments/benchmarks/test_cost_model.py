@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from convff import RULES, LayerLocalNet, Setup, block_goodness, cnn3, cnn6, mlp, start
+from convff import RULES, Batch, LayerLocalNet, Setup, block_goodness, cnn3, cnn6, mlp, start
 from experiments.benchmarks.cost_model import (
     backpropagation_operations,
     block_costs,
@@ -26,7 +26,7 @@ NETS = {
 def counted(rule: str, net: LayerLocalNet, images: int) -> int:
     step = start(RULES[rule](), Setup(net=net, labels=LABELS))
     with FlopCounterMode(display=False) as counter:
-        step(torch.rand(images, *SHAPE), torch.arange(images) % 4, torch.Generator())
+        step(Batch(torch.rand(images, *SHAPE), torch.arange(images) % 4), torch.Generator())
     return counter.get_total_flops()
 
 

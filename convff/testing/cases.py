@@ -1,0 +1,142 @@
+"""What rules are checked on: two-block networks, noise with labels, and what the first block's rule sees."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from convff.contrasts import Layout
+from convff.data import Batch
+from convff.models import cnn6, mlp
+from convff.network import Block, LayerLocalNet
+from convff.randomness import keyed_generator
+from convff.rules import Seen, contrast_of
+
+SHAPE = (2, 6, 6)
+IMAGES = 6
+KINDS = ("dense", "convolutional")
+
+
+class Planes:
+    """Labels for the checks: a constant plane per class, added to the first channel of the image.
+
+    Args:
+        num_classes: number of classes K.
+    """
+
+    def __init__(self, num_classes: int) -> None:
+        self.num_classes = num_classes
+
+    def __call__(self, images: Tensor, classes: Tensor) -> Tensor:
+        """Return labelled images `[B, P, C, H, W]` for classes `[B, P]`."""
+        labelled = images[:, None].repeat(1, classes.shape[1], 1, 1, 1)
+        labelled[:, :, 0] += classes[:, :, None, None] / self.num_classes
+        return labelled
+
+    def neutral(self, images: Tensor) -> Tensor:
+        """Return the images themselves."""
+        return images
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Case:
+    """A rule on the first block of a network, as the network was before its first step.
+
+    Args:
+        rule: the rule.
+        kind: of the blocks, one of `KINDS`.
+        num_classes: number of classes K.
+    """
+
+    rule: Any
+    kind: str
+    num_classes: int
+
+    @property
+    def labels(self) -> Planes:
+        """The labels of the checks."""
+        return Planes(self.num_classes)
+
+    def broken(self, message: str) -> AssertionError:
+        """Make the error that says what is broken, and where."""
+        return AssertionError(f"{type(self.rule).__name__} on a {self.kind} block: {message}")
+
+    def require(self, holds: object, message: str) -> None:
+        """Raise the error unless something holds; `python -O` leaves it in."""
+        if not holds:
+            raise self.broken(message)
+
+    def net(self, above: int = 0) -> LayerLocalNet:
+        """Make two blocks of 2 K units or channels, in float64, always with the same weights.
+
+        Args:
+            above: which weights the second block has.
+        """
+        widths = (2 * self.num_classes, 2 * self.num_classes)
+        with torch.random.fork_rng(devices=[]):  # new layers draw from global randomness
+            dense = self.kind == "dense"
+            net = mlp(SHAPE, widths=widths) if dense else cnn6(SHAPE, widths=widths, kernel=3, pool_after=(1,))
+        for index, block in enumerate(net.double()):
+            for name, parameter in block.layer.named_parameters():
+                draws = keyed_generator(above if index else 0, name, index)
+                noise = torch.randn(parameter.shape, generator=draws, dtype=torch.float64)
+                parameter.data.copy_(noise / block.layer.weight[0].numel() ** 0.5)
+        return net
+
+    def first_block(self) -> Block:
+        """Make the first block of the network."""
+        return next(iter(self.net()))
+
+    def batch(self, turn: int = 0) -> Batch:
+        """Make a batch of noise, another one for every turn."""
+        images = torch.rand(IMAGES, *SHAPE, generator=keyed_generator(turn, "images"), dtype=torch.float64)
+        return Batch(images, torch.arange(IMAGES) % self.num_classes)
+
+    def input(self, turn: int = 0) -> tuple[Tensor, Layout]:
+        """Return the raw input of the first block in a step, and its layout."""
+        inputs, layout = contrast_of(self.rule, self.labels)(self.batch(turn), keyed_generator(turn, "draws"))
+        return inputs, layout
+
+    @torch.no_grad()
+    def seen(self, block: Block, turn: int = 0) -> Seen:
+        """Return what the rule sees of the first block in a step."""
+        h, layout = self.input(turn)
+        x = block.normalised(h)
+        z = block.layer(x) if getattr(self.rule, "wants_z", False) else None
+        return Seen(block, x, block.activity(x), layout, z)
+
+
+def reloaded(value: Any) -> Any:
+    """Return what saving and loading makes of a value."""
+    file = io.BytesIO()
+    torch.save(value, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)  # it was written two lines above
+
+
+def difference(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> str:
+    """Say which tensors differ in any bit, and by how much: an empty text if none does.
+
+    Example:
+        >>> difference({"weight": torch.zeros(2)}, {"weight": torch.tensor([0.0, 0.5])})
+        'weight by up to 0.5'
+    """
+    pairs = {name: (value, other[name]) for name, value in one.items() if not torch.equal(value, other[name])}
+    largest = {name: (a.double() - b.double()).abs().max().item() for name, (a, b) in pairs.items()}
+    return ", ".join(f"{name} by up to {size:.3g}" for name, size in largest.items())
+
+
+def relative_error(got: Tensor, expected: Tensor) -> float:
+    """Return the length of the difference over that of what was expected.
+
+    Example:
+        >>> relative_error(torch.tensor([3.0, 0.0]), torch.tensor([0.0, 4.0]))
+        1.25
+        >>> relative_error(torch.zeros(2), torch.zeros(2)), relative_error(torch.ones(2), torch.zeros(2))
+        (0.0, inf)
+    """
+    length = (got.double() - expected.double()).norm()
+    return (length / expected.double().norm()).item() if length else 0.0
