@@ -93,7 +93,8 @@ class AtOutput:
         """
         if layout.passes != 1 or layout.stream:
             raise ValueError(
-                f"with the label at the output an image takes one pass, not {layout.passes}: take a contrast without labels"
+                f"with the label at the output an image takes one pass, not {layout.passes}: take a contrast "
+                "without labels"
             )
         return g.gather(1, self._circle(layout))
 

@@ -158,7 +158,7 @@ def goodness_figure(images: Tensor, classes: Sequence[int], views: Sequence[Expl
             figure,
             list(grid.flat),
             "one scale a map; beneath it, the difference of goodness",
-            ends=("speaks for the rival", "speaks for the right class"),
+            ends=("speaks for\nthe rival", "speaks for\nthe right class"),
         )
 
 
@@ -208,7 +208,7 @@ def _legend(
     axes: list["Axes"],
     note: str,
     *,
-    ends: tuple[str, str] = ("speaks against the class", "speaks for it"),
+    ends: tuple[str, str] = ("speaks against\nthe class", "speaks\nfor it"),
 ) -> None:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LinearSegmentedColormap, Normalize

@@ -189,7 +189,7 @@ def filters_of(run: RunRecord) -> int | None:
 def title_of(run: RunRecord) -> str:
     """Name the data, the labels and the rule of a run, for the title of a figure."""
     rule = rule_in_words(run.settings.rule, run.settings.stabilise)
-    return f"{run.results['dataset']}, labels {short(run.settings.label_name)}, rule {rule}"
+    return f"{run.results['dataset']},\nlabels {short(run.settings.label_name)}, rule {rule}"
 
 
 def predicted_classes(trained: RunWithNetwork) -> tuple["Tensor", str]:
