@@ -33,12 +33,6 @@ def _length(a: Tensor) -> Tensor:
     return length
 
 
-def _channel_lengths(a: Tensor) -> Tensor:
-    """Length of each channel `[N, C]` of `[N, C, H, W]`."""
-    length: Tensor = torch.linalg.vector_norm(a, dim=(2, 3), dtype=_accumulator(a))
-    return length
-
-
 def sum_goodness(a: Tensor) -> Tensor:
     """Sum of squares over a layer, `g = sum_k a_k^2` (Hinton 2022, section 2).
 
@@ -76,7 +70,7 @@ def mean_goodness(a: Tensor) -> Tensor:
 
 
 def channel_squares(a: Tensor) -> Tensor:
-    """Squared activity of each channel, summed over positions, `q_nc = sum_hw a_nchw^2`.
+    """Squared activity of each unit or channel, summed over positions, `q_nc = sum_hw a_nchw^2`.
 
     Args:
         a: activity `[N, C]` or `[N, C, H, W]`.
@@ -88,14 +82,17 @@ def channel_squares(a: Tensor) -> Tensor:
         >>> channel_squares(torch.tensor([[3.0, 4.0]]))
         tensor([[ 9., 16.]])
     """
-    dtype = _accumulator(a)
     if a.ndim == 2:
-        return a.to(dtype).square()
-    if a.device.type == "cpu" and a.dtype != dtype and not torch.compiler.is_compiling():
-        # As in `sum_goodness`: a float32 copy of a few samples at a time fits into a processor's cache.
+        return _squares(a)
+    if a.device.type == "cpu" and not torch.compiler.is_compiling():
+        # As in `sum_goodness`: the squares of a few samples at a time fit into a processor's cache.
         parts = a.split(max(1, CACHED // a[0].numel()))
-        return torch.cat([_channel_lengths(part) for part in parts]).square()
-    return _channel_lengths(a).square()
+        return torch.cat([_squares(part).sum(dim=(2, 3)) for part in parts])
+    return _squares(a).sum(dim=(2, 3))
+
+
+def _squares(a: Tensor) -> Tensor:
+    return a.to(_accumulator(a)).square()
 
 
 def group_goodness(a: Tensor, groups: int, reduction: str = "mean") -> Tensor:

@@ -15,8 +15,8 @@ class LearnedLabels:
     """Stacks the label map of the class on the image, which itself stays as it is; the maps learn.
 
     The idea is the Trifecta's (Dooms et al. 2023). What trains the first block trains its label maps, by the same local
-    rule: see `grads`, and `convff.training.label_learning` for the direction. Until they are trained the maps are what
-    they start from. Trained maps may leave [0, 1].
+    rule: see `grads`, and `convff.training.trainable_labels` for the direction. Until they are trained the maps are
+    what they start from. Trained maps may leave [0, 1].
 
     Args:
         num_classes: number of classes.

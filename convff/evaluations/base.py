@@ -119,6 +119,7 @@ def discrimination(by_block: Tensor, classes: Tensor) -> Tensor:
         classes: right classes `[N]`.
 
     Example:
+        >>> import torch
         >>> discrimination(torch.tensor([[[3.0, 1.0, 5.0]]]), torch.tensor([0]))
         tensor([0.5000])
     """

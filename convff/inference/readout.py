@@ -7,6 +7,7 @@ classification layer of N nodes". It reads an image without a label; its loss ne
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 from convff.data import ImageData, as_floats
 from convff.labelling import Labels
@@ -59,7 +60,8 @@ class LinearReadout(nn.Module):
         self.grid = grid
         device = next(net.parameters()).device
         size = self.features(torch.zeros(2, *image_shape, device=device)).shape[1]
-        self.linear = nn.Linear(size, labels.num_classes, device=device)
+        # Without the usual initial weights, which would be a draw from global randomness.
+        self.linear: nn.Linear = skip_init(nn.Linear, size, labels.num_classes, device=device)
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
         self._optimizer = torch.optim.Adam(self.linear.parameters(), lr=lr)

@@ -26,11 +26,11 @@ class Place(Protocol):
         """Makes the passes that this place needs, of a label generator (and of negatives, if it takes them)."""
         ...
 
-    def check(self, net: LayerLocalNet) -> None:
-        """Refuse a network that this place does not fit.
+    def check(self, net: LayerLocalNet, num_classes: int) -> None:
+        """Refuse a network, or a number of classes, that this place does not fit.
 
         Raises:
-            ValueError: the network does not fit.
+            ValueError: it does not fit.
         """
         ...
 

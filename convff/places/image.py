@@ -26,8 +26,8 @@ class AtImage:
     evaluation: ClassVar[str] = "goodness"
     contrast: ClassVar[Callable[..., LabelContrast]] = LabelContrast
 
-    def check(self, net: LayerLocalNet) -> None:
-        """Every network fits."""
+    def check(self, net: LayerLocalNet, num_classes: int) -> None:
+        """Everything fits."""
 
     def fitting(self, width: int) -> int:
         """Return the width: every one fits."""

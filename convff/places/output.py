@@ -59,12 +59,15 @@ class AtOutput:
         if self.num_classes < 2:
             raise ValueError(f"groups of channels need at least 2 classes, not {self.num_classes}")
 
-    def check(self, net: LayerLocalNet) -> None:
+    def check(self, net: LayerLocalNet, num_classes: int) -> None:
         """Refuse a network with a layer whose channels (or units) do not make one equal group per class.
 
         Raises:
-            ValueError: a width is no multiple of the number of classes; the message names the nearest that is.
+            ValueError: a width is no multiple of the number of classes; the message names the nearest that is. Or the
+                groups are for another number of classes than `num_classes`.
         """
+        if num_classes != self.num_classes:
+            raise ValueError(f"the groups of channels are for {self.num_classes} classes, not for {num_classes}")
         for block, layer in enumerate((block.layer for block in net), start=1):
             width = len(layer.weight)
             if width % self.num_classes:

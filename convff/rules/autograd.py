@@ -61,4 +61,5 @@ class Autograd(Wrapped):
     def _loss(self, seen: Seen, x: Tensor) -> Tensor:
         """The rule's loss with a graph that begins at the block's normalised input."""
         with torch.enable_grad():
-            return self.rule.loss(seen._replace(x=x, a=seen.block.activity(x)))
+            z = seen.block.layer(x)
+            return self.rule.loss(seen._replace(x=x, a=torch.relu(z), z=None if seen.z is None else z))

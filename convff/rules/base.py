@@ -70,7 +70,7 @@ class LocalRule(Protocol):
     the inferences that make sense for it by `evaluations`, e.g. `("goodness", "linear")`; the first is the one that it
     is known by. Beside what is here it may have `wants_z` (see `Seen`), `needs_whole_batch` (true where a direction is
     no mean or sum over images, so that several processes are refused), `contrast` (makes its usual passes, of a label
-    generator) and `check(net)` (refuses a network that it does not fit, by ValueError).
+    generator) and `check(net, num_classes)` (refuses by ValueError what it does not fit).
     """
 
     @property

@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 from convff.data import Batch
 from convff.labelling import Labels, TrainableLabels
@@ -59,8 +60,9 @@ class BackpropStep:
         self.labels = labels
         last = list(net)[-1].layer
         width = last.out_channels if isinstance(last, nn.Conv2d) else last.out_features
-        self.head = nn.Linear(width, labels.num_classes, device=last.weight.device)
-        nn.init.zeros_(self.head.weight)  # no draw from global randomness
+        # Without the usual initial weights, which would be a draw from global randomness.
+        self.head: nn.Linear = skip_init(nn.Linear, width, labels.num_classes, device=last.weight.device)
+        nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
         self.modules: dict[str, nn.Module] = {"head": self.head}
         self.optimizers = [schedule.make_optimizer([*net.parameters(), *self.head.parameters()])]

@@ -44,9 +44,9 @@ class ForwardForward:
         """Makes the passes that the place of the label needs."""
         return self.label_at.contrast
 
-    def check(self, net: LayerLocalNet) -> None:
-        """Refuse a network that the place of the label does not fit, by ValueError."""
-        self.label_at.check(net)
+    def check(self, net: LayerLocalNet, num_classes: int) -> None:
+        """Refuse what the place of the label does not fit, by ValueError."""
+        self.label_at.check(net, num_classes)
 
     def init(self, block: Block) -> None:
         """FF keeps no state."""

@@ -49,8 +49,8 @@ class Stabilised(Wrapped):
 
     @property
     def needs_whole_batch(self) -> bool:
-        """Whether a stabiliser keeps something of the batch that does not add up over shares of it."""
-        return any(piece.needs_whole_batch for piece in self.stabilisers)
+        """Whether the rule or a stabiliser keeps something of the batch that does not add up over shares of it."""
+        return super().needs_whole_batch or any(piece.needs_whole_batch for piece in self.stabilisers)
 
     def init(self, block: Block) -> StabilisedState:
         """The states before the first step."""
@@ -73,6 +73,7 @@ class Stabilised(Wrapped):
         return self.rule.input_direction(seen)
 
     def constrain(self, block: Block, state: StabilisedState) -> None:
-        """Let each stabiliser put the parameters back where they have to be."""
+        """Let the rule, and then each stabiliser, put the parameters back where they have to be."""
+        super().constrain(block, state.rule)
         for piece, kept in zip(self.stabilisers, state.stabilisers, strict=True):
             piece.constrain(block, kept)

@@ -1,13 +1,14 @@
 """What a rule around another rule passes on as it is."""
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor
 
 from convff.contrasts import Contrast, LabelContrast
-from convff.network import LayerLocalNet
+from convff.network import Block, LayerLocalNet
 from convff.places import Place
-from convff.rules.base import GatedRule, Gating, Seen
+from convff.rules.base import ConstrainingRule, GatedRule, Gating, Seen
 
 
 class Wrapped:
@@ -40,10 +41,20 @@ class Wrapped:
         """The rule's place of the label; None if it knows of none."""
         return getattr(self.rule, "label_at", None)
 
-    def check(self, net: LayerLocalNet) -> None:
+    @property
+    def needs_whole_batch(self) -> bool:
+        """See `LocalRule`."""
+        return getattr(self.rule, "needs_whole_batch", False)
+
+    def check(self, net: LayerLocalNet, num_classes: int) -> None:
         """See `LocalRule`."""
         if hasattr(self.rule, "check"):
-            self.rule.check(net)
+            self.rule.check(net, num_classes)
+
+    def constrain(self, block: Block, state: Any) -> None:
+        """See `ConstrainingRule`."""
+        if isinstance(self.rule, ConstrainingRule):
+            self.rule.constrain(block, state)
 
     def goodness(self, a: Tensor) -> Tensor:
         """See `GatedRule`."""

@@ -15,33 +15,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from convff.outer import CACHED
-
-
-def unit_squares(a: Tensor) -> Tensor:
-    """Squared activity of each unit, `a_nk^2`, summed over positions.
-
-    Args:
-        a: activity `[N, K]` or `[N, K, H, W]`.
-
-    Returns:
-        `[N, K]`, in float32 or better whatever the dtype of `a`.
-
-    Example:
-        >>> unit_squares(torch.tensor([[3.0, 4.0]]))
-        tensor([[ 9., 16.]])
-    """
-    if a.ndim == 2:
-        return _squares(a)
-    if a.device.type == "cpu" and not torch.compiler.is_compiling():
-        # As in `sum_goodness`: the squares of a few samples at a time fit into a processor's cache.
-        parts = a.split(max(1, CACHED // a[0].numel()))
-        return torch.cat([_squares(part).sum(dim=(2, 3)) for part in parts])
-    return _squares(a).sum(dim=(2, 3))
-
-
-def _squares(a: Tensor) -> Tensor:
-    return a.to(torch.promote_types(a.dtype, torch.float32)).square()
+from convff.functional import channel_squares
 
 
 def oja_forgetting(a: Tensor, c: Tensor) -> Tensor:
@@ -61,7 +35,7 @@ def oja_forgetting(a: Tensor, c: Tensor) -> Tensor:
         >>> oja_forgetting(torch.tensor([[3.0], [4.0]]), torch.tensor([1.0, -0.5]))
         tensor([17.])
     """
-    return (unit_squares(a) * c.abs().view(len(c), -1)).sum(dim=0)
+    return (channel_squares(a) * c.abs().view(len(c), -1)).sum(dim=0)
 
 
 def sliding_threshold(a: Tensor, theta: Tensor, momentum: float) -> Tensor:
@@ -82,7 +56,7 @@ def sliding_threshold(a: Tensor, theta: Tensor, momentum: float) -> Tensor:
         >>> first, sliding_threshold(torch.tensor([[1.0]]), first, 0.5)
         (tensor([5.]), tensor([3.]))
     """
-    mean = (unit_squares(a).sum(dim=0) / (a.numel() // a.shape[1])).to(theta.dtype)
+    mean = (channel_squares(a).sum(dim=0) / (a.numel() // a.shape[1])).to(theta.dtype)
     return torch.where(theta.isnan(), mean, momentum * theta + (1 - momentum) * mean)
 
 

@@ -23,7 +23,8 @@ ROUNDING_OF_FLOAT32 = 1e-6
 def _update(case: Case, seen: Seen, state: Any) -> LocalUpdate:
     """Ask the rule for its update."""
     update: LocalUpdate = case.rule.direction(seen, state)
-    case.require(isinstance(update, LocalUpdate), f"`direction` returns a {type(update).__name__}, not a LocalUpdate")
+    complete = all(hasattr(update, name) for name in LocalUpdate._fields)
+    case.require(complete, f"`direction` returns a {type(update).__name__}, not a LocalUpdate")
     return update
 
 
@@ -38,9 +39,9 @@ def _is_finite(case: Case) -> None:
         bad = int((~tensor.isfinite()).sum())
         case.require(not bad, f"{bad} of {tensor.numel()} values are not finite in the direction of {name}")
     for name, metric in update.metrics.items():
-        shape, graph = list(metric.shape), metric.requires_grad
-        case.require(not shape, f"the metric {name!r} is a 0-d tensor, but has the shape {shape}")
-        case.require(not graph, f"the metric {name!r} carries a graph: detach it")
+        what = f"{type(metric).__name__} {list(metric.shape)}" if isinstance(metric, Tensor) else repr(metric)
+        case.require(what == "Tensor []", f"the metric {name!r} should be a 0-d tensor, and is {what}")
+        case.require(not metric.requires_grad, f"the metric {name!r} carries a graph: detach it")
         case.require(metric.isfinite(), f"the metric {name!r} is not finite: {metric.item()}")
 
 
@@ -107,7 +108,9 @@ def _follows_its_loss(case: Case) -> None:
         with torch.no_grad():
             directions["the input"] = case.rule.input_direction(seen)
     for name, grad in _gradients(case, seen).items():
-        error = relative_error(directions[name], grad) if name in directions else 0.0
+        if name not in directions:  # not every rule says what it wants of its input
+            continue
+        error = relative_error(directions[name], grad)
         case.require(
             error <= ROUNDING,
             f"the direction of {name} is not the gradient of `loss`, with a relative error of {error:.3g}; "

@@ -36,8 +36,11 @@ def check_rule(rule: LocalRule | StartingRule, *, num_classes: int = 4) -> None:
     _refuse_what_is_no_rule(rule)
     checks = starting_rules.CHECKS if isinstance(rule, StartingRule) else local_rules.CHECKS
     for kind in KINDS:
+        case = Case(rule=rule, kind=kind, num_classes=num_classes)
+        if hasattr(rule, "check"):
+            rule.check(case.net(), num_classes)
         for check in checks:
-            check(Case(rule=rule, kind=kind, num_classes=num_classes))
+            check(case)
 
 
 def _refuse_what_is_no_rule(rule: object) -> None:

@@ -23,7 +23,7 @@ def _takes_steps(case: Case) -> None:
     for turn in range(STEPS):
         for name, metric in step(case.batch(turn), keyed_generator(turn, "draws")).items():
             shape = list(metric.shape)
-            case.require(len(shape) == 1, f"the metric {name!r} is [blocks] or [1], but has the shape {shape}")
+            case.require(len(shape) == 1, f"the metric {name!r} should be [blocks] or [1], and is {shape}")
             case.require(
                 metric.isfinite().all(), f"in step {turn + 1} the metric {name!r} is not finite: {metric.tolist()}"
             )

@@ -53,7 +53,7 @@ class LocalStep:
         if setup.processes.size > 1 and getattr(rule, "needs_whole_batch", False):
             raise ValueError("a stabiliser that keeps statistics of its own needs the whole batch: one process only")
         if hasattr(rule, "check"):
-            rule.check(setup.net)
+            rule.check(setup.net, setup.labels.num_classes)
         self.net, self.rule, self.processes, self.scores = setup.net, rule, setup.processes, setup.scores
         self.contrast = setup.contrast or contrast_of(rule, setup.labels)
         self.block_step: BlockStep = CompiledBlockStep() if setup.compiled else block_step

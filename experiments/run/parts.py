@@ -152,7 +152,8 @@ def prepare(settings: Settings, dataset: Dataset | None = None, processes: Proce
     processes = processes or OneProcess()
     recipe = recipe_for(settings)
     try:
-        refuse_idle_options(settings, recipe, new_rule(settings, replace(recipe, theta=None), num_classes=2))
+        bare = replace(settings, engine="closed", stabilise=(), stabiliser_strength=None)
+        refuse_idle_options(settings, recipe, new_rule(bare, replace(recipe, theta=None), num_classes=2))
     except ValueError as error:
         raise SettingsError(str(error)) from error
     if dataset is None:

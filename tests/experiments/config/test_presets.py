@@ -39,7 +39,7 @@ def test_a_number_that_the_rule_or_gate_does_not_take_is_refused(tmp_path: Path)
         ({"theta": 1.0, "gate": "symmetric"}, "gate symmetric takes no option theta"),
     ):
         with pytest.raises(ValueError, match=message):
-            new_rule(settings, replace(recipe, **changes))
+            new_rule(settings, replace(recipe, **changes), num_classes=10)
 
 
 def test_a_presets_threshold_is_for_its_own_gate(tmp_path: Path) -> None:
