@@ -100,7 +100,7 @@ class TestUnlabelled:
         assert torch.equal(draws.get_state(), keyed_generator(0, "draws").get_state())
 
     def test_it_carries_no_labels_that_could_learn(self) -> None:
-        learned = LearnedLabels(CLASSES, SIZE)
+        learned = LearnedLabels(3, SIZE)
         contrast = Unlabelled(learned)
         assert contrast.labels is None
         net = network("cnn3", learned)

@@ -363,7 +363,7 @@ def test_what_is_no_rule_is_told_what_it_lacks() -> None:
 
 
 def test_a_rule_for_another_number_of_classes_is_refused_by_itself() -> None:
-    with pytest.raises(ValueError, match="block 1 has 8 channels, which do not make 3 equal groups"):
+    with pytest.raises(ValueError, match="the groups of channels are for 3 classes, not for 4"):
         check_rule(AT_OUTPUT["ff, label at the output"])
 
 
