@@ -131,7 +131,9 @@ def test_maps_of_goodness_are_of_what_the_rule_is_judged_by(runs: dict[str, Path
     assert explained(run_folder.read_with_network(run_folder.read(runs["bp"]))).goodness is None
 
 
-@pytest.mark.parametrize(("beside", "compared"), [(False, "group"), (True, "class")])
+@pytest.mark.parametrize(
+    ("beside", "compared"), [(False, "group"), pytest.param(True, "class", marks=pytest.mark.slow)]
+)
 def test_maps_of_groups_are_drawn_and_judged(
     runs: dict[str, Path],
     grouped: Path,

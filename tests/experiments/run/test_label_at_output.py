@@ -20,7 +20,7 @@ def tiny(out: Path, **changes: object) -> Settings:
     return Settings(**(defaults | changes))
 
 
-@pytest.mark.parametrize(("rule", "model"), [("ff", "cnn6"), ("hebbff", "cnn3"), ("ff", "mlp"), ("hebbff", "resnet")])
+@pytest.mark.parametrize(("rule", "model"), [("ff", "cnn6"), ("hebbff", "mlp")])
 def test_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str], rule: str, model: str) -> None:
     (results,) = main(tiny(tmp_path, rule=rule, model=model, precision="float32"))
     (folder,) = tmp_path.iterdir()
@@ -52,9 +52,10 @@ def test_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str], rule: str, mo
 
 
 def test_it_learns(tmp_path: Path) -> None:
-    (results,) = main(tiny(tmp_path, model="cnn6", epochs=6, batch_size=16))
+    options = {"model": "cnn6", "width": 20, "epochs": 5, "batch_size": 16, "inference": ("groups",)}
+    (results,) = main(tiny(tmp_path, **options))
     assert results.accuracy["groups"] is not None
-    assert results.accuracy["groups"] > 0.8
+    assert results.accuracy["groups"] > 0.6
 
 
 def test_widths_are_rounded_with_a_note(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

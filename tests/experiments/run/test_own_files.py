@@ -23,6 +23,7 @@ import torch
 from convff import LocalUpdate, Outer, Score, predictions
 from convff.contrasts import Layout, Passes
 from convff.inference.goodness import block_goodness_of
+from labels.base import check_labelled
 
 USED = set()
 
@@ -52,8 +53,7 @@ class Stripes:
 
     def __call__(self, images, classes):
         USED.add("labels")
-        if not 0 <= int(classes.min()) <= int(classes.max()) < self.num_classes:
-            raise ValueError(f"classes must lie in [0, {self.num_classes})")
+        check_labelled(images, classes, self.num_classes)
         rows = torch.arange(images.shape[-2])
         kept = (rows % self.num_classes != classes[..., None]).to(images.dtype)[..., None, :, None]
         return images.view(len(images), *[1] * (classes.ndim - 1), *images.shape[1:]) * kept
