@@ -24,11 +24,12 @@ def row(results: dict[str, Any]) -> str:
         '| MNIST | fourier | ff | 50.0 % | - | - | 1.5 |'
     """
     accuracy = results["accuracy"]
+    other = next((name for name in ("head", "groups") if accuracy.get(name) is not None), None)
     cells = [
         results["dataset"],
         labels_in_words(results["labels"], results.get("label_selection")),
         rule_in_words(results["rule"], results.get("stabilise", ())),
-        _percent(accuracy["goodness"]) if accuracy.get("head") is None else f"{_percent(accuracy['head'])} (head)",
+        _percent(accuracy["goodness"]) if other is None else f"{_percent(accuracy[other])} ({other})",
         _percent(accuracy["linear"]),
         _percent(results["control"]["untrained_linear"]),
         f"{results['seconds']['total'] / 60:.1f}",
