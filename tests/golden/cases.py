@@ -14,6 +14,7 @@ from torch import Tensor
 from convff import (
     MODELS,
     RULES,
+    AtOutput,
     Batch,
     ImageData,
     LabelContrast,
@@ -31,7 +32,15 @@ from convff import (
 from convff.randomness import keyed_generator
 from convff.rules import Autograd
 from convff.stabilisers import Decay, Oja, SlidingThreshold, WeightNorm
-from labels import ChannelLabels, FourierLabels, LayerwiseLabels, LearnedLabels, MorphLabels, OneHotLabels
+from labels import (
+    ChannelLabels,
+    FourierLabels,
+    LayerwiseLabels,
+    LearnedLabels,
+    MorphLabels,
+    NoLabels,
+    OneHotLabels,
+)
 
 STEPS, BATCH, CLASSES, SIZE = 20, 12, 4, (8, 8)
 Numbers = dict[str, list[float]]
@@ -90,6 +99,12 @@ def _layerwise() -> LayerwiseLabels:
     return LayerwiseLabels(CLASSES, SIZE)
 
 
+def _none() -> NoLabels:
+    return NoLabels(CLASSES)
+
+
+GROUPS = NETS["cnn6"] | {"widths": (4, 8, 8, 8, 12, 12)}
+AT_OUTPUT = {rule: RULES[rule](gate=Softmax(scale=8.0), label_at=AtOutput(CLASSES)) for rule in ("ff", "hebbff")}
 ALL_PIECES = (
     Decay(strength=0.01),
     Oja(strength=0.01),
@@ -136,6 +151,9 @@ CASES: dict[str, Case] = {
     "ff mlp, all stabilisers": Case(
         "mlp", _one_hot, Stabilised(rule=TRAINED["ff"][0], stabilisers=ALL_PIECES), ADAM, NETS["mlp"]
     ),
+    "ff cnn6, label at the output": Case("cnn6", _none, AT_OUTPUT["ff"], ADAM, GROUPS),
+    "hebbff mlp, label at the output": Case("mlp", _none, AT_OUTPUT["hebbff"], RELATIVE, {"widths": (12, 8)}),
+    "ff cnn6, label at the output, bfloat16": Case("cnn6", _none, AT_OUTPUT["ff"], ADAM, GROUPS, precision="bfloat16"),
     "ff cnn6, float32": Case("cnn6", _fourier, TRAINED["ff"][0], ADAM, NETS["cnn6"], precision="float32"),
     "ff cnn6, bfloat16": Case("cnn6", _fourier, TRAINED["ff"][0], ADAM, NETS["cnn6"], precision="bfloat16"),
     "hebbff mlp, plain steps, bfloat16": Case(
