@@ -28,7 +28,7 @@ else:  # what the command line offers is what the tables hold
     PlaceName = Literal[names_in("convff/places/__init__.py", "PLACES")]
     ModelName = Literal[names_in("convff/models/__init__.py", "MODELS")]
     DatasetName = Literal[names_in("experiments/datasets/__init__.py", "DATASETS")]
-    OptimizerName = Literal[names_in("convff/optimizers.py", "OPTIMIZERS")]
+    OptimizerName = Literal[names_in("convff/optimizers/__init__.py", "OPTIMIZERS")]
     AugmentName = Literal[names_in("convff/training/augment.py", "AUGMENTATIONS")]
     StabiliserName = Literal[names_in("convff/stabilisers/__init__.py", "STABILISERS")]
 

@@ -1,9 +1,11 @@
-"""Optimisers that apply a rule's directions, one a block."""
+"""A step as long as a share of the weights."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from convff.optimizers.common import length, with_momentum
 
 
 class RelativeStep(torch.optim.Optimizer):
@@ -21,7 +23,7 @@ class RelativeStep(torch.optim.Optimizer):
         momentum: in [0, 1).
 
     Example:
-        >>> weight = nn.Parameter(torch.tensor([3.0, 4.0]))
+        >>> weight = torch.nn.Parameter(torch.tensor([3.0, 4.0]))
         >>> weight.grad = torch.tensor([0.0, 7.0])
         >>> RelativeStep([weight], lr=0.1).step()
         >>> weight.data
@@ -36,43 +38,10 @@ class RelativeStep(torch.optim.Optimizer):
         """Take one step along the parameters' `.grad`."""
         for group in self.param_groups:
             parameters = [p for p in group["params"] if p.grad is not None]
-            moved = [self._momentum(p, group["momentum"]) for p in parameters]
-            weights, direction = _length(parameters), _length(moved)
+            moved = [with_momentum(self.state[p], p.grad, group["momentum"]) for p in parameters]
+            weights, direction = length(parameters), length(moved)
             # A layer that has died stays as it is: what it remembers fades, but a step would be as long as ever.
-            alive = (direction > 0) & (_length([p.grad for p in parameters if p.grad is not None]) > 0)
+            alive = (direction > 0) & (length([p.grad for p in parameters if p.grad is not None]) > 0)
             share = torch.where(alive, group["lr"] * weights / direction, 0.0)
             for p, m in zip(parameters, moved, strict=True):
                 p.addcmul_(m, share, value=-1)
-
-    def _momentum(self, p: Tensor, momentum: float) -> Tensor:
-        assert p.grad is not None
-        if momentum == 0:
-            return p.grad
-        state = self.state[p]
-        if "momentum" not in state:
-            state["momentum"] = torch.zeros_like(p)
-        kept: Tensor = state["momentum"]
-        return torch.add(p.grad, kept, alpha=momentum, out=kept)
-
-
-def _length(tensors: list[Tensor]) -> Tensor:
-    """The Euclidean length of several tensors taken as one vector."""
-    length: Tensor = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(t) for t in tensors]))
-    return length
-
-
-def _adam(params: Iterable[nn.Parameter], lr: float, momentum: float) -> torch.optim.Optimizer:
-    params = list(params)
-    fused = all(parameter.device.type in ("cpu", "cuda") for parameter in params)
-    return torch.optim.Adam(params, lr=lr, betas=(momentum, 0.999), fused=fused)
-
-
-def _sgd(params: Iterable[nn.Parameter], lr: float, momentum: float) -> torch.optim.Optimizer:
-    return torch.optim.SGD(params, lr=lr, momentum=momentum)
-
-
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adam": _adam,
-    "sgd": _sgd,
-    "relative": RelativeStep,
-}

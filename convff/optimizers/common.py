@@ -1,0 +1,34 @@
+"""What the optimisers share."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def length(tensors: Sequence[Tensor]) -> Tensor:
+    """Return the Euclidean length of several tensors taken as one vector, 0-d.
+
+    Example:
+        >>> length([torch.tensor([3.0]), torch.tensor([[4.0]])])
+        tensor(5.)
+    """
+    found: Tensor = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(t) for t in tensors]))
+    return found
+
+
+def with_momentum(state: dict[str, Any], grad: Tensor, momentum: float) -> Tensor:
+    """Return `m <- momentum m + grad`, kept in the state of a parameter; the gradient itself for momentum 0.
+
+    Args:
+        state: of the parameter, in the optimiser; changed.
+        grad: its direction.
+        momentum: in [0, 1).
+    """
+    if momentum == 0:
+        return grad
+    if "momentum" not in state:
+        state["momentum"] = torch.zeros_like(grad)
+    kept: Tensor = state["momentum"]
+    return torch.add(grad, kept, alpha=momentum, out=kept)

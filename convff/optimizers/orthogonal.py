@@ -1,0 +1,116 @@
+"""The orthogonalised step: no two units of a layer move alike, and the weights keep their length."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from convff.optimizers.common import with_momentum
+
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # Jordan et al. 2024: fast for small singular values, and rough at 1
+
+
+def orthogonalise(matrix: Tensor, iterations: int = 5) -> Tensor:
+    """Bring all singular values of a matrix near 1, `U S V^T -> U V^T`, by Newton-Schulz iterations.
+
+    `X <- a X + (b A + c A^2) X` with `A = X X^T`, from `X = M / |M|`: a polynomial that takes every singular value
+    towards 1 and leaves the singular vectors. After 5 iterations a value that was at least a hundredth of the largest
+    lies in about [0.7, 1.2]; smaller ones lag behind, and 0 stays 0.
+
+    Args:
+        matrix: `[O, I]`; zeros stay zeros.
+        iterations: how many.
+
+    Returns:
+        `[O, I]`, of the matrix's dtype.
+
+    Example:
+        >>> orthogonalise(torch.tensor([[3.0, 0.0], [0.0, 0.1]]), iterations=10).abs().round().tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+
+    Reference:
+        Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks".
+    """
+    a, b, c = NEWTON_SCHULZ
+    wide = matrix.shape[0] <= matrix.shape[1]
+    x = matrix if wide else matrix.T
+    x = x / torch.linalg.vector_norm(x).clamp_min(torch.finfo(x.dtype).tiny)
+    for _ in range(iterations):
+        square = x @ x.T
+        x = torch.addmm(x, torch.addmm(square, square, square, beta=b, alpha=c), x, beta=a)
+    return x if wide else x.T
+
+
+class OrthogonalStep(torch.optim.Optimizer):
+    """A step along the orthogonalised momentum, a share of the weights' length, at which the weights are then held.
+
+    `W <- W - lr |W| O / |O|` with `O = orthogonalise(grad + momentum m)`, then `W <- W |W_0| / |W|`. A weight is taken
+    as the matrix `[O, I k k]`, each of its units a row. Without it, a Hebbian direction follows the few strongest
+    directions of its input's covariance, and all units of a layer with it; with it, what one unit learns the others do
+    not: lateral decorrelation. Held lengths keep goodness, which goes with their square, from saturating the gates.
+    Biases (and whatever else has one dimension) take a step of `lr` times the weights' root mean square per entry.
+
+    `torch.optim.Muon` is not used: it is in torch since 2.9 only, takes matrices alone and neither measures its step
+    against the weights nor holds their length.
+
+    Args:
+        params: the parameters of one block.
+        lr: length of a step as a share of the weights' length, e.g. 0.01.
+        momentum: in [0, 1); Nesterov's.
+        iterations: of Newton-Schulz; 5 as in Muon.
+        hold: set each weight back to its first length after the step.
+
+    Example:
+        >>> weight = torch.nn.Parameter(torch.eye(2))
+        >>> weight.grad = torch.tensor([[0.0, 5.0], [0.1, 0.0]])  # one unit is pulled 50 times as hard as the other
+        >>> OrthogonalStep([weight], lr=0.1, iterations=10).step()
+        >>> [round(unit[other].item(), 1) for unit, other in zip(weight, (1, 0))]
+        [-0.1, -0.1]
+
+    Reference:
+        Jordan et al. 2024, "Muon"; the share of the weights' length is that of LARS (You et al. 2017).
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float = 0.01,
+        momentum: float = 0.9,
+        *,
+        iterations: int = 5,
+        hold: bool = True,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "iterations": iterations, "hold": hold})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Take one step along the parameters' `.grad`."""
+        for group in self.param_groups:
+            moving = [p for p in group["params"] if p.grad is not None]
+            weights = [p for p in moving if p.ndim > 1]
+            rms = torch.cat([p.flatten() for p in (weights or moving)]).square().mean().sqrt() if moving else None
+            for p in moving:
+                state = self.state[p]
+                kept = with_momentum(state, p.grad, group["momentum"])
+                ahead = p.grad + group["momentum"] * kept if group["momentum"] else kept
+                if p.ndim > 1:
+                    self._step_weight(p, ahead, state, group)
+                else:
+                    p.sub_(_unit(ahead) * (group["lr"] * rms * p.numel() ** 0.5))
+
+    @staticmethod
+    def _step_weight(p: Tensor, ahead: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        length = torch.linalg.vector_norm(p)
+        if "length" not in state:
+            state["length"] = length.clone()
+        turned = orthogonalise(ahead.reshape(len(p), -1), group["iterations"]).view(ahead.shape)
+        p.sub_(_unit(turned) * (group["lr"] * length))
+        if group["hold"]:
+            p.mul_(state["length"] / torch.linalg.vector_norm(p).clamp_min(torch.finfo(p.dtype).tiny))
+
+
+def _unit(direction: Tensor) -> Tensor:
+    """Return a direction of length 1; zeros stay zeros."""
+    unit: Tensor = direction / torch.linalg.vector_norm(direction).clamp_min(torch.finfo(direction.dtype).tiny)
+    return unit

@@ -1,0 +1,63 @@
+"""A step of its own length for every neuron."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from convff.optimizers.common import with_momentum
+
+
+class PerNeuronStep(torch.optim.Optimizer):
+    """Each neuron measures its own direction, with a long memory: `w_j <- w_j - lr |w_j| m_j / sqrt(v_j)`.
+
+    `m_j` is the momentum of neuron j's weights and `v_j` a running mean of `|grad_j|^2`, of `1 / (1 - memory)` steps,
+    with the first steps' bias taken out. The memory makes steps shrink where the gates close, as Adam's does; what a
+    neuron has to know is one number about itself. The bias of a neuron is one of its weights.
+
+    Args:
+        params: the parameters of one block, each `[O, ...]`.
+        lr: length of a step as a share of the neuron's weights, e.g. 0.01.
+        momentum: in [0, 1); `m <- momentum m + (1 - momentum) grad`.
+        memory: in [0, 1).
+
+    Example:
+        >>> weight = torch.nn.Parameter(torch.tensor([[3.0, 4.0], [1.0, 0.0]]))
+        >>> weight.grad = torch.tensor([[0.0, 70.0], [0.0, 0.1]])
+        >>> PerNeuronStep([weight], lr=0.1, momentum=0.0).step()
+        >>> weight.data
+        tensor([[ 3.0000,  3.5000],
+                [ 1.0000, -0.1000]])
+
+    Reference:
+        One second moment per neuron instead of per weight: Zhang et al. 2024, "Adam-mini".
+    """
+
+    def __init__(
+        self, params: Iterable[Tensor], lr: float = 0.01, momentum: float = 0.9, *, memory: float = 0.999
+    ) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "memory": memory})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Take one step along the parameters' `.grad`."""
+        for group in self.param_groups:
+            moving = [p for p in group["params"] if p.grad is not None]
+            if not moving:
+                continue
+            state, momentum, memory = self.state[moving[0]], group["momentum"], group["memory"]
+            squares = _of_neurons([p.grad for p in moving if p.grad is not None])
+            state["steps"] = state.get("steps", 0) + 1
+            state["squares"] = torch.lerp(squares, state.get("squares", torch.zeros_like(squares)), memory)
+            usual = (state["squares"] / (1 - memory ** state["steps"])).sqrt()
+            share = group["lr"] * _of_neurons(moving).sqrt() / usual.clamp_min(torch.finfo(usual.dtype).tiny)
+            for p in moving:
+                kept = with_momentum(self.state[p], p.grad, momentum)
+                # As a running mean, so that a rate means the same for every momentum.
+                mean = kept * ((1 - momentum) / (1 - momentum ** state["steps"])) if momentum else kept
+                p.sub_(mean * share.view(-1, *[1] * (p.ndim - 1)))
+
+
+def _of_neurons(tensors: list[Tensor]) -> Tensor:
+    """Return the squared length of each neuron's entries over several tensors `[O, ...]`: `[O]`."""
+    return torch.stack([t.reshape(len(t), -1).square().sum(dim=1) for t in tensors]).sum(dim=0)
