@@ -9,6 +9,7 @@ from torch.nn.grad import conv2d_weight
 from convff import (
     Autograd,
     Block,
+    Schedule,
     Setup,
     autocast,
     contrast_of,
@@ -23,12 +24,17 @@ from experiments.config.presets import step_schedule
 Recorded = tuple[Block, Tensor, Tensor, Tensor]
 
 
-def training_step(bench: Bench, case: Case, rule: str, precision: str, engine: str = "closed") -> Callable[[], object]:
-    """Return a training step of one rule, ready to be called, with the optimiser that the presets give the rule."""
+def training_step(
+    bench: Bench, case: Case, rule: str, precision: str, engine: str = "closed", schedule: Schedule | None = None
+) -> Callable[[], object]:
+    """Return a training step of one rule, ready to be called; with the optimiser that the presets give it by default."""
     data = bench.images(bench.batch_size, case.shape)
     made = Autograd(rule=case.rule(rule)) if engine == "autograd" else case.rule(rule)
     setup = Setup(
-        net=case.net(bench.device), labels=case.labels, schedule=step_schedule(rule), compiled=engine == "compiled"
+        net=case.net(bench.device),
+        labels=case.labels,
+        schedule=schedule or step_schedule(rule),
+        compiled=engine == "compiled",
     )
     step, batch = start(made, setup), data.batch(torch.arange(len(data)))
 

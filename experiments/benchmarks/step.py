@@ -1,5 +1,6 @@
 """The time of a training step, by rule."""
 
+from convff import Schedule
 from experiments.benchmarks.actions import floor, recorded_blocks, training_step
 from experiments.benchmarks.bench import Bench, Row
 from experiments.benchmarks.cases import cases
@@ -12,6 +13,8 @@ def measure(bench: Bench) -> list[Row]:
         actions = {"floor": floor(recorded_blocks(bench, case), bench.precision)}
         actions |= {rule: training_step(bench, case, rule, bench.precision) for rule in ("ff", "hebbff", "bp")}
         actions["ff, compiled"] = training_step(bench, case, "ff", bench.precision, "compiled")
+        orthogonal = Schedule(optimizer="orthogonal", lr=0.01)
+        actions["ff, orthogonalised steps"] = training_step(bench, case, "ff", bench.precision, schedule=orthogonal)
         actions["ff, float32"] = training_step(bench, case, "ff", "float32")
         actions["ff, float32, autograd"] = training_step(bench, case, "ff", "float32", "autograd")
         medians = bench.medians(actions)
