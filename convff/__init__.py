@@ -8,8 +8,8 @@ from convff.functional import GOODNESS, mean_goodness, sum_goodness
 from convff.gates import GATES, Gate, Softmax, Symmetric, Threshold
 from convff.inference.calibration import calibrate
 from convff.inference.goodness import block_goodness, block_goodness_of, goodness_scores, predictions
-from convff.inference.groups import group_goodness_of, group_scores
 from convff.inference.readout import LinearReadout
+from convff.inference.scores import block_scores, block_scores_of
 from convff.labelling import AdditiveLabels, Labels, Negatives, TrainableLabels, label_passes
 from convff.machine.allocator import keep_freed_memory
 from convff.machine.precision import autocast, fastest_precision
@@ -18,7 +18,7 @@ from convff.models import MODELS, cnn3, cnn6, mlp, resnet
 from convff.network import Block, LayerLocalNet, LengthNorm, evaluating
 from convff.optimizers import OPTIMIZERS
 from convff.outer import Outer
-from convff.places import PLACES, AtImage, AtOutput, Place, fitting_width
+from convff.places import PLACES, AtBlocks, AtImage, AtOutput, Place, fitting_width
 from convff.randomness import keyed_generator
 from convff.rules import (
     RULES,
@@ -57,6 +57,7 @@ __all__ = [
     "SCHEDULES",
     "STABILISERS",
     "AdditiveLabels",
+    "AtBlocks",
     "AtImage",
     "AtOutput",
     "Autograd",
@@ -112,6 +113,8 @@ __all__ = [
     "autocast",
     "block_goodness",
     "block_goodness_of",
+    "block_scores",
+    "block_scores_of",
     "calibrate",
     "cnn3",
     "cnn6",
@@ -120,8 +123,6 @@ __all__ = [
     "fastest_precision",
     "fitting_width",
     "goodness_scores",
-    "group_goodness_of",
-    "group_scores",
     "head_scores",
     "keep_freed_memory",
     "keyed_generator",

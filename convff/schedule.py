@@ -30,6 +30,9 @@ def linear_cooldown(progress: float) -> float:
 SCHEDULES: dict[str, Callable[[float], float]] = {"constant": constant, "cooldown": linear_cooldown}
 
 
+BESIDE_RATE = 1e-3
+
+
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
     """How long and how fast to learn.
@@ -76,6 +79,17 @@ class Schedule:
     def rate(self, progress: float) -> float:
         """The learning rate at a point between 0 and 1 of the whole training."""
         return self.lr * SCHEDULES[self.decay](progress)
+
+    def make_optimizer_beside(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimiser of what learns beside a block, e.g. a head: Adam, whatever the blocks have.
+
+        A step measured against the weights would never move what starts at zero. Its rate is `BESIDE_RATE`, and falls
+        as that of the blocks does: a trainer multiplies the blocks' rate by `factor` of the parameter group.
+        """
+        optimizer = OPTIMIZERS["adam"](parameters, lr=BESIDE_RATE, momentum=0.9)
+        for group in optimizer.param_groups:
+            group["factor"] = BESIDE_RATE / self.lr
+        return optimizer
 
     def make_optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """The optimiser of one block."""

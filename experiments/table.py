@@ -24,7 +24,7 @@ def row(results: dict[str, Any]) -> str:
         '| MNIST | fourier | ff | 50.0 % | - | - | 1.5 |'
     """
     accuracy = results["accuracy"]
-    other = next((name for name in ("head", "groups") if accuracy.get(name) is not None), None)
+    other = next((name for name in ("head", "groups", "blocks") if accuracy.get(name) is not None), None)
     cells = [
         results["dataset"],
         labels_in_words(results["labels"], results.get("label_selection")),

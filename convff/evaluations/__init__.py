@@ -2,13 +2,14 @@
 
 from convff.evaluations.base import Context, Evaluation, Score, accuracy_of, discrimination
 from convff.evaluations.goodness import judge_by_goodness
-from convff.evaluations.groups import judge_by_groups
 from convff.evaluations.head import judge_by_head
+from convff.evaluations.one_pass import judge_by_scores
 from convff.evaluations.readout import judge_by_joint_readout, judge_by_readout
 
 EVALUATIONS: dict[str, Evaluation] = {
     "goodness": Evaluation("goodness inference", judge_by_goodness, each_epoch=True),
-    "groups": Evaluation("goodness of channel groups, one pass per image", judge_by_groups, each_epoch=True),
+    "groups": Evaluation("goodness of channel groups, one pass per image", judge_by_scores, each_epoch=True),
+    "blocks": Evaluation("goodness of every label in every block, one pass", judge_by_scores, each_epoch=True),
     "linear": Evaluation("linear readout, fitted at the end (L-BFGS)", judge_by_readout),
     "linear_joint": Evaluation("linear readout, trained beside the blocks (Adam)", judge_by_joint_readout),
     "head": Evaluation("softmax head, trained by backpropagation", judge_by_head, each_epoch=True),

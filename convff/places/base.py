@@ -3,10 +3,35 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from convff.contrasts import Contrast, Layout
-from convff.network import LayerLocalNet
+from convff.network import Block, LayerLocalNet
+
+
+class SeenBlock(Protocol):
+    """What a place looks at of a block in a step; `convff.rules.base.Seen` says what each is."""
+
+    @property
+    def a(self) -> Tensor:
+        """Activity `[N, ...]`."""
+        ...
+
+    @property
+    def z(self) -> Tensor | None:
+        """The same before the ReLU, if it was asked for."""
+        ...
+
+    @property
+    def layout(self) -> Layout:
+        """What each of the N passes is."""
+        ...
+
+    @property
+    def beside(self) -> nn.Module | None:
+        """What learns beside the block's layer."""
+        ...
 
 
 class Place(Protocol):
@@ -38,21 +63,46 @@ class Place(Protocol):
         """Return the nearest number of channels (or units) of a layer that this place fits."""
         ...
 
+    @property
+    def wants_z(self) -> bool:
+        """Whether it looks at a block before its ReLU."""
+        ...
+
     def units(self, a: Tensor) -> int:
         """Return the number of units behind each goodness, for an activity `[N, ...]`."""
+        ...
+
+    def beside(self, block: Block, generator: torch.Generator) -> nn.Module | None:
+        """Make what learns beside a block's layer, with initial values from the generator; None if nothing does."""
         ...
 
     def goodness(self, a: Tensor, reduction: str) -> Tensor:
         """Return the goodness of an activity `[N, ...]`, as the "mean" or "sum" of squares: `[N]`, or `[N, K]`."""
         ...
 
-    def right_first(self, g: Tensor, layout: Layout) -> Tensor:
-        """Return goodness in the order of the gate: `[B, M]`, the right label first."""
+    def scores(self, seen: SeenBlock, reduction: str) -> Tensor:
+        """Return the goodness of every class by one pass per image, `[N, K]`.
+
+        Raises:
+            ValueError: a pass has the goodness of its own label alone.
+        """
         ...
 
-    def gate_units(self, c: Tensor, a: Tensor, layout: Layout) -> Tensor:
-        """Return gates `[B, M]`, in the order of `right_first`, so that they broadcast against an activity `[N, ...]`.
+    def tries(self, seen: SeenBlock, reduction: str) -> Tensor:
+        """Return the goodness of the tries of each image in the order of the gate: `[B, M]`, the right label first."""
+        ...
 
-        One number per pass may also be given as `[N]`.
+    def gate_units(self, c: Tensor, a: Tensor, layout: Layout) -> Tensor | None:
+        """Return gates `[B, M]`, in the order of `tries`, so that they broadcast against an activity `[N, ...]`.
+
+        One number per pass may also be given as `[N]`. None if a unit's weight is not a factor of its activity.
         """
+        ...
+
+    def post(self, seen: SeenBlock, c: Tensor) -> Tensor:
+        """Return the gated activity, of the shape of the activity, for gates `[B, M]`."""
+        ...
+
+    def beside_direction(self, seen: SeenBlock, c: Tensor) -> dict[str, Tensor]:
+        """Return the ascent of what learns beside the block, by parameter name, for gates `[B, M]`; may be empty."""
         ...

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from convff.contrasts import LabelContrast, Layout
 from convff.functional import GOODNESS
-from convff.network import LayerLocalNet
+from convff.network import Block, LayerLocalNet
+from convff.outer import gated
+from convff.places.base import SeenBlock
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class AtImage:
 
     evaluation: ClassVar[str] = "goodness"
     contrast: ClassVar[Callable[..., LabelContrast]] = LabelContrast
+    wants_z: ClassVar[bool] = False
 
     def check(self, net: LayerLocalNet, num_classes: int) -> None:
         """Everything fits."""
@@ -40,6 +44,17 @@ class AtImage:
     def goodness(self, a: Tensor, reduction: str) -> Tensor:
         """Return the goodness `[N]` of an activity `[N, ...]`."""
         return GOODNESS[reduction](a)
+
+    def beside(self, block: Block, generator: torch.Generator) -> None:
+        """Return None: nothing learns beside a block."""
+
+    def scores(self, seen: SeenBlock, reduction: str) -> Tensor:
+        """Refuse: a pass has the goodness of its own label alone."""
+        raise ValueError("with the label in the image one pass has the goodness of one label: try them one by one")
+
+    def tries(self, seen: SeenBlock, reduction: str) -> Tensor:
+        """Return the goodness of each pass, `[B, P]`; see `right_first`."""
+        return self.right_first(self.goodness(seen.a, reduction), seen.layout)
 
     def right_first(self, g: Tensor, layout: Layout) -> Tensor:
         """Return goodness `[N]` as `[B, P]`: pass 0 has the right label.
@@ -57,3 +72,11 @@ class AtImage:
     def gate_units(self, c: Tensor, a: Tensor, layout: Layout) -> Tensor:
         """Return gates `[B, P]` as one number per pass, `[N]`."""
         return c.reshape(-1)
+
+    def post(self, seen: SeenBlock, c: Tensor) -> Tensor:
+        """Return the activity of each pass times its gate."""
+        return gated(seen.a, self.gate_units(c, seen.a, seen.layout))
+
+    def beside_direction(self, seen: SeenBlock, c: Tensor) -> dict[str, Tensor]:
+        """Return nothing."""
+        return {}

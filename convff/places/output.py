@@ -9,7 +9,10 @@ from torch import Tensor
 
 from convff.contrasts import Layout, Unlabelled
 from convff.functional import group_goodness
-from convff.network import LayerLocalNet
+from convff.network import Block, LayerLocalNet
+from convff.outer import gated
+from convff.places.base import SeenBlock
+from convff.places.classes import circle, refuse_labelled_passes
 
 
 def fitting_width(width: int, num_classes: int) -> int:
@@ -52,6 +55,7 @@ class AtOutput:
 
     evaluation: ClassVar[str] = "groups"
     contrast: ClassVar[Callable[..., Unlabelled]] = Unlabelled
+    wants_z: ClassVar[bool] = False
 
     num_classes: int
 
@@ -88,26 +92,36 @@ class AtOutput:
         """Return the goodness of each class `[N, K]`, of an activity `[N, ...]`."""
         return group_goodness(a, self.num_classes, reduction)
 
+    def beside(self, block: Block, generator: torch.Generator) -> None:
+        """Return None: nothing learns beside a block."""
+
+    def scores(self, seen: SeenBlock, reduction: str) -> Tensor:
+        """Return the goodness of each class `[N, K]`."""
+        return self.goodness(seen.a, reduction)
+
+    def tries(self, seen: SeenBlock, reduction: str) -> Tensor:
+        """Return the goodness of each class `[B, K]`, the right one first; see `right_first`."""
+        return self.right_first(self.goodness(seen.a, reduction), seen.layout)
+
     def right_first(self, g: Tensor, layout: Layout) -> Tensor:
         """Return goodness `[B, K]` with the class of each image first, and the others behind it in a circle.
 
         Raises:
             ValueError: there is more than one pass per image.
         """
-        if layout.passes != 1 or layout.stream:
-            raise ValueError(
-                f"with the label at the output an image takes one pass, not {layout.passes}: take a contrast "
-                "without labels"
-            )
-        return g.gather(1, self._circle(layout))
+        refuse_labelled_passes(layout, "at the output")
+        return g.gather(1, circle(layout.targets, self.num_classes))
 
     def gate_units(self, c: Tensor, a: Tensor, layout: Layout) -> Tensor:
         """Return gates `[B, K]`, the right class first, as one number per channel: `[B, C]` or `[B, C, 1, 1]`."""
-        by_class = torch.empty_like(c).scatter_(1, self._circle(layout), c)
+        by_class = torch.empty_like(c).scatter_(1, circle(layout.targets, self.num_classes), c)
         by_channel = by_class.repeat_interleave(a.shape[1] // self.num_classes, dim=1)
         return by_channel.view(*by_channel.shape, *[1] * (a.ndim - 2))
 
-    def _circle(self, layout: Layout) -> Tensor:
-        """Return all classes `[B, K]`, counted from the right one on."""
-        steps = torch.arange(self.num_classes, device=layout.targets.device)
-        return (layout.targets[:, None] + steps) % self.num_classes
+    def post(self, seen: SeenBlock, c: Tensor) -> Tensor:
+        """Return the activity of each channel times the gate of its group."""
+        return gated(seen.a, self.gate_units(c, seen.a, seen.layout))
+
+    def beside_direction(self, seen: SeenBlock, c: Tensor) -> dict[str, Tensor]:
+        """Return nothing."""
+        return {}

@@ -49,6 +49,8 @@ class Autograd(Wrapped):
     def direction(self, seen: Seen, state: Any) -> LocalUpdate:
         """The gradient of the rule's loss; its metrics are those of the rule."""
         parameters = dict(seen.block.layer.named_parameters())
+        if seen.beside is not None:
+            parameters |= {f"beside.{name}": parameter for name, parameter in seen.beside.named_parameters()}
         grads = torch.autograd.grad(self._loss(seen, seen.x.detach()), list(parameters.values()))
         return LocalUpdate((dict(zip(parameters, grads, strict=True)),), state, self.gating(seen).metrics)
 

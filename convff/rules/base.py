@@ -37,11 +37,14 @@ class LocalUpdate(NamedTuple):
     input: Tensor | None = None
 
     def dense(self, layer: nn.Linear | nn.Conv2d) -> dict[str, Tensor]:
-        """Return the whole direction by parameter name of the layer, each in the parameter's dtype."""
-        first, *others = (term.dense(layer) if isinstance(term, Outer) else term for term in self.terms)
-        whole = dict(first)
-        for other in others:
-            whole |= {name: whole[name] + tensor for name, tensor in other.items()}
+        """Return the whole direction by parameter name, each in the parameter's dtype.
+
+        Names are those of the layer, and `beside.NAME` for what learns beside it.
+        """
+        whole: dict[str, Tensor] = {}
+        for term in self.terms:
+            dense = term.dense(layer) if isinstance(term, Outer) else term
+            whole |= {name: whole[name] + tensor if name in whole else tensor for name, tensor in dense.items()}
         return whole
 
 
@@ -54,6 +57,7 @@ class Seen(NamedTuple):
         a: activity `[N, ...]`, before pooling.
         layout: what each of the N passes is, with the classes and labels.
         z: `layer(x)` before the ReLU, `[N, ...]`; None unless the rule has an attribute `wants_z` that is true.
+        beside: the module that learns beside the block's layer, where the rule has any.
     """
 
     block: Block
@@ -61,6 +65,7 @@ class Seen(NamedTuple):
     a: Tensor
     layout: Layout
     z: Tensor | None = None
+    beside: nn.Module | None = None
 
 
 class LocalRule(Protocol):
@@ -70,7 +75,8 @@ class LocalRule(Protocol):
     the inferences that make sense for it by `evaluations`, e.g. `("goodness", "linear")`; the first is the one that it
     is known by. Beside what is here it may have `wants_z` (see `Seen`), `needs_whole_batch` (true where a direction is
     no mean or sum over images, so that several processes are refused), `contrast` (makes its usual passes, of a label
-    generator) and `check(net, num_classes)` (refuses by ValueError what it does not fit).
+    generator), `check(net, num_classes)` (refuses by ValueError what it does not fit) and `beside(block, generator)`
+    (makes a module that learns beside the block's layer, e.g. a head, or None; its directions are named `beside.NAME`).
     """
 
     @property
@@ -106,13 +112,16 @@ class Gating(NamedTuple):
 
     Args:
         c: signed weights, gate times gain, that broadcast against the activity: `[N]` or `[N, 1, 1, 1]` for one number
-            per pass, `[N, C]` or `[N, C, 1, 1]` for one per unit or channel.
+            per pass, `[N, C]` or `[N, C, 1, 1]` for one per unit or channel. None where a unit's weight is not a factor
+            of its activity.
+        tries: the same before they are brought to the units, `[B, M]`, the right label first.
         open_weight: what the right tries of the batch would weigh together if all gates were fully open: B for HebbFF,
             `2 s / n` for FF. It tells a stabiliser on what scale the direction is.
         metrics: see `LocalUpdate`.
     """
 
-    c: Tensor
+    c: Tensor | None
+    tries: Tensor
     open_weight: float
     metrics: dict[str, Tensor]
 
@@ -155,6 +164,7 @@ class Setup:
         scores: gives class scores of images to a contrast that chooses by them; None if there are none.
         processes: who shares each batch.
         compiled: fuse the arithmetic of each block by `torch.compile`.
+        seed: key of the initial weights of what learns beside the blocks.
     """
 
     net: LayerLocalNet
@@ -164,6 +174,7 @@ class Setup:
     scores: Scores | None = None
     processes: Processes = field(default_factory=OneProcess)
     compiled: bool = False
+    seed: int = 0
 
 
 def contrast_of(rule: object, labels: Labels) -> Contrast:

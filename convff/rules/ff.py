@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from convff.contrasts import Contrast
 from convff.gates import Gate, Symmetric
@@ -48,6 +49,19 @@ class ForwardForward:
         """Refuse what the place of the label does not fit, by ValueError."""
         self.label_at.check(net, num_classes)
 
+    def beside(self, block: Block, generator: torch.Generator) -> nn.Module | None:
+        """Make what the place of the label lets learn beside a block's layer; None if nothing does."""
+        return self.label_at.beside(block, generator)
+
+    @property
+    def wants_z(self) -> bool:
+        """Whether the place of the label looks at a block before its ReLU."""
+        return self.label_at.wants_z
+
+    def scores(self, seen: Seen) -> Tensor:
+        """Goodness of every class by one pass per image, `[N, K]`, where the place of the label gives it."""
+        return self.label_at.scores(seen, self.reduction)
+
     def init(self, block: Block) -> None:
         """FF keeps no state."""
 
@@ -61,7 +75,7 @@ class ForwardForward:
 
     def loss(self, seen: Seen) -> Tensor:
         """The mean FF loss of the batch, whose gradient the direction is."""
-        g = self.label_at.right_first(self.goodness(seen.a), seen.layout)
+        g = self.label_at.tries(seen, self.reduction)
         return self.gate.loss(g, self._unit_goodness(self.label_at.units(seen.a))).mean()
 
     def gain(self, units: int, images: int) -> float:
@@ -74,7 +88,7 @@ class ForwardForward:
         units = self.label_at.units(seen.a)
         return gating(
             seen,
-            self.goodness(seen.a),
+            self.label_at.tries(seen, self.reduction),
             self.gate,
             self.label_at,
             unit_goodness=self._unit_goodness(units),
@@ -83,11 +97,11 @@ class ForwardForward:
 
     def direction(self, seen: Seen, state: None) -> LocalUpdate:
         """The gradient of the mean FF loss of the batch."""
-        return gated_update(seen, self.gating(seen), state)
+        return gated_update(seen, self.gating(seen), self.label_at, state)
 
     def input_direction(self, seen: Seen) -> Tensor:
         """The gradient of the mean FF loss of the batch by the normalised input."""
-        return gated_input_direction(seen, self.gating(seen))
+        return gated_input_direction(seen, self.gating(seen), self.label_at)
 
     def _unit_goodness(self, units: int) -> float:
         """Goodness of units that are all 1."""

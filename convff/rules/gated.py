@@ -4,39 +4,42 @@ import torch
 from torch import Tensor
 
 from convff.gates import Gate
-from convff.outer import Outer, gated, input_product
+from convff.outer import Outer, input_product
 from convff.places import Place
-from convff.rules.base import Gating, LocalUpdate, Seen
+from convff.rules.base import Gating, LocalUpdate, Seen, Term
 
 SATURATION_MARGIN = 0.01  # a gate this close to open or shut counts as saturated
 
 
 def gating(seen: Seen, g: Tensor, gate: Gate, place: Place, *, unit_goodness: float, gain: float) -> Gating:
-    """Gate a block: from goodness to one signed weight per unit, or per group of units that share it.
+    """Gate a block: from goodness to one signed weight per try, and per unit.
 
     Args:
         seen: the block with its activity.
-        g: goodness as the place gives it, `[N]` or `[N, K]`.
+        g: goodness of the tries `[B, M]`, the right label first.
         gate: the gate.
         place: where the label is.
         unit_goodness: the goodness of units that are all 1.
         gain: the weight of a fully open gate.
     """
-    g = place.right_first(g, seen.layout)
     gates = gate(g, unit_goodness)
-    c = place.gate_units(gates * gain, seen.a, seen.layout)
+    tries = gates * gain
     metrics = gate_metrics(gate, g, gates, unit_goodness, passes=len(seen.a))
-    return Gating(c=c, open_weight=len(g) * gain, metrics=metrics)
+    return Gating(place.gate_units(tries, seen.a, seen.layout), tries, len(g) * gain, metrics)
 
 
-def gated_update(seen: Seen, found: Gating, state: object) -> LocalUpdate:
+def gated_update(seen: Seen, found: Gating, place: Place, state: object) -> LocalUpdate:
     """Return minus the gated Hebbian direction: an optimiser subtracts it."""
-    return LocalUpdate((Outer(seen.x, gated(seen.a, -found.c)),), state, found.metrics)
+    terms: tuple[Term, ...] = (Outer(seen.x, place.post(seen, -found.tries)),)
+    of_beside = place.beside_direction(seen, -found.tries)
+    if of_beside:
+        terms += ({f"beside.{name}": direction for name, direction in of_beside.items()},)
+    return LocalUpdate(terms, state, found.metrics)
 
 
-def gated_input_direction(seen: Seen, found: Gating) -> Tensor:
+def gated_input_direction(seen: Seen, found: Gating, place: Place) -> Tensor:
     """Return minus the gated Hebbian direction of the block's normalised input."""
-    return input_product(seen.x, gated(seen.a, -found.c), seen.block.layer)
+    return input_product(seen.x, place.post(seen, -found.tries), seen.block.layer)
 
 
 def gate_metrics(gate: Gate, g: Tensor, c: Tensor, unit_goodness: float, *, passes: int) -> dict[str, Tensor]:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from convff.contrasts import Contrast
 from convff.gates import Gate, Threshold
@@ -45,6 +46,19 @@ class HebbianForwardForward:
         """Refuse what the place of the label does not fit, by ValueError."""
         self.label_at.check(net, num_classes)
 
+    def beside(self, block: Block, generator: torch.Generator) -> nn.Module | None:
+        """Make what the place of the label lets learn beside a block's layer; None if nothing does."""
+        return self.label_at.beside(block, generator)
+
+    @property
+    def wants_z(self) -> bool:
+        """Whether the place of the label looks at a block before its ReLU."""
+        return self.label_at.wants_z
+
+    def scores(self, seen: Seen) -> Tensor:
+        """Goodness of every class by one pass per image, `[N, K]`, where the place of the label gives it."""
+        return self.label_at.scores(seen, "mean")
+
     def init(self, block: Block) -> None:
         """HebbFF keeps no state."""
 
@@ -58,7 +72,7 @@ class HebbianForwardForward:
 
     def loss(self, seen: Seen) -> Tensor:
         """The loss whose gradient the direction is: with ReLU, `n / 2s` times the sum of the FF losses (ours)."""
-        g = self.label_at.right_first(self.goodness(seen.a), seen.layout)
+        g = self.label_at.tries(seen, "mean")
         return self.gate.loss(g, 1.0).sum() * (self.label_at.units(seen.a) / (2 * self.gate.scale))
 
     def gain(self, units: int, images: int) -> float:
@@ -67,12 +81,12 @@ class HebbianForwardForward:
 
     def gating(self, seen: Seen) -> Gating:
         """The gate of each try (equation 2)."""
-        return gating(seen, self.goodness(seen.a), self.gate, self.label_at, unit_goodness=1.0, gain=1.0)
+        return gating(seen, self.label_at.tries(seen, "mean"), self.gate, self.label_at, unit_goodness=1.0, gain=1.0)
 
     def direction(self, seen: Seen, state: None) -> LocalUpdate:
         """Equations 3 and 4, without the learning rate and with the sign that an optimiser subtracts."""
-        return gated_update(seen, self.gating(seen), state)
+        return gated_update(seen, self.gating(seen), self.label_at, state)
 
     def input_direction(self, seen: Seen) -> Tensor:
         """The same for the normalised input: `W^T` of the gated activity, with the sign that an optimiser subtracts."""
-        return gated_input_direction(seen, self.gating(seen))
+        return gated_input_direction(seen, self.gating(seen), self.label_at)

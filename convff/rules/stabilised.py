@@ -59,6 +59,8 @@ class Stabilised(Wrapped):
     def direction(self, seen: Seen, state: StabilisedState) -> LocalUpdate:
         """The rule's direction minus the stabilisers' terms, which are ascents; its metrics are those of the rule."""
         update, found = self.rule.direction(seen, state.rule), self.gating(seen)
+        if found.c is None:
+            raise ValueError("stabilisers need a weight for each unit's activity, and this place of the label has none")
         step = GatedStep(seen.block, seen.x, seen.a, found.c, found.open_weight)
         terms, kept = list(update.terms), []
         for piece, before in zip(self.stabilisers, state.stabilisers, strict=True):

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from convff.contrasts import Contrast, LabelContrast
 from convff.network import Block, LayerLocalNet
@@ -45,6 +46,15 @@ class Wrapped:
     def needs_whole_batch(self) -> bool:
         """See `LocalRule`."""
         return getattr(self.rule, "needs_whole_batch", False)
+
+    def beside(self, block: Block, generator: torch.Generator) -> nn.Module | None:
+        """See `LocalRule`."""
+        return self.rule.beside(block, generator) if hasattr(self.rule, "beside") else None
+
+    def scores(self, seen: Seen) -> Tensor:
+        """Class scores `[N, K]` of a block, as the rule has them."""
+        scores: Tensor = self.rule.scores(seen)  # type: ignore[attr-defined]
+        return scores
 
     def check(self, net: LayerLocalNet, num_classes: int) -> None:
         """See `LocalRule`."""

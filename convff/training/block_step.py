@@ -4,18 +4,24 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from convff.contrasts import Layout
 from convff.network import Block
 from convff.rules.base import LocalRule, LocalUpdate, Seen
 from convff.training.trainable_labels import input_grad
 
-BlockStep = Callable[[Block, LocalRule, Tensor, Layout, Any, bool], tuple[Tensor, LocalUpdate]]
+BlockStep = Callable[[Block, LocalRule, Tensor, Layout, Any, nn.Module | None, bool], tuple[Tensor, LocalUpdate]]
 
 
 def block_step(
-    block: Block, rule: LocalRule, h: Tensor, layout: Layout, state: Any, labels_learn: bool = False
+    block: Block,
+    rule: LocalRule,
+    h: Tensor,
+    layout: Layout,
+    state: Any,
+    beside: nn.Module | None = None,
+    labels_learn: bool = False,
 ) -> tuple[Tensor, LocalUpdate]:
     """Compute one block's part of a step; no parameter changes.
 
@@ -25,6 +31,7 @@ def block_step(
         h: raw input `[N, ...]`.
         layout: what each of the N passes is.
         state: the rule's state for this block.
+        beside: what learns beside the block's layer.
         labels_learn: whether the update shall hold a direction for the raw input; the rule is then an `InputRule`.
 
     Returns:
@@ -32,7 +39,7 @@ def block_step(
     """
     x = block.normalised(h)
     z = block.layer(x) if getattr(rule, "wants_z", False) else None
-    seen = Seen(block, x, block.activity(x) if z is None else torch.relu(z), layout, z)
+    seen = Seen(block, x, block.activity(x) if z is None else torch.relu(z), layout, z, beside)
     update = rule.direction(seen, state)
     if labels_learn:
         update = update._replace(input=input_grad(seen, rule, h))

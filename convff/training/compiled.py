@@ -6,7 +6,7 @@ from types import FunctionType
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from convff.contrasts import Layout
 from convff.network import Block
@@ -35,21 +35,28 @@ class CompiledBlockStep:
         self._failed = False
 
     def __call__(
-        self, block: Block, rule: LocalRule, h: Tensor, layout: Layout, state: Any, labels_learn: bool = False
+        self,
+        block: Block,
+        rule: LocalRule,
+        h: Tensor,
+        layout: Layout,
+        state: Any,
+        beside: nn.Module | None = None,
+        labels_learn: bool = False,
     ) -> tuple[Tensor, LocalUpdate]:
         """See `block_step`."""
         # A last, smaller batch is not worth compiling every block again.
         if self._failed or h.shape != self._shapes.setdefault(id(block), h.shape):
-            return block_step(block, rule, h, layout, state, labels_learn)
+            return block_step(block, rule, h, layout, state, beside, labels_learn)
         try:
             if id(block) not in self._compiled:
                 self._compiled[id(block)] = torch.compile(_another_block_step(), dynamic=False, backend=self._backend)
-            return self._compiled[id(block)](block, rule, h, layout, state, labels_learn)
+            return self._compiled[id(block)](block, rule, h, layout, state, beside, labels_learn)
         except Exception as error:  # anything may go wrong in a compiler; none of it needs to end a training
             self._failed = True
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             warnings.warn(f"torch.compile failed, going on without it: {reason}", CompilationWarning, stacklevel=2)
-            return block_step(block, rule, h, layout, state, labels_learn)
+            return block_step(block, rule, h, layout, state, beside, labels_learn)
 
 
 def _another_block_step() -> BlockStep:

@@ -11,6 +11,7 @@ from convff.data import Batch
 from convff.machine.processes import Shard
 from convff.network import Block
 from convff.outer import Outer
+from convff.randomness import keyed_generator
 from convff.rules.base import ConstrainingRule, LocalRule, LocalUpdate, Setup, StartingRule, Step, contrast_of
 from convff.training.block_step import BlockStep, block_step
 from convff.training.compiled import CompiledBlockStep
@@ -60,6 +61,15 @@ class LocalStep:
         self.modules: dict[str, nn.Module] = {}
         self.optimizers = [setup.schedule.make_optimizer(block.layer.parameters()) for block in self.net]
         self.states = [rule.init(block) for block in self.net]
+        self.beside = _beside(rule, setup)
+        if any(module is not None for module in self.beside):
+            self.modules["beside"] = nn.ModuleList(module or nn.Identity() for module in self.beside)
+        self.beside_optimizers = {
+            index: setup.schedule.make_optimizer_beside(module.parameters())
+            for index, module in enumerate(self.beside)
+            if module is not None
+        }
+        self.optimizers += self.beside_optimizers.values()
         self.trainable_labels = trainable_labels(self.contrast.labels, self.net, rule)
         if self.trainable_labels is not None:
             self.optimizers.append(setup.schedule.make_optimizer(self.trainable_labels.parameters()))
@@ -78,7 +88,9 @@ class LocalStep:
         def visit(index: int, block: Block, h: Tensor) -> Tensor:
             nonlocal finish_block_below
             labels_learn = self.trainable_labels is not None and index == 0
-            a, update = self.block_step(block, self.rule, h, layout, self.states[index], labels_learn)
+            a, update = self.block_step(
+                block, self.rule, h, layout, self.states[index], self.beside[index], labels_learn
+            )
             self.states[index] = update.state
             metrics.setdefault(index, []).append(update.metrics)
             if self.net.repeats:
@@ -128,6 +140,10 @@ class LocalStep:
         named = self.net.blocks[index].layer.named_parameters()  # type: ignore[union-attr]
         _step(self.optimizers[index], ((parameter, directions[name]) for name, parameter in named))
         self._constrain(index)
+        module = self.beside[index]
+        if module is not None:
+            named = module.named_parameters()
+            _step(self.beside_optimizers[index], ((p, directions[f"beside.{name}"]) for name, p in named))
         of_labels = [direction for name, direction in directions.items() if name.startswith("labels.")]
         if self.trainable_labels is not None and of_labels:
             _step(self.optimizers[-1], zip(self.trainable_labels.parameters(), of_labels, strict=True))
@@ -135,6 +151,16 @@ class LocalStep:
     def _constrain(self, index: int) -> None:
         if isinstance(self.rule, ConstrainingRule):
             self.rule.constrain(self.net.blocks[index], self.states[index])  # type: ignore[arg-type]
+
+
+def _beside(rule: LocalRule, setup: Setup) -> list[nn.Module | None]:
+    """Make what the rule lets learn beside each block's layer, on the device and in the dtype of the block."""
+    make = getattr(rule, "beside", None)
+    made = []
+    for index, block in enumerate(setup.net):
+        module = None if make is None else make(block, keyed_generator(setup.seed, "beside", index))
+        made.append(None if module is None else module.to(block.layer.weight))
+    return made
 
 
 def _step(optimizer: torch.optim.Optimizer, directions: Iterable[tuple[nn.Parameter, Tensor]]) -> None:

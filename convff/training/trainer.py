@@ -116,6 +116,7 @@ class Trainer:
             scores=readout,
             processes=self.processes,
             compiled=compiled,
+            seed=seed,
         )
         self.step: Step = start(rule, setup)
 
@@ -188,4 +189,4 @@ class Trainer:
         rate = self.schedule.rate(progress)
         for optimizer in self.step.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group.get("factor", 1.0)

@@ -27,7 +27,7 @@ Recorded = tuple[Block, Tensor, Tensor, Tensor]
 def training_step(
     bench: Bench, case: Case, rule: str, precision: str, engine: str = "closed", schedule: Schedule | None = None
 ) -> Callable[[], object]:
-    """Return a training step of one rule, ready to be called; with the optimiser that the presets give it by default."""
+    """Return a training step of one rule, ready to be called; by default with the optimiser of the presets."""
     data = bench.images(bench.batch_size, case.shape)
     made = Autograd(rule=case.rule(rule)) if engine == "autograd" else case.rule(rule)
     setup = Setup(

@@ -9,7 +9,7 @@ from convff import (
     LayerLocalNet,
     LinearReadout,
     block_goodness_of,
-    group_goodness_of,
+    block_scores_of,
 )
 from experiments.benchmarks.bench import Bench, Row
 from experiments.benchmarks.cases import Case, cases
@@ -68,8 +68,8 @@ def _at_output(bench: Bench, shape: tuple[int, int, int]) -> list[Row]:
     medians = bench.medians(
         {
             "every pass in full": _inference(bench, net, data, labels, share_first=False),
-            "groups of channels, one pass": lambda: group_goodness_of(
-                net, data, case.labels, goodness=rule.goodness, precision=bench.precision
+            "groups of channels, one pass": lambda: block_scores_of(
+                net, data, case.labels, rule, precision=bench.precision
             ),
         }
     )

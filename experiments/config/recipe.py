@@ -15,6 +15,7 @@ class Recipe:
         model: name of the network in `convff.MODELS`, and its options.
         model_options: the model's options.
         label_intensity: the label's share K of the intensity.
+        label_regions: with the label in every block, label terms differ between n x n regions of a map.
         label_selection: labels chosen out of candidates, "optimised" or "random"; None for the fixed set 1.
         gate: name in `convff.GATES`.
         scale: steepness of the gate.
@@ -38,6 +39,7 @@ class Recipe:
     model_options: dict[str, Any] = field(default_factory=dict)
     label_intensity: float = 0.3
     label_selection: str | None = None
+    label_regions: int = 1
     gate: str = "symmetric"
     scale: float = 32.0
     theta: float | None = None

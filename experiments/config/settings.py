@@ -50,6 +50,9 @@ class Overrides:
     """Fourier and morph: take the labels out of 2,000 candidates drawn by --seed, so that the largest correlation of
     any two is smallest, or by chance. Left out: the fixed set 1, or "optimised" for more classes than that has."""
 
+    label_regions: int | None = None
+    """With --label-at blocks: what a label adds to a block differs between n x n regions of its map."""
+
     gate: GateName | None = None
     """How goodness becomes a signed weight."""
 
@@ -100,8 +103,8 @@ class Settings(Overrides):
     """How the label enters the image. FILE.py:NAME, here and elsewhere, takes a class from a file of your own."""
 
     label_at: PlaceName = "image"
-    """Where the label meets the activity. image: in the image, by --labels; output: each layer has a group of channels
-    per class, and no image carries a label."""
+    """Where the label meets the activity. image: in the image, by --labels; blocks: every block tries all labels on its
+    own input; output: each layer has a group of channels per class. For the last two no image carries a label."""
 
     rule: RuleName = "ff"
     """How a layer learns: Forward-Forward, Hebbian Forward-Forward, or backpropagation as the yardstick."""

@@ -19,10 +19,17 @@ if TYPE_CHECKING:
 CURVES = (
     ("validation_goodness_accuracy", "accuracy by goodness,\nheld-out images"),
     ("validation_groups_accuracy", "accuracy by goodness of groups,\nheld-out images"),
+    ("validation_blocks_accuracy", "accuracy by goodness,\nheld-out images"),
     ("validation_head_accuracy", "accuracy of the head,\nheld-out images"),
     ("train_accuracy", "accuracy, training images"),
 )
-ACCURACIES = {"goodness": "goodness", "groups": "goodness of groups", "linear": "readout", "head": "head"}
+ACCURACIES = {
+    "goodness": "goodness",
+    "groups": "goodness of groups",
+    "blocks": "goodness in blocks",
+    "linear": "readout",
+    "head": "head",
+}
 INFERENCES = ACCURACIES | {"linear": "linear readout", "head": "softmax head"}  # in the title of a figure
 
 

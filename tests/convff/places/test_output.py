@@ -30,9 +30,9 @@ from convff import (
     Symmetric,
     Threshold,
     Trainer,
+    block_scores,
     cnn3,
     fitting_width,
-    group_scores,
     keyed_generator,
     mlp,
 )
@@ -366,7 +366,7 @@ def test_it_learns(made: ForwardForward | HebbianForwardForward) -> None:
         data.images[data.classes == k, :, 2 * k] = 255
 
     def accuracy() -> float:
-        scores = group_scores(net, data.images / 255, labels, goodness=made.goodness)
+        scores = block_scores(net, data.images / 255, labels, made)
         assert scores.shape == (3, 120, EASY_CLASSES)
         return (scores.sum(dim=0).argmax(dim=1) == data.classes).float().mean().item()
 

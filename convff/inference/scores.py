@@ -1,19 +1,31 @@
-"""Inference by groups of channels: one pass per image gives the goodness of every class."""
+"""Inference by a rule's own scores: one pass per image gives every block's opinion of every class."""
 
-from collections.abc import Callable
+from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from convff.contrasts import Layout
 from convff.data import ImageData, as_floats
 from convff.labelling import Labels
 from convff.machine.precision import autocast
 from convff.network import Block, LayerLocalNet, evaluating
+from convff.rules.base import Seen
+
+
+class ScoringRule(Protocol):
+    """A rule that scores every class by one pass."""
+
+    def scores(self, seen: Seen) -> Tensor:
+        """Scores `[N, K]` of a block."""
+        ...
 
 
 @torch.no_grad()
-def group_scores(net: LayerLocalNet, images: Tensor, labels: Labels, *, goodness: Callable[[Tensor], Tensor]) -> Tensor:
-    """Goodness of every block for every class.
+def block_scores(
+    net: LayerLocalNet, images: Tensor, labels: Labels, rule: ScoringRule, beside: nn.ModuleList | None = None
+) -> Tensor:
+    """Scores of every block for every class.
 
     The network is in evaluation mode for the call: batch norm uses its running statistics, so that an image's scores
     do not depend on the images beside it.
@@ -22,7 +34,8 @@ def group_scores(net: LayerLocalNet, images: Tensor, labels: Labels, *, goodness
         net: the network.
         images: float `[B, C, H, W]` in [0, 1].
         labels: makes the input that carries no label.
-        goodness: of an activity `[N, ...]`, `[N, K]`, as the rule had it.
+        rule: the rule that the network learnt by.
+        beside: what learnt beside the blocks: module `beside` of the step; None if nothing did.
 
     Returns:
         float32 `[blocks, B, K]`.
@@ -31,14 +44,18 @@ def group_scores(net: LayerLocalNet, images: Tensor, labels: Labels, *, goodness
         >>> from convff import AtOutput, ForwardForward, cnn3
         >>> from labels import NoLabels
         >>> net, rule = cnn3((1, 8, 8), width=6, kernel=3), ForwardForward(label_at=AtOutput(3))
-        >>> group_scores(net, torch.rand(2, 1, 8, 8), NoLabels(3), goodness=rule.goodness).shape
+        >>> block_scores(net, torch.rand(2, 1, 8, 8), NoLabels(3), rule).shape
         torch.Size([3, 2, 3])
     """
     found: list[Tensor] = []
+    layout = Layout(torch.zeros(len(images), dtype=torch.int64, device=images.device))
+    wants_z = getattr(rule, "wants_z", False)
 
     def visit(index: int, block: Block, h: Tensor) -> Tensor:
-        a: Tensor = block(h)
-        found.append(goodness(a))
+        x = block.normalised(h)
+        z = block.layer(x) if wants_z else None
+        a = block.activity(x) if z is None else torch.relu(z)
+        found.append(rule.scores(Seen(block, x, a, layout, z, None if beside is None else beside[index])))
         return a
 
     with evaluating(net):
@@ -46,22 +63,24 @@ def group_scores(net: LayerLocalNet, images: Tensor, labels: Labels, *, goodness
     return torch.stack(found)
 
 
-def group_goodness_of(
+def block_scores_of(
     net: LayerLocalNet,
     data: ImageData,
     labels: Labels,
+    rule: ScoringRule,
+    beside: nn.ModuleList | None = None,
     *,
-    goodness: Callable[[Tensor], Tensor],
     precision: str = "float32",
     batch_size: int = 400,
 ) -> Tensor:
-    """`group_scores` of a whole image set, in batches.
+    """`block_scores` of a whole image set, in batches.
 
     Args:
         net: the network.
         data: the images; their classes are not looked at.
         labels: makes the input that carries no label.
-        goodness: of an activity `[N, ...]`, `[N, K]`, as the rule had it.
+        rule: the rule that the network learnt by.
+        beside: what learnt beside the blocks; None if nothing did.
         precision: of the activities.
         batch_size: of images up to 32 x 32; fewer of larger ones.
 
@@ -70,7 +89,5 @@ def group_goodness_of(
     """
     images = max(1, min(batch_size, 2**20 // data.images[0, 0].numel()))
     with autocast(data.images.device, precision):
-        batches = [
-            group_scores(net, as_floats(batch), labels, goodness=goodness) for batch in data.images.split(images)
-        ]
+        batches = [block_scores(net, as_floats(batch), labels, rule, beside) for batch in data.images.split(images)]
     return torch.cat(batches, dim=1)

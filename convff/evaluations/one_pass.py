@@ -1,20 +1,24 @@
-"""Inference with the label at the output: compare the goodness of the channel groups, one pass per image."""
+"""Inference by a rule's own scores: every block scores every class in one pass per image."""
+
+from torch import nn
 
 from convff.data import ImageData
 from convff.evaluations.base import Context, Score, accuracy_of, discrimination
 from convff.inference.goodness import predictions
-from convff.inference.groups import group_goodness_of
+from convff.inference.scores import block_scores_of
 from convff.network import LayerLocalNet
 
 
-def judge_by_groups(net: LayerLocalNet, run: Context, data: ImageData) -> Score:
-    """Score the accuracy by the goodness of the groups, summed over the blocks that count.
+def judge_by_scores(net: LayerLocalNet, run: Context, data: ImageData) -> Score:
+    """Score the accuracy by the rule's scores, summed over the blocks that count.
 
     Returns:
         the accuracy, and for each block its `accuracy` alone and its `discrimination`.
     """
-    with run.timed("groups"):
-        by_block = group_goodness_of(net, data, run.labels, goodness=run.rule.goodness, precision=run.precision)
+    beside = run.modules.get("beside")
+    assert beside is None or isinstance(beside, nn.ModuleList)
+    with run.timed("goodness"):
+        by_block = block_scores_of(net, data, run.labels, run.rule, beside, precision=run.precision)
         predicted = predictions(by_block, range(run.first_of(net), len(by_block)))
         alone = [predictions(by_block, [block]) for block in range(len(by_block))]
     return Score(

@@ -1,0 +1,216 @@
+"""The label in every block: each block tries all labels on its own input (HebbFF, section 3, made cheap)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from convff.contrasts import Layout, Unlabelled
+from convff.functional import GOODNESS, mean_goodness
+from convff.network import Block, LayerLocalNet
+from convff.places.base import SeenBlock
+from convff.places.classes import circle, refuse_labelled_passes
+
+
+class LabelTerms(nn.Module):
+    """What each label adds to a block before its ReLU: one number per label, channel and region.
+
+    Args:
+        num_classes: number of labels K.
+        channels: number of channels O of the block.
+        regions: the maps have R x R regions.
+        start: standard deviation of the initial values.
+        generator: draws them.
+    """
+
+    def __init__(
+        self, num_classes: int, channels: int, regions: int, start: float, generator: torch.Generator | None = None
+    ) -> None:
+        super().__init__()
+        drawn = torch.randn(num_classes, channels, regions, regions, generator=generator)
+        self.terms = nn.Parameter(start * drawn)
+
+    def centred(self) -> Tensor:
+        """Return the terms counted from the mean label, `u_k - mean u`, `[K, O, R, R]`: they sum to 0 over labels."""
+        return self.terms - self.terms.mean(dim=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtBlocks:
+    """A label-free trunk: a block's input carries no label, and the block tries label k as `z + u_k`.
+
+    The convolution runs once for all labels. `u_k` is a number per channel (and region) that the block learns by the
+    same rule; it is counted from the mean label, so what a block passes up, `relu(z)`, is the activity under the mean
+    label, and says nothing of the right one. That is HebbFF's label beside the input of every layer, as a one-hot plane
+    through weights of its own.
+
+    In the *frozen* form a label changes no unit from silent to active: with `m = 1[z > 0]` and `v_k = u_k - mean u`,
+
+        g_k = g + 1/n sum (2 a v_k + m v_k^2)      dW -> sum_n (a sum_k c_nk + m sum_k c_nk v_k) (x) x_n
+                                                   dv_k -> sum_n c_nk (a + m v_k)
+
+    so all labels cost two small matrix products. The *exact* form, `a_k = relu(z + v_k)`, costs K passes over the maps.
+
+    Args:
+        num_classes: number of labels K.
+        regions: label terms differ between R x R regions of a map, which R has to divide.
+        exact: take the exact form.
+        start: standard deviation of the initial label terms.
+
+    Raises:
+        ValueError: fewer than 2 labels, or no region.
+
+    Reference:
+        Krutsylo, "The Hebbian Forward-Forward Algorithm", section 3, for the label at every layer. The trunk and the
+        frozen form are ours.
+    """
+
+    evaluation: ClassVar[str] = "blocks"
+    contrast: ClassVar[Callable[..., Unlabelled]] = Unlabelled
+
+    num_classes: int
+    regions: int = 1
+    exact: bool = False
+    start: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.num_classes < 2 or self.regions < 1:
+            raise ValueError(
+                f"labels in every block need at least 2 classes and 1 region, not {self.num_classes} and {self.regions}"
+            )
+
+    @property
+    def wants_z(self) -> bool:
+        """Whether it looks at a block before its ReLU: in the exact form."""
+        return self.exact
+
+    def check(self, net: LayerLocalNet, num_classes: int) -> None:
+        """Refuse another number of classes than the label terms are for.
+
+        Raises:
+            ValueError: they differ.
+        """
+        if num_classes != self.num_classes:
+            raise ValueError(f"the label terms are for {self.num_classes} classes, not for {num_classes}")
+
+    def fitting(self, width: int) -> int:
+        """Return the width: every one fits."""
+        return width
+
+    def units(self, a: Tensor) -> int:
+        """Return the number of units of the layer."""
+        return a[0].numel()
+
+    def beside(self, block: Block, generator: torch.Generator) -> LabelTerms:
+        """Make the label terms of a block."""
+        return LabelTerms(self.num_classes, len(block.layer.weight), self.regions, self.start, generator)
+
+    def goodness(self, a: Tensor, reduction: str) -> Tensor:
+        """Return the goodness `[N]` of an activity `[N, ...]`, under the mean label."""
+        return GOODNESS[reduction](a)
+
+    def scores(self, seen: SeenBlock, reduction: str) -> Tensor:
+        """Return the goodness of each label `[N, K]`."""
+        v, units = _terms(seen).to(seen.a), self.units(seen.a)
+        if self.exact:
+            assert seen.z is not None
+            means = [mean_goodness(torch.relu(seen.z + _over(v_k, seen.a))) for v_k in v]
+            g = torch.stack(means, dim=1)
+        else:
+            a, m = _region_sums(seen.a, self.regions), _region_sums(_active(seen.a), self.regions)
+            v = v.flatten(1).to(a.dtype)  # (K, O R R)
+            with torch.autocast(seen.a.device.type, enabled=False):
+                g = mean_goodness(seen.a)[:, None] + (2 * a @ v.T + m @ v.square().T) / units
+        return g if reduction == "mean" else g * units
+
+    def tries(self, seen: SeenBlock, reduction: str) -> Tensor:
+        """Return the goodness of each label `[B, K]`, the right one first.
+
+        Raises:
+            ValueError: there is more than one pass per image.
+        """
+        refuse_labelled_passes(seen.layout, "in every block")
+        return self.scores(seen, reduction).gather(1, circle(seen.layout.targets, self.num_classes))
+
+    def gate_units(self, c: Tensor, a: Tensor, layout: Layout) -> None:
+        """Return None: what a label adds to a unit is not a factor of its activity."""
+
+    def post(self, seen: SeenBlock, c: Tensor) -> Tensor:
+        """Return `sum_k c_nk a_nk`, the activity under each label weighed by its gate."""
+        by_class, v = self._by_class(seen, c), _terms(seen)
+        if self.exact:
+            assert seen.z is not None
+            total = torch.zeros_like(seen.a)
+            for k, v_k in enumerate(v.to(seen.a)):
+                total += _per_image(by_class[:, k], seen.a) * torch.relu(seen.z + _over(v_k, seen.a))
+            return total
+        weight = torch.einsum("nk,korq->norq", by_class.to(v.dtype), v).to(seen.a.dtype)  # (N, O, R, R)
+        return _per_image(by_class.sum(dim=1), seen.a) * seen.a + _active(seen.a) * _over(weight, seen.a)
+
+    def beside_direction(self, seen: SeenBlock, c: Tensor) -> dict[str, Tensor]:
+        """Return the ascent of the label terms, `sum_n c_nk a_nk` by region; it sums to 0 over labels as they do."""
+        by_class, v = self._by_class(seen, c), _terms(seen)
+        if self.exact:
+            assert seen.z is not None
+            z, found = seen.z, []
+            for k, v_k in enumerate(v.to(z)):
+                a_k = _per_image(by_class[:, k], z) * torch.relu(z + _over(v_k, z))
+                found.append(_region_sums(a_k, self.regions).sum(dim=0))
+            dv = torch.stack(found).view(v.shape)
+        else:
+            a, m = _region_sums(seen.a, self.regions), _region_sums(_active(seen.a), self.regions)
+            c_nk = by_class.to(a.dtype)
+            with torch.autocast(a.device.type, enabled=False):
+                dv = (c_nk.T @ a).view(v.shape) + (c_nk.T @ m).view(v.shape) * v
+        return {"terms": (dv - dv.mean(dim=0)).to(v.dtype)}
+
+    def _by_class(self, seen: SeenBlock, c: Tensor) -> Tensor:
+        """Return gates `[B, K]`, the right label first, in the order of the classes."""
+        return torch.empty_like(c).scatter_(1, circle(seen.layout.targets, self.num_classes), c)
+
+
+def _terms(seen: SeenBlock) -> Tensor:
+    """Return the block's label terms `[K, O, R, R]`, counted from the mean label."""
+    assert isinstance(seen.beside, LabelTerms)
+    return seen.beside.centred()
+
+
+def _active(a: Tensor) -> Tensor:
+    """Return 1 where a unit is active, in the dtype of the activity."""
+    return (a > 0).to(a.dtype)
+
+
+def _per_image(values: Tensor, like: Tensor) -> Tensor:
+    """Return numbers `[N]` laid out to multiply an activity `[N, ...]`."""
+    return values.to(like.dtype).view(-1, *[1] * (like.ndim - 1))
+
+
+def _region_sums(a: Tensor, regions: int) -> Tensor:
+    """Return the sum of each channel over each region, `[N, O R R]`, in float32 or better.
+
+    Raises:
+        ValueError: the regions do not divide the map.
+    """
+    dtype = torch.promote_types(a.dtype, torch.float32)
+    if a.ndim == 2:
+        a = a[:, :, None, None]
+    height, width = a.shape[2:]
+    if height % regions or width % regions:
+        raise ValueError(f"{regions} x {regions} regions do not divide a map of {height} x {width}")
+    if regions == 1:
+        return a.sum(dim=(2, 3), dtype=dtype)
+    split = rearrange(a, "n o (r h) (q w) -> n o r h q w", r=regions, q=regions)
+    return split.sum(dim=(3, 5), dtype=dtype).flatten(1)
+
+
+def _over(by_region: Tensor, a: Tensor) -> Tensor:
+    """Return values by region, `[O, R, R]` or `[N, O, R, R]`, so that they broadcast against an activity."""
+    if a.ndim == 2:
+        return by_region.flatten(-3)
+    regions = by_region.shape[-1]
+    if regions == 1:
+        return by_region
+    return by_region.repeat_interleave(a.shape[2] // regions, -2).repeat_interleave(a.shape[3] // regions, -1)
