@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from convff.contrasts import Layout
 from convff.data import Batch
@@ -106,7 +106,19 @@ class Case:
         h, layout = self.input(turn)
         x = block.normalised(h)
         z = block.layer(x) if getattr(self.rule, "wants_z", False) else None
-        return Seen(block, x, block.activity(x), layout, z)
+        return Seen(block, x, block.activity(x), layout, z, self.beside(block))
+
+    def beside(self, block: Block) -> nn.Module | None:
+        """Make what the rule lets learn beside a block, always with the same weights; None if nothing does."""
+        if not hasattr(self.rule, "beside"):
+            return None
+        module: nn.Module | None = self.rule.beside(block, keyed_generator(0, "beside"))
+        return None if module is None else module.to(block.layer.weight)
+
+    def parameters(self, seen: Seen) -> dict[str, Tensor]:
+        """Return all that a rule gives a direction for, by name."""
+        of_beside = {} if seen.beside is None else dict(seen.beside.named_parameters())
+        return dict(seen.block.layer.named_parameters()) | {f"beside.{name}": p for name, p in of_beside.items()}
 
 
 def reloaded(value: Any) -> Any:

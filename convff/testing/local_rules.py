@@ -51,6 +51,7 @@ def _writes_to_nothing(case: Case) -> None:
     seen = case.seen(block)
     shown = {f"the block's {name}": tensor for name, tensor in block.state_dict().items()}
     shown |= {"the input x": seen.x, "the activity a": seen.a, "the targets": seen.layout.targets}
+    shown |= {f"beside the block, {name}": tensor for name, tensor in case.parameters(seen).items()}
     shown |= {} if seen.z is None else {"z": seen.z}
     shown |= {} if seen.layout.labels is None else {"the labels": seen.layout.labels}
     before = {name: tensor.clone() for name, tensor in shown.items()}
@@ -61,10 +62,11 @@ def _writes_to_nothing(case: Case) -> None:
 
 def _covers_every_parameter(case: Case) -> None:
     block = case.first_block()
-    got, wanted = _directions(case, case.seen(block), case.rule.init(block)), dict(block.layer.named_parameters())
+    seen = case.seen(block)
+    got, wanted = _directions(case, seen, case.rule.init(block)), case.parameters(seen)
     case.require(
         got.keys() == wanted.keys(),
-        f"there is a direction for {sorted(got)}, but the parameters of the layer are {sorted(wanted)}",
+        f"there is a direction for {sorted(got)}, but the parameters are {sorted(wanted)}",
     )
     for name, parameter in wanted.items():
         of_direction, of_parameter = (f"{tensor.dtype} {list(tensor.shape)}" for tensor in (got[name], parameter))
@@ -121,7 +123,7 @@ def _follows_its_loss(case: Case) -> None:
 def _gradients(case: Case, seen: Seen) -> dict[str, Tensor]:
     """Differentiate the rule's loss by the parameters and the input."""
     layer, x = seen.block.layer, seen.x.detach().requires_grad_()
-    by = dict(layer.named_parameters()) | {"the input": x}
+    by = case.parameters(seen) | {"the input": x}
     with torch.enable_grad():
         z = layer(x)
         loss = case.rule.loss(seen._replace(x=x, a=torch.relu(z), z=None if seen.z is None else z))
@@ -157,12 +159,12 @@ def _compiles(case: Case) -> None:
     block = case.first_block()
     eager, compiled = case.rule.init(block), case.rule.init(block)
     for turn in range(2):
-        h, layout = case.input(turn)
+        (h, layout), beside = case.input(turn), case.beside(block)
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("error", CompilationWarning)
-            _, wanted = block_step(block, case.rule, h, layout, eager)
+            _, wanted = block_step(block, case.rule, h, layout, eager, beside)
             try:
-                _, got = compiled_step(block, case.rule, h, layout, compiled)
+                _, got = compiled_step(block, case.rule, h, layout, compiled, beside)
             except CompilationWarning as warning:
                 raise case.broken(f"it does not compile: {warning}") from warning
         eager, compiled = wanted.state, got.state

@@ -14,6 +14,7 @@ import convff
 from convff import (
     RULES,
     STABILISERS,
+    AtBlocks,
     AtOutput,
     Autograd,
     Backpropagation,
@@ -25,6 +26,7 @@ from convff import (
     Outer,
     Seen,
     Setup,
+    Softmax,
     Stabilised,
     Step,
     contrast_of,
@@ -43,12 +45,18 @@ AT_OUTPUT = {
 PIECES = tuple(make() for make in STABILISERS.values())
 RULES_TO_CHECK = {name: made() for name, made in RULES.items()} | AT_OUTPUT
 STABLE = {"ff, stabilised": Stabilised(rule=ForwardForward(), stabilisers=PIECES)}
+IN_BLOCKS = {
+    f"ff, label in every block, {'exact' if exact else 'frozen'}": ForwardForward(
+        gate=Softmax(scale=8.0), label_at=AtBlocks(num_classes=CLASSES, exact=exact)
+    )
+    for exact in (False, True)
+}
 BY_AUTOGRAD = [Autograd(rule=ForwardForward()), Autograd(rule=AT_OUTPUT["hebbff, label at the output"])]
 
 
-@pytest.mark.parametrize("name", RULES_TO_CHECK | STABLE)
+@pytest.mark.parametrize("name", RULES_TO_CHECK | STABLE | IN_BLOCKS)
 def test_every_rule_keeps_to_the_contract(name: str) -> None:
-    check_rule((RULES_TO_CHECK | STABLE)[name], num_classes=CLASSES)
+    check_rule((RULES_TO_CHECK | STABLE | IN_BLOCKS)[name], num_classes=CLASSES)
 
 
 @pytest.fixture
@@ -177,7 +185,7 @@ REFUSED: dict[str, list[tuple[Any, str]]] = {
     "_covers_every_parameter": [
         (
             changed(lambda seen, update: update._replace(terms=({"weight": seen.block.layer.weight},))),
-            r"a direction for \['weight'\], but the parameters of the layer are \['bias', 'weight'\]",
+            r"a direction for \['weight'\], but the parameters are \['bias', 'weight'\]",
         ),
         (
             with_weight(lambda weight: weight.float()),
