@@ -8,6 +8,7 @@ from convff.functional import GOODNESS, mean_goodness, sum_goodness
 from convff.gates import GATES, Gate, Softmax, Symmetric, Threshold
 from convff.inference.calibration import calibrate
 from convff.inference.goodness import block_goodness, block_goodness_of, goodness_scores, predictions
+from convff.inference.participation import participation_ratios
 from convff.inference.readout import LinearReadout
 from convff.inference.scores import block_scores, block_scores_of
 from convff.labelling import AdditiveLabels, Labels, Negatives, TrainableLabels, label_passes
@@ -130,6 +131,7 @@ __all__ = [
     "load_checkpoint",
     "mean_goodness",
     "mlp",
+    "participation_ratios",
     "predictions",
     "resnet",
     "save_checkpoint",

@@ -37,6 +37,7 @@ def rejudge(folder: Path) -> dict[str, Any]:
         "control": found.control,
         "per_layer": found.per_layer,
         "label_only_probe": found.label_only_probe,
+        "participation": found.participation,
         "scores": run.results.get("scores", {}) | scores_as_json(found),
         "judged_commit": machine.git_commit(),
     }

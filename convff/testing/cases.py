@@ -118,7 +118,8 @@ class Case:
     def parameters(self, seen: Seen) -> dict[str, Tensor]:
         """Return all that a rule gives a direction for, by name."""
         of_beside = {} if seen.beside is None else dict(seen.beside.named_parameters())
-        return dict(seen.block.layer.named_parameters()) | {f"beside.{name}": p for name, p in of_beside.items()}
+        of_layer: dict[str, Tensor] = dict(seen.block.layer.named_parameters())
+        return of_layer | {f"beside.{name}": parameter for name, parameter in of_beside.items()}
 
 
 def reloaded(value: Any) -> Any:

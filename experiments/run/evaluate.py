@@ -16,12 +16,16 @@ from convff import (
     Contrast,
     Evaluation,
     ImageData,
+    Labels,
     LayerLocalNet,
     LinearReadout,
     Score,
     calibrate,
+    participation_ratios,
 )
 from labels import LabelGenerator
+
+PARTICIPATION_IMAGES = 2000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,6 +36,8 @@ class Evaluated:
         scores: what each evaluation said, by name; the first is the one that the rule is known by.
         control: accuracy of the same readout on the untrained network.
         seconds: how long each part took, by name.
+        participation: for each block, the number of directions that its features use, "trained" and "untrained"; see
+            `convff.participation_ratios`. Empty without a readout.
         readout: the readout that was fitted to the network; None if none was.
         candidates: how many labels were tried per image; None for all.
     """
@@ -39,6 +45,7 @@ class Evaluated:
     scores: dict[str, Score]
     control: dict[str, float | None] = field(default_factory=lambda: {"untrained_linear": None})
     seconds: dict[str, float] = field(default_factory=dict)
+    participation: dict[str, list[float]] = field(default_factory=dict)
     readout: LinearReadout | None = None
     candidates: int | None = None
 
@@ -107,17 +114,23 @@ class Evaluator:
             untrained: makes the network and the labels as before the training, where a control is wanted.
         """
         run = self._new_run(modules)
-        evaluations, control = dict(self.evaluations), None
+        evaluations, control, participation = dict(self.evaluations), None, {}
         if "linear" in evaluations:
             if "joint_readout" in modules:
                 evaluations["linear_joint"] = EVALUATIONS["linear_joint"]
             with run.timed("control"):
-                control = self.control(*untrained())
+                random_net, labels = untrained()
+                control = self.control(random_net, labels)
+            participation = {
+                "trained": self._participation(net, run.labels),
+                "untrained": self._participation(random_net, labels),
+            }
         scores = {name: evaluation(net, run, self.judged) for name, evaluation in evaluations.items()}
         return Evaluated(
             scores=scores,
             control={"untrained_linear": control},
             seconds=run.seconds,
+            participation=participation,
             readout=run.readouts.get(id(net)),
             candidates=min(run.candidates, run.labels.num_classes) if run.candidates and "goodness" in scores else None,
         )
@@ -142,6 +155,11 @@ class Evaluator:
         run = replace(self._new_run({}), labels=labels)
         calibrate(net, self.contrast(labels), run.train, batch_size=self.batch_size, precision=run.precision)
         return EVALUATIONS["linear"](net, run, self.judged).value
+
+    def _participation(self, net: LayerLocalNet, labels: Labels) -> list[float]:
+        """Return how many directions each block's features use, on some of the judged images."""
+        some = self.judged.part(0, PARTICIPATION_IMAGES)
+        return participation_ratios(net, some, labels, grid=self.run.readout_grid, precision=self.run.precision)
 
     def _new_run(self, modules: Mapping[str, nn.Module]) -> Context:
         """What evaluations are told; with times and readouts of its own."""

@@ -39,6 +39,7 @@ class Results:
     candidates: int | None = None
     findings: tuple[Finding, ...] = ()
     scores: dict[str, dict[str, Any]] = field(default_factory=dict)
+    participation: dict[str, list[float]] = field(default_factory=dict)
 
 
 def seed_summary(results: list[Results]) -> dict[str, Any]:

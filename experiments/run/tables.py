@@ -12,6 +12,10 @@ PER_BLOCK = (
     ("discrimination", "right label over wrong one, block by block"),
     ("label_bias", "label bias on a blank image (0 is ideal)"),
 )
+DIRECTIONS = (
+    ("trained", "directions that features use, block by block"),
+    ("untrained", "the same, untrained network (control)"),
+)
 
 
 def closing_table(results: Results) -> str:
@@ -32,6 +36,9 @@ def closing_table(results: Results) -> str:
         values = results.per_layer.get(key) or results.label_only_probe.get(key)
         if values:
             lines.append(f"  {name:{NAME_WIDTH}}" + " ".join(f"{value:6.3f}" for value in values))
+    for key, name in DIRECTIONS:
+        if values := results.participation.get(key):
+            lines.append(f"  {name:{NAME_WIDTH}}" + " ".join(f"{value:6.1f}" for value in values))
     lines += _remarks(results)
     return "\n".join(lines)
 

@@ -203,6 +203,7 @@ def _results(
         accuracy=found.accuracy,
         control=found.control,
         scores=scores_as_json(found),
+        participation=found.participation,
         per_layer=found.per_layer,
         label_only_probe=found.label_only_probe,
         images_per_second=statistics.mean(row["images_per_second"] for row in metrics.rows),

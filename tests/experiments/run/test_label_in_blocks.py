@@ -51,10 +51,7 @@ def scores_by_hand(activities: list[torch.Tensor], terms: list[torch.Tensor]) ->
     total = torch.zeros(len(activities[0]), 10)
     for a, u in list(zip(activities, terms, strict=True))[1:]:
         v = u - u.mean(dim=0)
-        if a.ndim == 2:
-            v = v.flatten(1)
-        else:
-            v = torch.nn.functional.interpolate(v, size=a.shape[2:], mode="nearest")
+        v = v.flatten(1) if a.ndim == 2 else torch.nn.functional.interpolate(v, size=a.shape[2:], mode="nearest")
         for k in range(10):
             total[:, k] += (2 * a * v[k] + (a > 0) * v[k].square()).flatten(1).mean(dim=1)
     return total
