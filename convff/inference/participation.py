@@ -59,9 +59,9 @@ def participation_ratios(
 
     def visit(index: int, block: Block, h: Tensor) -> Tensor:
         a: Tensor = block(h)
-        pooled = (
-            a if a.ndim == 2 or grid is None else F.adaptive_avg_pool2d(a, [min(grid, side) for side in a.shape[2:]])
-        )
+        pooled = a
+        if grid is not None and a.ndim == 4:
+            pooled = F.adaptive_avg_pool2d(a, (min(grid, a.shape[2]), min(grid, a.shape[3])))
         found.setdefault(index, []).append(pooled.flatten(1).float())
         return a
 
