@@ -1,6 +1,7 @@
 """Class activation maps: what a network looks at. Called as the classes of grad-cam are; signed maps besides."""
 
 from cam.base import NoEvidenceWarning, SignedCAM
+from cam.block_cam import BlockCAM, BlockModel
 from cam.centred_cam import CentredCAM, usual_activity
 from cam.functional import mean_contribution, sum_contribution
 from cam.goodness_cam import GoodnessCAM, GoodnessDifference
@@ -17,6 +18,8 @@ from cam.pooling_cam import PoolingCAM
 __all__ = [
     "HELPS",
     "HURTS",
+    "BlockCAM",
+    "BlockModel",
     "CentredCAM",
     "DetachedLayerError",
     "GoodnessCAM",

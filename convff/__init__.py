@@ -19,7 +19,7 @@ from convff.models import MODELS, cnn3, cnn6, mlp, resnet
 from convff.network import Block, LayerLocalNet, LengthNorm, evaluating
 from convff.optimizers import OPTIMIZERS
 from convff.outer import Outer
-from convff.places import PLACES, AtBlocks, AtImage, AtOutput, Place, fitting_width
+from convff.places import PLACES, AtBlocks, AtImage, AtOutput, LabelTerms, Place, fitting_width
 from convff.randomness import keyed_generator
 from convff.rules import (
     RULES,
@@ -81,6 +81,7 @@ __all__ = [
     "HebbianForwardForward",
     "ImageData",
     "LabelContrast",
+    "LabelTerms",
     "Labels",
     "LayerLocalNet",
     "Layout",

@@ -1,11 +1,15 @@
-"""The maps of the scores by which a local rule is judged: of goodness, label by label or group by group.
+"""The maps of the scores by which a local rule is judged, for every place of the label.
 
 A new kind is a function and a row of the table.
 """
 
 from collections.abc import Callable, Iterable
+from typing import cast
 
-from cam import GoodnessCAM, GoodnessModel, GroupCAM, GroupModel, SignedCAM
+from torch import nn
+
+from cam import BlockCAM, BlockModel, GoodnessCAM, GoodnessModel, GroupCAM, GroupModel, SignedCAM
+from convff import LabelTerms
 from experiments.run.folder import RunWithNetwork
 
 
@@ -33,7 +37,25 @@ def group_maps(trained: RunWithNetwork, first: int) -> GroupCAM:
     return GroupCAM(model, model.layers)
 
 
-SCORE_MAPS: dict[str, Callable[[RunWithNetwork, int], SignedCAM]] = {"goodness": goodness_maps, "groups": group_maps}
+def block_maps(trained: RunWithNetwork, first: int) -> BlockCAM:
+    """Give the maps of the goodness of labels that every block tries on its own input.
+
+    Args:
+        trained: the run.
+        first: index of the first block that counts.
+    """
+    beside = trained.modules["beside"]
+    assert isinstance(beside, nn.ModuleList)
+    terms = [cast(LabelTerms, module).centred() for module in beside]
+    model = BlockModel(trained.net, trained.parts.labels, terms, first=first)
+    return BlockCAM(model, model.layers)
+
+
+SCORE_MAPS: dict[str, Callable[[RunWithNetwork, int], SignedCAM]] = {
+    "goodness": goodness_maps,
+    "groups": group_maps,
+    "blocks": block_maps,
+}
 """By the name of the evaluation that a rule is known by, the first that it names."""
 
 
