@@ -14,9 +14,11 @@ Model = tuple[BlockModel, torch.nn.ModuleList]
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
 
 
-def model_of(
-    regions: int, dtype: torch.dtype, first: int = 1, net: str = "cnn6"
-) -> tuple[BlockModel, torch.nn.ModuleList]:
+def images(dtype: torch.dtype) -> Tensor:
+    return torch.rand(3, 1, 8, 8, generator=keyed_generator(0, "images"), dtype=dtype)
+
+
+def model_of(regions: int, dtype: torch.dtype, first: int = 1, net: str = "cnn6") -> Model:
     """A model with drawn label terms, and these terms as what learnt beside the blocks."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
