@@ -16,6 +16,8 @@ from experiments.config.settings import RENAMED, Settings, SettingsError
 if TYPE_CHECKING:
     from convff import Schedule
 
+# The usual rate of each optimiser, for presets that have another one; plain steps have none.
+RATES = {"adam": 1e-3, "relative": 0.005, "orthogonal": 0.01, "per_neuron": 0.05, "sign": 0.01}
 PRESETS: dict[str, Callable[[Settings], Recipe]] = IMAGE_PRESETS
 
 
@@ -34,6 +36,9 @@ def recipe_for(settings: Settings) -> Recipe:
     recipe = presets[RENAMED.get(settings.preset, settings.preset)](settings)
     if settings.gate is not None and settings.gate != recipe.gate:
         recipe = replace(recipe, theta=None)  # a preset's threshold is for its own gate
+    if settings.optimizer is not None and settings.optimizer != recipe.optimizer:
+        # So is its rate for its own optimiser.
+        recipe = replace(recipe, lr=RATES.get(settings.optimizer, recipe.lr))
     options = recipe.model_options
     if settings.width is not None:
         options = _of_width(settings.width, options)

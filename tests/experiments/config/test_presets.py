@@ -8,8 +8,9 @@ from types import ModuleType
 
 import pytest
 
+from convff import OPTIMIZERS
 from experiments.config.command_line import parse
-from experiments.config.presets import recipe_for
+from experiments.config.presets import RATES, recipe_for
 from experiments.config.settings import Settings, SettingsError, settings_from_json
 from experiments.datasets import load_dataset
 from experiments.run.building import build
@@ -96,3 +97,12 @@ def test_a_network_without_a_preset_has_its_own_defaults() -> None:
     assert recipe_for(Settings(model="mine", preset="paper")).model_options == {}
     with pytest.raises(SettingsError, match="--width 8 cannot be used"):
         recipe_for(Settings(model="mine", width=8))
+
+
+def test_a_presets_rate_is_for_its_own_optimiser(tmp_path: Path) -> None:
+    at_output = tiny(tmp_path, label_at="output")
+    assert (recipe_for(at_output).optimizer, recipe_for(at_output).lr) == ("orthogonal", 0.01)
+    assert recipe_for(replace(at_output, optimizer="adam")).lr == 1e-3
+    assert recipe_for(replace(at_output, optimizer="adam", lr=0.5)).lr == 0.5
+    assert recipe_for(replace(at_output, optimizer="orthogonal")).lr == 0.01
+    assert set(RATES) == set(OPTIMIZERS) - {"sgd"}
