@@ -16,6 +16,7 @@ class Recipe:
         model_options: the model's options.
         label_intensity: the label's share K of the intensity.
         label_regions: with the label in every block, label terms differ between n x n regions of a map.
+        label_form: with the label in every block, "frozen" (a label changes no unit from silent to active) or "exact".
         label_selection: labels chosen out of candidates, "optimised" or "random"; None for the fixed set 1.
         gate: name in `convff.GATES`.
         scale: steepness of the gate.
@@ -40,6 +41,7 @@ class Recipe:
     label_intensity: float = 0.3
     label_selection: str | None = None
     label_regions: int = 1
+    label_form: str = "frozen"
     gate: str = "symmetric"
     scale: float = 32.0
     theta: float | None = None

@@ -53,6 +53,10 @@ class Overrides:
     label_regions: int | None = None
     """With --label-at blocks: what a label adds to a block differs between n x n regions of its map."""
 
+    label_form: Literal["frozen", "exact"] | None = None
+    """With --label-at blocks: frozen is fast (a label changes no unit from silent to active); exact tries every label
+    on every unit."""
+
     gate: GateName | None = None
     """How goodness becomes a signed weight."""
 

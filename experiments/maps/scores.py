@@ -37,13 +37,15 @@ def group_maps(trained: RunWithNetwork, first: int) -> GroupCAM:
     return GroupCAM(model, model.layers)
 
 
-def block_maps(trained: RunWithNetwork, first: int) -> BlockCAM:
-    """Give the maps of the goodness of labels that every block tries on its own input.
+def block_maps(trained: RunWithNetwork, first: int) -> BlockCAM | None:
+    """Give the maps of the goodness of labels that every block tries on its own input; None for the exact form.
 
     Args:
         trained: the run.
         first: index of the first block that counts.
     """
+    if getattr(trained.parts.rule.label_at, "exact", False):
+        return None  # what a label adds is then no sum over the activity of the trunk
     beside = trained.modules["beside"]
     assert isinstance(beside, nn.ModuleList)
     terms = [cast(LabelTerms, module).centred() for module in beside]
@@ -51,7 +53,7 @@ def block_maps(trained: RunWithNetwork, first: int) -> BlockCAM:
     return BlockCAM(model, model.layers)
 
 
-SCORE_MAPS: dict[str, Callable[[RunWithNetwork, int], SignedCAM]] = {
+SCORE_MAPS: dict[str, Callable[[RunWithNetwork, int], SignedCAM | None]] = {
     "goodness": goodness_maps,
     "groups": group_maps,
     "blocks": block_maps,

@@ -36,8 +36,9 @@ def new_rule(settings: Settings, recipe: Recipe, num_classes: int) -> Any:
         asked["gate"] = build(f"gate {recipe.gate}", gate, theta | scale, {"scale": recipe.scale})
         if recipe.reduction != "mean":
             asked["reduction"] = recipe.reduction
-    regions = {} if recipe.label_regions == 1 else {"regions": recipe.label_regions}
-    place = build(f"label at {settings.label_at}", PLACES[settings.label_at], regions, {"num_classes": num_classes})
+    options: dict[str, Any] = {} if recipe.label_regions == 1 else {"regions": recipe.label_regions}
+    options |= {"exact": True} if recipe.label_form == "exact" else {}
+    place = build(f"label at {settings.label_at}", PLACES[settings.label_at], options, {"num_classes": num_classes})
     offered = {"label_at": place, "num_classes": num_classes}
     rule = build(f"rule {settings.rule}", make, asked, offered)
     if settings.engine == "autograd":

@@ -57,8 +57,10 @@ def scores_by_hand(activities: list[torch.Tensor], terms: list[torch.Tensor]) ->
     return total
 
 
-def test_it_learns(tmp_path: Path) -> None:
-    options = {"model": "cnn6", "width": 16, "epochs": 5, "batch_size": 16, "inference": ("goodness",)}
+@pytest.mark.parametrize("form", ["frozen", "exact"])
+def test_it_learns(tmp_path: Path, form: str) -> None:
+    options = {"model": "cnn6", "width": 16, "epochs": 4, "batch_size": 16, "inference": ("goodness",)}
+    options |= {"label_form": form}
     (results,) = main(tiny(tmp_path, **options))
     assert results.accuracy["blocks"] is not None
     assert results.accuracy["blocks"] > 0.6
@@ -70,6 +72,7 @@ def test_it_learns(tmp_path: Path) -> None:
         ({"labels": "echo"}, "--labels echo would change nothing: with --label-at blocks no image carries a label"),
         ({"model": "cnn6", "label_regions": 3}, "3 x 3 regions do not divide a map of 8 x 8"),
         ({"label_at": "output", "label_regions": 2}, "label at output takes no option regions"),
+        ({"label_at": "output", "label_form": "exact"}, "label at output takes no option exact"),
         ({"stabilise": ("oja",)}, "this place of the label has none"),
     ],
 )
