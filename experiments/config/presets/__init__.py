@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from convff import Schedule
 
 # The usual rate of each optimiser, for presets that have another one; plain steps have none.
-RATES = {"adam": 1e-3, "relative": 0.005, "orthogonal": 0.01, "per_neuron": 0.05, "sign": 0.01}
+RATES = {"adam": 1e-3, "relative": 0.005, "orthogonal": 0.01, "per_neuron": 0.03, "sign": 0.01}
 PRESETS: dict[str, Callable[[Settings], Recipe]] = IMAGE_PRESETS
 
 
