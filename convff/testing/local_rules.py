@@ -157,9 +157,9 @@ def _compiles(case: Case) -> None:
     """Compiled, two steps give the same directions and metrics, but for rounding."""
     compiled_step = CompiledBlockStep(backend="aot_eager")  # traces all, and then needs no C++ compiler
     block = case.first_block()
-    eager, compiled = case.rule.init(block), case.rule.init(block)
+    eager, compiled, beside = case.rule.init(block), case.rule.init(block), case.beside(block)
     for turn in range(2):
-        (h, layout), beside = case.input(turn), case.beside(block)
+        h, layout = case.input(turn)
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("error", CompilationWarning)
             _, wanted = block_step(block, case.rule, h, layout, eager, beside)
