@@ -19,7 +19,7 @@ PAGES = [README, *(page.read_text() for page in sorted((ROOT / "docs").glob("*.m
 COMMANDS = sorted({command for page in PAGES for command in re.findall(r"python (experiments/\S+\.py[^\n#`|]*)", page)})
 
 
-WORDS = {"LABELS": "fourier", "RULE": "ff", "DATASET": "mnist", "NET": "deep", "PIECE": "oja"}
+WORDS = {"LABELS": "fourier", "RULE": "ff", "DATASET": "mnist", "NET": "deep", "PIECE": "oja", "STEP": "sign"}
 
 
 def _filled(command: str) -> str:

@@ -80,16 +80,22 @@ class Place(Protocol):
         """Return the goodness of an activity `[N, ...]`, as the "mean" or "sum" of squares: `[N]`, or `[N, K]`."""
         ...
 
-    def scores(self, seen: SeenBlock, reduction: str) -> Tensor:
-        """Return the goodness of every class by one pass per image, `[N, K]`.
+    def scores(self, seen: SeenBlock, g: Tensor, reduction: str) -> Tensor:
+        """Return the goodness of every class by one pass per image, `[N, K]`, for the goodness g of the activity.
 
         Raises:
             ValueError: a pass has the goodness of its own label alone.
         """
         ...
 
-    def tries(self, seen: SeenBlock, reduction: str) -> Tensor:
-        """Return the goodness of the tries of each image in the order of the gate: `[B, M]`, the right label first."""
+    def tries(self, seen: SeenBlock, g: Tensor, reduction: str) -> Tensor:
+        """Return the goodness of the tries of each image in the order of the gate: `[B, M]`, the right label first.
+
+        Args:
+            seen: the block.
+            g: the goodness of its activity, as the rule has it; see `goodness`.
+            reduction: whether goodness is the "mean" or the "sum" of squares.
+        """
         ...
 
     def gate_units(self, c: Tensor, a: Tensor, layout: Layout) -> Tensor | None:

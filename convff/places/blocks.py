@@ -9,7 +9,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from convff.contrasts import Layout, Unlabelled
-from convff.functional import GOODNESS, mean_goodness
+from convff.functional import GOODNESS
 from convff.network import Block, LayerLocalNet
 from convff.places.base import SeenBlock
 from convff.places.classes import circle, refuse_labelled_passes
@@ -112,28 +112,27 @@ class AtBlocks:
         """Return the goodness `[N]` of an activity `[N, ...]`, under the mean label."""
         return GOODNESS[reduction](a)
 
-    def scores(self, seen: SeenBlock, reduction: str) -> Tensor:
-        """Return the goodness of each label `[N, K]`."""
+    def scores(self, seen: SeenBlock, g: Tensor, reduction: str) -> Tensor:
+        """Return the goodness of each label `[N, K]`, for the goodness g `[N]` under the mean label."""
         v, units = _terms(seen).to(seen.a), self.units(seen.a)
         if self.exact:
             assert seen.z is not None
-            means = [mean_goodness(torch.relu(seen.z + _over(v_k, seen.a))) for v_k in v]
-            g = torch.stack(means, dim=1)
-        else:
-            a, m = _region_sums(seen.a, self.regions), _region_sums(_active(seen.a), self.regions)
-            v = v.flatten(1).to(a.dtype)  # (K, O R R)
-            with torch.autocast(seen.a.device.type, enabled=False):
-                g = mean_goodness(seen.a)[:, None] + (2 * a @ v.T + m @ v.square().T) / units
-        return g if reduction == "mean" else g * units
+            by_label = [GOODNESS[reduction](torch.relu(seen.z + _over(v_k, seen.a))) for v_k in v]
+            return torch.stack(by_label, dim=1)
+        a, m = _region_sums(seen.a, self.regions), _region_sums(_active(seen.a), self.regions)
+        v = v.flatten(1).to(a.dtype)  # (K, O R R)
+        with torch.autocast(seen.a.device.type, enabled=False):
+            more = 2 * a @ v.T + m @ v.square().T
+        return g[:, None] + (more / units if reduction == "mean" else more)
 
-    def tries(self, seen: SeenBlock, reduction: str) -> Tensor:
+    def tries(self, seen: SeenBlock, g: Tensor, reduction: str) -> Tensor:
         """Return the goodness of each label `[B, K]`, the right one first.
 
         Raises:
             ValueError: there is more than one pass per image.
         """
         refuse_labelled_passes(seen.layout, "in every block")
-        return self.scores(seen, reduction).gather(1, circle(seen.layout.targets, self.num_classes))
+        return self.scores(seen, g, reduction).gather(1, circle(seen.layout.targets, self.num_classes))
 
     def gate_units(self, c: Tensor, a: Tensor, layout: Layout) -> None:
         """Return None: what a label adds to a unit is not a factor of its activity."""

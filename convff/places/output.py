@@ -95,13 +95,13 @@ class AtOutput:
     def beside(self, block: Block, generator: torch.Generator) -> None:
         """Return None: nothing learns beside a block."""
 
-    def scores(self, seen: SeenBlock, reduction: str) -> Tensor:
+    def scores(self, seen: SeenBlock, g: Tensor, reduction: str) -> Tensor:
         """Return the goodness of each class `[N, K]`."""
-        return self.goodness(seen.a, reduction)
+        return g
 
-    def tries(self, seen: SeenBlock, reduction: str) -> Tensor:
+    def tries(self, seen: SeenBlock, g: Tensor, reduction: str) -> Tensor:
         """Return the goodness of each class `[B, K]`, the right one first; see `right_first`."""
-        return self.right_first(self.goodness(seen.a, reduction), seen.layout)
+        return self.right_first(g, seen.layout)
 
     def right_first(self, g: Tensor, layout: Layout) -> Tensor:
         """Return goodness `[B, K]` with the class of each image first, and the others behind it in a circle.

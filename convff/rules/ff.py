@@ -60,7 +60,7 @@ class ForwardForward:
 
     def scores(self, seen: Seen) -> Tensor:
         """Goodness of every class by one pass per image, `[N, K]`, where the place of the label gives it."""
-        return self.label_at.scores(seen, self.reduction)
+        return self.label_at.scores(seen, self.goodness(seen.a), self.reduction)
 
     def init(self, block: Block) -> None:
         """FF keeps no state."""
@@ -75,7 +75,7 @@ class ForwardForward:
 
     def loss(self, seen: Seen) -> Tensor:
         """The mean FF loss of the batch, whose gradient the direction is."""
-        g = self.label_at.tries(seen, self.reduction)
+        g = self.label_at.tries(seen, self.goodness(seen.a), self.reduction)
         return self.gate.loss(g, self._unit_goodness(self.label_at.units(seen.a))).mean()
 
     def gain(self, units: int, images: int) -> float:
@@ -88,7 +88,7 @@ class ForwardForward:
         units = self.label_at.units(seen.a)
         return gating(
             seen,
-            self.label_at.tries(seen, self.reduction),
+            self.label_at.tries(seen, self.goodness(seen.a), self.reduction),
             self.gate,
             self.label_at,
             unit_goodness=self._unit_goodness(units),

@@ -57,7 +57,7 @@ class HebbianForwardForward:
 
     def scores(self, seen: Seen) -> Tensor:
         """Goodness of every class by one pass per image, `[N, K]`, where the place of the label gives it."""
-        return self.label_at.scores(seen, "mean")
+        return self.label_at.scores(seen, self.goodness(seen.a), "mean")
 
     def init(self, block: Block) -> None:
         """HebbFF keeps no state."""
@@ -72,7 +72,7 @@ class HebbianForwardForward:
 
     def loss(self, seen: Seen) -> Tensor:
         """The loss whose gradient the direction is: with ReLU, `n / 2s` times the sum of the FF losses (ours)."""
-        g = self.label_at.tries(seen, "mean")
+        g = self.label_at.tries(seen, self.goodness(seen.a), "mean")
         return self.gate.loss(g, 1.0).sum() * (self.label_at.units(seen.a) / (2 * self.gate.scale))
 
     def gain(self, units: int, images: int) -> float:
@@ -81,7 +81,8 @@ class HebbianForwardForward:
 
     def gating(self, seen: Seen) -> Gating:
         """The gate of each try (equation 2)."""
-        return gating(seen, self.label_at.tries(seen, "mean"), self.gate, self.label_at, unit_goodness=1.0, gain=1.0)
+        g = self.label_at.tries(seen, self.goodness(seen.a), "mean")
+        return gating(seen, g, self.gate, self.label_at, unit_goodness=1.0, gain=1.0)
 
     def direction(self, seen: Seen, state: None) -> LocalUpdate:
         """Equations 3 and 4, without the learning rate and with the sign that an optimiser subtracts."""

@@ -57,7 +57,7 @@ def scores_by_hand(activities: list[torch.Tensor], terms: list[torch.Tensor]) ->
     return total
 
 
-@pytest.mark.parametrize("form", ["frozen", "exact"])
+@pytest.mark.parametrize("form", ["frozen", pytest.param("exact", marks=pytest.mark.slow)])
 def test_it_learns(tmp_path: Path, form: str) -> None:
     options = {"model": "cnn6", "width": 16, "epochs": 4, "batch_size": 16, "inference": ("goodness",)}
     options |= {"label_form": form}
