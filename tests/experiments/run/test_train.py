@@ -46,16 +46,16 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
         ("fourier", "ff", "cnn3"),
         ("fourier", "hebbff", "cnn6"),
         ("fourier", "ff", "resnet"),
-        ("layerwise", "hebbff", "resnet"),
+        pytest.param("layerwise", "hebbff", "resnet", marks=pytest.mark.slow),
         ("morph", "hebbff", "cnn3"),
         ("channel", "ff", "cnn6"),
         ("layerwise", "ff", "cnn6"),
         ("layerwise", "hebbff", "mlp"),
         ("echo", "ff", "cnn3"),
         ("learned", "ff", "cnn6"),
-        ("learned", "hebbff", "cnn3"),
+        pytest.param("learned", "hebbff", "cnn3", marks=pytest.mark.slow),
         ("onehot", "ff", "mlp"),
-        ("onehot", "hebbff", "mlp"),
+        pytest.param("onehot", "hebbff", "mlp", marks=pytest.mark.slow),
         ("fourier", "bp", "cnn3"),
         ("onehot", "bp", "mlp"),
     ],
@@ -107,7 +107,7 @@ def test_a_run_leaves_its_folder(
     assert str(folder) in printed
 
 
-@pytest.mark.parametrize("preset", ["quick", "paper", "long"])
+@pytest.mark.parametrize("preset", ["quick", "paper", pytest.param("long", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("rule", ["ff", "hebbff"])
 def test_every_preset_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preset: str, rule: str) -> None:
     digits = load_dataset("digits", None)
