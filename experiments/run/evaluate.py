@@ -140,12 +140,14 @@ class Evaluator:
         return next(iter(self.evaluations.values()))(net, self._new_run(modules), self.judged)
 
     def of_epoch(self, net: LayerLocalNet, modules: Mapping[str, nn.Module], data: ImageData) -> dict[str, float]:
-        """Evaluate a network in training, for its learning curve; nothing where its own evaluation is slow.
+        """Evaluate a network in training, for its learning curve; nothing where its rule's own evaluation is slow.
 
-        Every label is tried, for there is no readout yet to name candidates.
+        The curve is there whatever the run is judged by at its end. Every label is tried, for there is no readout yet
+        to name candidates.
         """
-        name, evaluation = next(iter(self.evaluations.items()))
-        if not evaluation.each_epoch:
+        name = self.run.rule.evaluations[0]
+        evaluation = EVALUATIONS.get(name)
+        if evaluation is None or not evaluation.each_epoch:
             return {}
         score = evaluation(net, replace(self._new_run(modules), candidates=0), data)
         return {f"validation_{name}_{score.unit}": score.value}

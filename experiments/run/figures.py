@@ -133,17 +133,25 @@ def draw_discrimination(runs: list[RunRecord], path: Path) -> None:
 
 
 def draw_accuracy_against_steps(runs: list[RunRecord], path: Path) -> None:
-    """Draw accuracy by goodness on held-out images against steps: how fast rules and optimisers learn."""
+    """Draw accuracy on held-out images against steps: how fast rules and optimisers learn."""
     with style.new_figure(path, width=style.PAGE, height=2.8) as figure:
         axes = figure.add_subplot()
         for index, run in enumerate(runs):
+            column = held_out(run)
+            if column is None:
+                continue
             steps = [row["epoch"] * steps_an_epoch(run) for row in run.rows]
-            accuracy = [100 * row["validation_goodness_accuracy"] for row in run.rows]
+            accuracy = [100 * row[column] for row in run.rows]
             colour, marker = style.COLOURS[index % 7], style.MARKERS[index % 7]
             axes.plot(steps, accuracy, label=optimiser_in_words(run), color=colour, marker=marker)
         axes.set(xlabel=f"steps of {runs[0].recipe['batch_size']} images", ylim=(0, None), xlim=(0, None))
-        axes.set(ylabel="accuracy by goodness,\nheld-out images, %", title=runs[0].results["dataset"])
+        axes.set(ylabel="accuracy,\nheld-out images, %", title=runs[0].results["dataset"])
         figure.legend(loc="outside right upper")
+
+
+def held_out(run: RunRecord) -> str | None:
+    """Name the column of a run's accuracy on held-out images, by the inference that its rule is known by, if any."""
+    return next((name for name in run.rows[0] if name.startswith("validation_")), None)
 
 
 def steps_an_epoch(run: RunRecord) -> int:

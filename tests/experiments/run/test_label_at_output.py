@@ -51,6 +51,19 @@ def test_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str], rule: str, mo
     assert (torch.stack(by_block).sum(dim=0).argmax(dim=1) == predicted).float().mean() > 0.99
 
 
+@pytest.mark.draws
+def test_figures_of_runs_with_different_places(tmp_path: Path) -> None:
+    from experiments import figures
+
+    small = {"train_images": 60, "inference": ("goodness",)}
+    for place in ("image", "output"):
+        main(tiny(tmp_path / "runs", label_at=place, **small))
+    runs = tuple(sorted((tmp_path / "runs").iterdir()))
+    written = figures.main(figures.Options(runs=runs, out=tmp_path / "figures"))
+    assert {path.name for path in written} >= {"steps-digits.png", "discrimination-digits.png"}
+    assert all(path.is_file() for path in written)
+
+
 def test_it_learns(tmp_path: Path) -> None:
     options = {"model": "cnn6", "width": 20, "epochs": 5, "batch_size": 16, "inference": ("groups",)}
     (results,) = main(tiny(tmp_path, **options))

@@ -192,6 +192,7 @@ def test_one_kind_of_inference_alone(tmp_path: Path, inference: str) -> None:
     assert (results.accuracy["goodness"] is None) == (inference == "linear")
     assert (results.accuracy["linear"] is None) == (inference == "goodness")
     assert (results.control["untrained_linear"] is None) == (inference == "goodness")
+    assert "validation_goodness_accuracy" in (only_folder(tmp_path) / "metrics.csv").read_text()  # in any case
 
 
 @pytest.mark.parametrize("family", ["fourier", "learned"])
