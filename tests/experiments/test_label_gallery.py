@@ -46,7 +46,15 @@ def report_of(settings: GallerySettings) -> dict[str, Any]:
 
 @pytest.mark.draws
 @pytest.mark.fine_pictures
-@pytest.mark.parametrize("family", ["onehot", "fourier", "morph", "channel", "echo", "learned"])
+@pytest.mark.parametrize(
+    "family",
+    [
+        "fourier",
+        "morph",
+        "learned",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("onehot", "channel", "echo")),
+    ],
+)
 def test_pictures_and_figures_of_every_family(tmp_path: Path, family: str) -> None:
     report = report_of(asked(tmp_path, labels=family))
     pictures = {"labels.png", "labels_on_image.png", "right_and_wrong.png", "correlation.png"}

@@ -64,6 +64,7 @@ def test_figures_of_runs_with_different_places(tmp_path: Path) -> None:
     assert all(path.is_file() for path in written)
 
 
+@pytest.mark.slow  # tests/convff/places/test_output.py trains a network too
 def test_it_learns(tmp_path: Path) -> None:
     options = {"model": "cnn6", "width": 20, "epochs": 5, "batch_size": 16, "inference": ("groups",)}
     (results,) = main(tiny(tmp_path, **options))
