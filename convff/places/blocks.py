@@ -12,7 +12,7 @@ from convff.contrasts import Layout, Unlabelled
 from convff.functional import GOODNESS
 from convff.network import Block, LayerLocalNet
 from convff.places.base import SeenBlock
-from convff.places.classes import circle, refuse_labelled_passes
+from convff.places.classes import by_class, refuse_labelled_passes, right_first
 
 
 class LabelTerms(nn.Module):
@@ -132,43 +132,39 @@ class AtBlocks:
             ValueError: there is more than one pass per image.
         """
         refuse_labelled_passes(seen.layout, "in every block")
-        return self.scores(seen, g, reduction).gather(1, circle(seen.layout.targets, self.num_classes))
+        return right_first(self.scores(seen, g, reduction), seen.layout.targets)
 
     def gate_units(self, c: Tensor, a: Tensor, layout: Layout) -> None:
         """Return None: what a label adds to a unit is not a factor of its activity."""
 
     def post(self, seen: SeenBlock, c: Tensor) -> Tensor:
         """Return `sum_k c_nk a_nk`, the activity under each label weighed by its gate."""
-        by_class, v = self._by_class(seen, c), _terms(seen)
+        gates, v = by_class(c, seen.layout.targets), _terms(seen)
         if self.exact:
             assert seen.z is not None
             total = torch.zeros_like(seen.a)
             for k, v_k in enumerate(v.to(seen.a)):
-                total += _per_image(by_class[:, k], seen.a) * torch.relu(seen.z + _over(v_k, seen.a))
+                total += _per_image(gates[:, k], seen.a) * torch.relu(seen.z + _over(v_k, seen.a))
             return total
-        weight = torch.einsum("nk,korq->norq", by_class.to(v.dtype), v).to(seen.a.dtype)  # (N, O, R, R)
-        return _per_image(by_class.sum(dim=1), seen.a) * seen.a + _active(seen.a) * _over(weight, seen.a)
+        weight = torch.einsum("nk,korq->norq", gates.to(v.dtype), v).to(seen.a.dtype)  # (N, O, R, R)
+        return _per_image(gates.sum(dim=1), seen.a) * seen.a + _active(seen.a) * _over(weight, seen.a)
 
     def beside_direction(self, seen: SeenBlock, c: Tensor) -> dict[str, Tensor]:
         """Return the ascent of the label terms, `sum_n c_nk a_nk` by region; it sums to 0 over labels as they do."""
-        by_class, v = self._by_class(seen, c), _terms(seen)
+        gates, v = by_class(c, seen.layout.targets), _terms(seen)
         if self.exact:
             assert seen.z is not None
             z, found = seen.z, []
             for k, v_k in enumerate(v.to(z)):
-                a_k = _per_image(by_class[:, k], z) * torch.relu(z + _over(v_k, z))
+                a_k = _per_image(gates[:, k], z) * torch.relu(z + _over(v_k, z))
                 found.append(_region_sums(a_k, self.regions).sum(dim=0))
             dv = torch.stack(found).view(v.shape)
         else:
             a, m = _region_sums(seen.a, self.regions), _region_sums(_active(seen.a), self.regions)
-            c_nk = by_class.to(a.dtype)
+            c_nk = gates.to(a.dtype)
             with torch.autocast(a.device.type, enabled=False):
                 dv = (c_nk.T @ a).view(v.shape) + (c_nk.T @ m).view(v.shape) * v
         return {"terms": (dv - dv.mean(dim=0)).to(v.dtype)}
-
-    def _by_class(self, seen: SeenBlock, c: Tensor) -> Tensor:
-        """Return gates `[B, K]`, the right label first, in the order of the classes."""
-        return torch.empty_like(c).scatter_(1, circle(seen.layout.targets, self.num_classes), c)
 
 
 def _terms(seen: SeenBlock) -> Tensor:

@@ -17,6 +17,26 @@ def circle(targets: Tensor, num_classes: int) -> Tensor:
     return (targets[:, None] + torch.arange(num_classes, device=targets.device)) % num_classes
 
 
+def right_first(by_class: Tensor, targets: Tensor) -> Tensor:
+    """Return values `[B, K]` in the order of the gate: the right class first, the others behind it in a circle.
+
+    Example:
+        >>> right_first(torch.tensor([[5.0, 6.0, 7.0]]), torch.tensor([1]))
+        tensor([[6., 7., 5.]])
+    """
+    return by_class.gather(1, circle(targets, by_class.shape[1]))
+
+
+def by_class(ordered: Tensor, targets: Tensor) -> Tensor:
+    """Return values `[B, K]` in the order of the classes again; the inverse of `right_first`.
+
+    Example:
+        >>> by_class(torch.tensor([[6.0, 7.0, 5.0]]), torch.tensor([1]))
+        tensor([[5., 6., 7.]])
+    """
+    return torch.empty_like(ordered).scatter_(1, circle(targets, ordered.shape[1]), ordered)
+
+
 def refuse_labelled_passes(layout: Layout, where: str) -> None:
     """Refuse more than one pass per image.
 

@@ -12,7 +12,7 @@ from convff.functional import group_goodness
 from convff.network import Block, LayerLocalNet
 from convff.outer import gated
 from convff.places.base import SeenBlock
-from convff.places.classes import circle, refuse_labelled_passes
+from convff.places.classes import by_class, refuse_labelled_passes, right_first
 
 
 def fitting_width(width: int, num_classes: int) -> int:
@@ -110,12 +110,11 @@ class AtOutput:
             ValueError: there is more than one pass per image.
         """
         refuse_labelled_passes(layout, "at the output")
-        return g.gather(1, circle(layout.targets, self.num_classes))
+        return right_first(g, layout.targets)
 
     def gate_units(self, c: Tensor, a: Tensor, layout: Layout) -> Tensor:
         """Return gates `[B, K]`, the right class first, as one number per channel: `[B, C]` or `[B, C, 1, 1]`."""
-        by_class = torch.empty_like(c).scatter_(1, circle(layout.targets, self.num_classes), c)
-        by_channel = by_class.repeat_interleave(a.shape[1] // self.num_classes, dim=1)
+        by_channel = by_class(c, layout.targets).repeat_interleave(a.shape[1] // self.num_classes, dim=1)
         return by_channel.view(*by_channel.shape, *[1] * (a.ndim - 2))
 
     def post(self, seen: SeenBlock, c: Tensor) -> Tensor:

@@ -1,22 +1,20 @@
 """Hebbian Forward-Forward (Krutsylo), for dense layers as published and for convolutions."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from convff.contrasts import Contrast
 from convff.gates import Gate, Threshold
-from convff.network import Block, LayerLocalNet
+from convff.network import Block
 from convff.places import AtImage, Place
 from convff.rules.base import Gating, LocalUpdate, Seen
 from convff.rules.gated import gated_input_direction, gated_update, gating
+from convff.rules.placed import Placed
 
 
 @dataclass(frozen=True, kw_only=True)
-class HebbianForwardForward:
+class HebbianForwardForward(Placed):
     """The gated Hebbian update: `dW = sum_right c a x^T - sum_wrong c a x^T` (equations 1 to 4).
 
     Nothing is differentiated. A convolution is taken as one dense layer a position with shared weights, so the sum
@@ -31,29 +29,6 @@ class HebbianForwardForward:
 
     gate: Gate = field(default_factory=lambda: Threshold(theta=1.0))
     label_at: Place = field(default_factory=AtImage)
-
-    @property
-    def evaluations(self) -> tuple[str, ...]:
-        """Comparing goodness, as the place of the label asks for, and the linear readout."""
-        return (self.label_at.evaluation, "linear")
-
-    @property
-    def contrast(self) -> Callable[..., Contrast]:
-        """Makes the passes that the place of the label needs."""
-        return self.label_at.contrast
-
-    def check(self, net: LayerLocalNet, num_classes: int) -> None:
-        """Refuse what the place of the label does not fit, by ValueError."""
-        self.label_at.check(net, num_classes)
-
-    def beside(self, block: Block, generator: torch.Generator) -> nn.Module | None:
-        """Make what the place of the label lets learn beside a block's layer; None if nothing does."""
-        return self.label_at.beside(block, generator)
-
-    @property
-    def wants_z(self) -> bool:
-        """Whether the place of the label looks at a block before its ReLU."""
-        return self.label_at.wants_z
 
     def scores(self, seen: Seen) -> Tensor:
         """Goodness of every class by one pass per image, `[N, K]`, where the place of the label gives it."""
