@@ -1,7 +1,16 @@
 """Convolutional Forward-Forward and Hebbian Forward-Forward: networks whose layers learn on their own."""
 
 from convff.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from convff.contrasts import CONTRASTS, Contrast, LabelContrast, Layout, Passes, RandomNegatives, Unlabelled
+from convff.contrasts import (
+    CONTRASTS,
+    Contrast,
+    LabelContrast,
+    LabelStream,
+    Layout,
+    Passes,
+    RandomNegatives,
+    Unlabelled,
+)
 from convff.data import Batch, Data, ImageData, as_floats
 from convff.evaluations import EVALUATIONS, Context, Evaluation, Score
 from convff.functional import GOODNESS, mean_goodness, sum_goodness
@@ -19,7 +28,7 @@ from convff.models import MODELS, cnn3, cnn6, mlp, resnet
 from convff.network import Block, LayerLocalNet, LengthNorm, evaluating
 from convff.optimizers import OPTIMIZERS
 from convff.outer import Outer
-from convff.places import PLACES, AtBlocks, AtImage, AtOutput, LabelTerms, Place, fitting_width
+from convff.places import PLACES, AtBlocks, AtImage, AtOutput, AtStream, LabelTerms, Place, fitting_width
 from convff.randomness import keyed_generator
 from convff.rules import (
     RULES,
@@ -28,6 +37,7 @@ from convff.rules import (
     ForwardForward,
     Gating,
     HebbianForwardForward,
+    LocalHead,
     LocalUpdate,
     Seen,
     Setup,
@@ -61,6 +71,7 @@ __all__ = [
     "AtBlocks",
     "AtImage",
     "AtOutput",
+    "AtStream",
     "Autograd",
     "Backpropagation",
     "Batch",
@@ -81,12 +92,14 @@ __all__ = [
     "HebbianForwardForward",
     "ImageData",
     "LabelContrast",
+    "LabelStream",
     "LabelTerms",
     "Labels",
     "LayerLocalNet",
     "Layout",
     "LengthNorm",
     "LinearReadout",
+    "LocalHead",
     "LocalStep",
     "LocalUpdate",
     "LostProcessError",

@@ -7,6 +7,7 @@ from typing import ClassVar, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from convff.functional import length_normalise
 
@@ -54,10 +55,22 @@ class Block(nn.Module):
         self.layer = layer
         self.pool = pool if pool is not None else nn.Identity()
 
-    def normalised(self, x: Tensor) -> Tensor:
-        """The layer's input for the raw input `[N, ...]`; images channels last in memory, which convolutions want."""
-        x = self.norm(x)
+    def normalised(self, x: Tensor, stream: int = 0) -> Tensor:
+        """The layer's input for the raw input `[N, ...]`; images channels last in memory, which convolutions want.
+
+        Args:
+            x: raw input; batch norm takes its statistics over all rows but the stream's.
+            stream: number of rows at the end that are label images, and have statistics of their own.
+        """
+        x = self.norm(x) if not stream else torch.cat([self.norm(x[:-stream]), self._normalised_stream(x[-stream:])])
         return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+
+    def _normalised_stream(self, x: Tensor) -> Tensor:
+        """The label images are always the same few, so their statistics are at hand: none are kept, none averaged."""
+        if isinstance(self.norm, _BatchNorm):
+            return F.batch_norm(x, None, None, training=True, eps=self.norm.eps)
+        normalised: Tensor = self.norm(x)
+        return normalised
 
     def activity(self, x: Tensor) -> Tensor:
         """`relu(layer(x))` for an input `[N, ...]` that is normalised already."""

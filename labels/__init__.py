@@ -14,6 +14,7 @@ from labels.none import NoLabels
 from labels.onehot import OneHotLabels
 from labels.readability import blank, check_window, distinct_windows, window_judge
 from labels.select import off_diagonal, random_choice, select
+from labels.stream import StreamLabels
 from labels.waves import Wave, fourier_set_1
 
 LABELS: dict[str, Any] = {
@@ -37,6 +38,8 @@ def labels_from_spec(spec: dict[str, Any]) -> LabelGenerator:
         >>> labels_from_spec(FourierLabels(3, (8, 8)).spec()).num_classes
         3
     """
+    if spec.get("family") == "stream":
+        return StreamLabels(labels_from_spec(spec["of"]))
     known = LABELS | {"none": NoLabels}
     if spec.get("family") not in known:
         raise ValueError(f"unknown label family {spec.get('family')!r}; known are {', '.join(known)}")
@@ -55,6 +58,7 @@ __all__ = [
     "MorphLabels",
     "NoLabels",
     "OneHotLabels",
+    "StreamLabels",
     "Wave",
     "blank",
     "chain_correlations",

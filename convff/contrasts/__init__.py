@@ -5,14 +5,21 @@ from collections.abc import Callable
 from convff.contrasts.base import Contrast, Layout, Passes, Scores
 from convff.contrasts.labelled import LabelContrast
 from convff.contrasts.negatives import RandomNegatives
+from convff.contrasts.stream import LabelImages, LabelStream
 from convff.contrasts.unlabelled import Unlabelled
 
-CONTRASTS: dict[str, Callable[..., Contrast]] = {"labelled": LabelContrast, "unlabelled": Unlabelled}
+CONTRASTS: dict[str, Callable[..., Contrast]] = {
+    "labelled": LabelContrast,
+    "unlabelled": Unlabelled,
+    "stream": LabelStream,
+}
 
 __all__ = [
     "CONTRASTS",
     "Contrast",
     "LabelContrast",
+    "LabelImages",
+    "LabelStream",
     "Layout",
     "Passes",
     "RandomNegatives",

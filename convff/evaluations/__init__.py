@@ -10,6 +10,8 @@ EVALUATIONS: dict[str, Evaluation] = {
     "goodness": Evaluation("goodness inference", judge_by_goodness, each_epoch=True),
     "groups": Evaluation("goodness of channel groups, one pass per image", judge_by_scores, each_epoch=True),
     "blocks": Evaluation("goodness of every label in every block, one pass", judge_by_scores, each_epoch=True),
+    "stream": Evaluation("agreement with a stream of labels, one pass", judge_by_scores, each_epoch=True),
+    "local_heads": Evaluation("linear heads of all blocks, one pass", judge_by_scores, each_epoch=True),
     "linear": Evaluation("linear readout, fitted at the end (L-BFGS)", judge_by_readout),
     "linear_joint": Evaluation("linear readout, trained beside the blocks (Adam)", judge_by_joint_readout),
     "head": Evaluation("softmax head, trained by backpropagation", judge_by_head, each_epoch=True),

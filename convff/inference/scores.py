@@ -5,19 +5,18 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from convff.contrasts import Layout
-from convff.data import ImageData, as_floats
+from convff.data import Batch, ImageData, as_floats
 from convff.labelling import Labels
 from convff.machine.precision import autocast
 from convff.network import Block, LayerLocalNet, evaluating
-from convff.rules.base import Seen
+from convff.rules.base import Seen, contrast_of
 
 
 class ScoringRule(Protocol):
     """A rule that scores every class by one pass."""
 
     def scores(self, seen: Seen) -> Tensor:
-        """Scores `[N, K]` of a block."""
+        """Scores `[B, K]` of a block, of B images."""
         ...
 
 
@@ -33,8 +32,8 @@ def block_scores(
     Args:
         net: the network.
         images: float `[B, C, H, W]` in [0, 1].
-        labels: makes the input that carries no label.
-        rule: the rule that the network learnt by.
+        labels: makes the input that carries no label, and the label images of a stream.
+        rule: the rule that the network learnt by; its contrast makes the passes, one per image.
         beside: what learnt beside the blocks: module `beside` of the step; None if nothing did.
 
     Returns:
@@ -48,18 +47,19 @@ def block_scores(
         torch.Size([3, 2, 3])
     """
     found: list[Tensor] = []
-    layout = Layout(torch.zeros(len(images), dtype=torch.int64, device=images.device))
+    classes = torch.zeros(len(images), dtype=torch.int64, device=images.device)  # not looked at
+    inputs, layout = contrast_of(rule, labels)(Batch(images, classes), torch.Generator())
     wants_z = getattr(rule, "wants_z", False)
 
     def visit(index: int, block: Block, h: Tensor) -> Tensor:
-        x = block.normalised(h)
+        x = block.normalised(h, layout.stream)
         z = block.layer(x) if wants_z else None
         a = block.activity(x) if z is None else torch.relu(z)
         found.append(rule.scores(Seen(block, x, a, layout, z, None if beside is None else beside[index])))
         return a
 
     with evaluating(net):
-        net.route(labels.neutral(images), visit)
+        net.route(inputs, visit)
     return torch.stack(found)
 
 

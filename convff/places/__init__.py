@@ -6,7 +6,13 @@ from convff.places.base import Place
 from convff.places.blocks import AtBlocks, LabelTerms
 from convff.places.image import AtImage
 from convff.places.output import AtOutput, fitting_width
+from convff.places.stream import AtStream
 
-PLACES: dict[str, Callable[..., Place]] = {"image": AtImage, "blocks": AtBlocks, "output": AtOutput}
+PLACES: dict[str, Callable[..., Place]] = {
+    "image": AtImage,
+    "blocks": AtBlocks,
+    "output": AtOutput,
+    "stream": AtStream,
+}
 
-__all__ = ["PLACES", "AtBlocks", "AtImage", "AtOutput", "LabelTerms", "Place", "fitting_width"]
+__all__ = ["PLACES", "AtBlocks", "AtImage", "AtOutput", "AtStream", "LabelTerms", "Place", "fitting_width"]

@@ -9,6 +9,9 @@ from torch import Tensor, nn
 from convff.contrasts import Contrast, Layout
 from convff.network import Block, LayerLocalNet
 
+Goodness = Callable[[Tensor], Tensor]
+"""The rule's goodness, of an activity `[N, ...]`; see `Place.goodness`."""
+
 
 class SeenBlock(Protocol):
     """What a place looks at of a block in a step; `convff.rules.base.Seen` says what each is."""
@@ -80,20 +83,20 @@ class Place(Protocol):
         """Return the goodness of an activity `[N, ...]`, as the "mean" or "sum" of squares: `[N]`, or `[N, K]`."""
         ...
 
-    def scores(self, seen: SeenBlock, g: Tensor, reduction: str) -> Tensor:
-        """Return the goodness of every class by one pass per image, `[N, K]`, for the goodness g of the activity.
+    def scores(self, seen: SeenBlock, goodness: Goodness, reduction: str) -> Tensor:
+        """Return the goodness of every class by one pass per image, `[B, K]`.
 
         Raises:
             ValueError: a pass has the goodness of its own label alone.
         """
         ...
 
-    def tries(self, seen: SeenBlock, g: Tensor, reduction: str) -> Tensor:
+    def tries(self, seen: SeenBlock, goodness: Goodness, reduction: str) -> Tensor:
         """Return the goodness of the tries of each image in the order of the gate: `[B, M]`, the right label first.
 
         Args:
             seen: the block.
-            g: the goodness of its activity, as the rule has it; see `goodness`.
+            goodness: the rule's, where it is that of an activity; a place that compares otherwise does not call it.
             reduction: whether goodness is the "mean" or the "sum" of squares.
         """
         ...

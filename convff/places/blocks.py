@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from convff.contrasts import Layout, Unlabelled
 from convff.functional import GOODNESS
 from convff.network import Block, LayerLocalNet
-from convff.places.base import SeenBlock
+from convff.places.base import Goodness, SeenBlock
 from convff.places.classes import by_class, refuse_labelled_passes, right_first
 
 
@@ -112,8 +112,8 @@ class AtBlocks:
         """Return the goodness `[N]` of an activity `[N, ...]`, under the mean label."""
         return GOODNESS[reduction](a)
 
-    def scores(self, seen: SeenBlock, g: Tensor, reduction: str) -> Tensor:
-        """Return the goodness of each label `[N, K]`, for the goodness g `[N]` under the mean label."""
+    def scores(self, seen: SeenBlock, goodness: Goodness, reduction: str) -> Tensor:
+        """Return the goodness of each label `[N, K]`."""
         v, units = _terms(seen).to(seen.a), self.units(seen.a)
         if self.exact:
             assert seen.z is not None
@@ -123,16 +123,16 @@ class AtBlocks:
         v = v.flatten(1).to(a.dtype)  # (K, O R R)
         with torch.autocast(seen.a.device.type, enabled=False):
             more = 2 * a @ v.T + m @ v.square().T
-        return g[:, None] + (more / units if reduction == "mean" else more)
+        return goodness(seen.a)[:, None] + (more / units if reduction == "mean" else more)
 
-    def tries(self, seen: SeenBlock, g: Tensor, reduction: str) -> Tensor:
+    def tries(self, seen: SeenBlock, goodness: Goodness, reduction: str) -> Tensor:
         """Return the goodness of each label `[B, K]`, the right one first.
 
         Raises:
             ValueError: there is more than one pass per image.
         """
         refuse_labelled_passes(seen.layout, "in every block")
-        return right_first(self.scores(seen, g, reduction), seen.layout.targets)
+        return right_first(self.scores(seen, goodness, reduction), seen.layout.targets)
 
     def gate_units(self, c: Tensor, a: Tensor, layout: Layout) -> None:
         """Return None: what a label adds to a unit is not a factor of its activity."""

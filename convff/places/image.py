@@ -11,7 +11,7 @@ from convff.contrasts import LabelContrast, Layout
 from convff.functional import GOODNESS
 from convff.network import Block, LayerLocalNet
 from convff.outer import gated
-from convff.places.base import SeenBlock
+from convff.places.base import Goodness, SeenBlock
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,13 @@ class AtImage:
     def beside(self, block: Block, generator: torch.Generator) -> None:
         """Return None: nothing learns beside a block."""
 
-    def scores(self, seen: SeenBlock, g: Tensor, reduction: str) -> Tensor:
+    def scores(self, seen: SeenBlock, goodness: Goodness, reduction: str) -> Tensor:
         """Refuse: a pass has the goodness of its own label alone."""
         raise ValueError("with the label in the image one pass has the goodness of one label: try them one by one")
 
-    def tries(self, seen: SeenBlock, g: Tensor, reduction: str) -> Tensor:
+    def tries(self, seen: SeenBlock, goodness: Goodness, reduction: str) -> Tensor:
         """Return the goodness of each pass, `[B, P]`; see `right_first`."""
-        return self.right_first(g, seen.layout)
+        return self.right_first(goodness(seen.a), seen.layout)
 
     def right_first(self, g: Tensor, layout: Layout) -> Tensor:
         """Return goodness `[N]` as `[B, P]`: pass 0 has the right label.

@@ -11,7 +11,7 @@ from convff.contrasts import Layout, Unlabelled
 from convff.functional import group_goodness
 from convff.network import Block, LayerLocalNet
 from convff.outer import gated
-from convff.places.base import SeenBlock
+from convff.places.base import Goodness, SeenBlock
 from convff.places.classes import by_class, refuse_labelled_passes, right_first
 
 
@@ -95,13 +95,13 @@ class AtOutput:
     def beside(self, block: Block, generator: torch.Generator) -> None:
         """Return None: nothing learns beside a block."""
 
-    def scores(self, seen: SeenBlock, g: Tensor, reduction: str) -> Tensor:
+    def scores(self, seen: SeenBlock, goodness: Goodness, reduction: str) -> Tensor:
         """Return the goodness of each class `[N, K]`."""
-        return g
+        return goodness(seen.a)
 
-    def tries(self, seen: SeenBlock, g: Tensor, reduction: str) -> Tensor:
+    def tries(self, seen: SeenBlock, goodness: Goodness, reduction: str) -> Tensor:
         """Return the goodness of each class `[B, K]`, the right one first; see `right_first`."""
-        return self.right_first(g, seen.layout)
+        return self.right_first(goodness(seen.a), seen.layout)
 
     def right_first(self, g: Tensor, layout: Layout) -> Tensor:
         """Return goodness `[B, K]` with the class of each image first, and the others behind it in a circle.

@@ -7,9 +7,15 @@ from convff.rules.base import Gating, LocalRule, LocalUpdate, Seen, Setup, Start
 from convff.rules.bp import Backpropagation, head_scores
 from convff.rules.ff import ForwardForward
 from convff.rules.hebbff import HebbianForwardForward
+from convff.rules.local_head import LocalHead
 from convff.rules.stabilised import Stabilised
 
-RULES: dict[str, Any] = {"ff": ForwardForward, "hebbff": HebbianForwardForward, "bp": Backpropagation}
+RULES: dict[str, Any] = {
+    "ff": ForwardForward,
+    "hebbff": HebbianForwardForward,
+    "local_head": LocalHead,
+    "bp": Backpropagation,
+}
 
 __all__ = [
     "RULES",
@@ -18,6 +24,7 @@ __all__ = [
     "ForwardForward",
     "Gating",
     "HebbianForwardForward",
+    "LocalHead",
     "LocalRule",
     "LocalUpdate",
     "Seen",

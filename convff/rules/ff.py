@@ -34,8 +34,8 @@ class ForwardForward(Placed):
     label_at: Place = field(default_factory=AtImage)
 
     def scores(self, seen: Seen) -> Tensor:
-        """Goodness of every class by one pass per image, `[N, K]`, where the place of the label gives it."""
-        return self.label_at.scores(seen, self.goodness(seen.a), self.reduction)
+        """Goodness of every class by one pass per image, `[B, K]`, where the place of the label gives it."""
+        return self.label_at.scores(seen, self.goodness, self.reduction)
 
     def init(self, block: Block) -> None:
         """FF keeps no state."""
@@ -50,7 +50,7 @@ class ForwardForward(Placed):
 
     def loss(self, seen: Seen) -> Tensor:
         """The mean FF loss of the batch, whose gradient the direction is."""
-        g = self.label_at.tries(seen, self.goodness(seen.a), self.reduction)
+        g = self.label_at.tries(seen, self.goodness, self.reduction)
         return self.gate.loss(g, self._unit_goodness(self.label_at.units(seen.a))).mean()
 
     def gain(self, units: int, images: int) -> float:
@@ -63,7 +63,7 @@ class ForwardForward(Placed):
         units = self.label_at.units(seen.a)
         return gating(
             seen,
-            self.label_at.tries(seen, self.goodness(seen.a), self.reduction),
+            self.label_at.tries(seen, self.goodness, self.reduction),
             self.gate,
             self.label_at,
             unit_goodness=self._unit_goodness(units),

@@ -24,7 +24,7 @@ def gating(seen: Seen, g: Tensor, gate: Gate, place: Place, *, unit_goodness: fl
     """
     gates = gate(g, unit_goodness)
     tries = gates * gain
-    metrics = gate_metrics(gate, g, gates, unit_goodness, passes=len(seen.a))
+    metrics = gate_metrics(gate, g, gates, unit_goodness, passes=len(seen.layout.targets) * seen.layout.passes)
     return Gating(place.gate_units(tries, seen.a, seen.layout), tries, len(g) * gain, metrics)
 
 

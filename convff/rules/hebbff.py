@@ -31,8 +31,8 @@ class HebbianForwardForward(Placed):
     label_at: Place = field(default_factory=AtImage)
 
     def scores(self, seen: Seen) -> Tensor:
-        """Goodness of every class by one pass per image, `[N, K]`, where the place of the label gives it."""
-        return self.label_at.scores(seen, self.goodness(seen.a), "mean")
+        """Goodness of every class by one pass per image, `[B, K]`, where the place of the label gives it."""
+        return self.label_at.scores(seen, self.goodness, "mean")
 
     def init(self, block: Block) -> None:
         """HebbFF keeps no state."""
@@ -47,7 +47,7 @@ class HebbianForwardForward(Placed):
 
     def loss(self, seen: Seen) -> Tensor:
         """The loss whose gradient the direction is: with ReLU, `n / 2s` times the sum of the FF losses (ours)."""
-        g = self.label_at.tries(seen, self.goodness(seen.a), "mean")
+        g = self.label_at.tries(seen, self.goodness, "mean")
         return self.gate.loss(g, 1.0).sum() * (self.label_at.units(seen.a) / (2 * self.gate.scale))
 
     def gain(self, units: int, images: int) -> float:
@@ -56,7 +56,7 @@ class HebbianForwardForward(Placed):
 
     def gating(self, seen: Seen) -> Gating:
         """The gate of each try (equation 2)."""
-        g = self.label_at.tries(seen, self.goodness(seen.a), "mean")
+        g = self.label_at.tries(seen, self.goodness, "mean")
         return gating(seen, g, self.gate, self.label_at, unit_goodness=1.0, gain=1.0)
 
     def direction(self, seen: Seen, state: None) -> LocalUpdate:

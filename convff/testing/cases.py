@@ -40,6 +40,12 @@ class Planes:
         """Return the images themselves."""
         return images
 
+    def label_images(self, images: Tensor) -> Tensor:
+        """Return an image of stripes for each class `[K, C, H, W]`: constant planes would be all alike, normalised."""
+        columns = torch.arange(images.shape[-1], device=images.device, dtype=images.dtype)
+        stripes = [torch.cos(columns * (k + 1)).expand(images.shape[1:]) for k in range(self.num_classes)]
+        return torch.stack(stripes)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Case:
@@ -104,16 +110,24 @@ class Case:
     def seen(self, block: Block, turn: int = 0) -> Seen:
         """Return what the rule sees of the first block in a step."""
         h, layout = self.input(turn)
-        x = block.normalised(h)
+        x = block.normalised(h, layout.stream)
         z = block.layer(x) if getattr(self.rule, "wants_z", False) else None
         return Seen(block, x, block.activity(x), layout, z, self.beside(block))
 
     def beside(self, block: Block) -> nn.Module | None:
-        """Make what the rule lets learn beside a block, always with the same weights; None if nothing does."""
+        """Make what the rule lets learn beside a block; None if nothing does.
+
+        Its weights are as after some steps, always the same: of a head that starts at zero much could not be seen.
+        """
         if not hasattr(self.rule, "beside"):
             return None
         module: nn.Module | None = self.rule.beside(block, keyed_generator(0, "beside"))
-        return None if module is None else module.to(block.layer.weight)
+        if module is None:
+            return None
+        for name, parameter in module.to(block.layer.weight).named_parameters():
+            noise = torch.randn(parameter.shape, generator=keyed_generator(0, name), dtype=torch.float64)
+            parameter.data.add_(noise.to(parameter) / 4)
+        return module
 
     def parameters(self, seen: Seen) -> dict[str, Tensor]:
         """Return all that a rule gives a direction for, by name."""

@@ -37,7 +37,7 @@ def block_step(
     Returns:
         the block's activity, before pooling, and what its rule says.
     """
-    x = block.normalised(h)
+    x = block.normalised(h, layout.stream)
     z = block.layer(x) if getattr(rule, "wants_z", False) else None
     seen = Seen(block, x, block.activity(x) if z is None else torch.relu(z), layout, z, beside)
     update = rule.direction(seen, state)

@@ -30,7 +30,7 @@ def start(rule: LocalRule | StartingRule, setup: Setup) -> Step:
         >>> from convff import RULES, cnn3
         >>> from labels import FourierLabels
         >>> setup = Setup(net=cnn3((1, 8, 8), width=4, kernel=3), labels=FourierLabels(3, (8, 8)))
-        >>> {name: list(start(rule(), setup).modules) for name, rule in RULES.items()}
+        >>> {name: list(start(RULES[name](), setup).modules) for name in ("ff", "hebbff", "bp")}
         {'ff': [], 'hebbff': [], 'bp': ['head']}
     """
     return rule.start(setup) if isinstance(rule, StartingRule) else LocalStep(rule, setup)

@@ -37,6 +37,7 @@ NetName = Literal["deep", "wide"]
 SelectionName = Literal["optimised", "random"]
 EngineName = Literal["closed", "autograd"]
 RENAMED: dict[str, PresetName] = {"best": "long"}  # presets
+LABEL_FREE_RULES = ("local_head",)  # no image carries a label, wherever it is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,11 +108,13 @@ class Settings(Overrides):
     """How the label enters the image. FILE.py:NAME, here and elsewhere, takes a class from a file of your own."""
 
     label_at: PlaceName = "image"
-    """Where the label meets the activity. image: in the image, by --labels; blocks: every block tries all labels on its
-    own input; output: each layer has a group of channels per class. For the last two no image carries a label."""
+    """Where the label meets the activity. image: in the image, by --labels; stream: each label is an image of
+    its own, by --labels fourier, beside the images; blocks: every block tries all labels on its own input; output: each
+    layer has a group of channels per class. For the last two no image carries a label."""
 
     rule: RuleName = "ff"
-    """How a layer learns: Forward-Forward, Hebbian Forward-Forward, or backpropagation as the yardstick."""
+    """How a layer learns: Forward-Forward, Hebbian Forward-Forward; or, as yardsticks, local_head, a linear classifier
+    on each block, and bp, backpropagation."""
 
     contrast: ContrastName | None = None
     """What goes through the network in a step. Left out: what the rule asks for."""
@@ -176,13 +179,20 @@ class Settings(Overrides):
     """The folder in which each run makes its own."""
 
     @property
+    def takes_labels(self) -> bool:
+        """Whether labels are images, or are put into images: then `labels` says which."""
+        return self.label_at in ("image", "stream") and self.rule not in LABEL_FREE_RULES
+
+    @property
     def label_name(self) -> str:
-        """What reports call the labels: their family, or "output" where no image carries a label.
+        """What reports call the labels: their family, where the label is if not in the image, or "none".
 
         Example:
-            >>> Settings().label_name, Settings(label_at="output").label_name
-            ('fourier', 'output')
+            >>> Settings().label_name, Settings(label_at="output").label_name, Settings(rule="local_head").label_name
+            ('fourier', 'output', 'none')
         """
+        if self.rule in LABEL_FREE_RULES:
+            return "none"
         return self.labels if self.label_at == "image" else self.label_at
 
     def as_json(self) -> dict[str, Any]:

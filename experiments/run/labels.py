@@ -9,21 +9,27 @@ from experiments.config.recipe import Recipe
 from experiments.config.settings import Settings
 from experiments.label_sets.choice import CHOOSABLE, choose
 from experiments.run.building import build, look_up
-from labels import LABELS, LabelGenerator, NoLabels
+from labels import LABELS, LabelGenerator, NoLabels, StreamLabels
 
 
 def with_selection(settings: Settings, recipe: Recipe, data: ImageData) -> Recipe:
     """Return the recipe with optimised labels where set 1 has too few for the data and no selection was asked for."""
-    family = CHOOSABLE.get(settings.label_name)
+    family = CHOOSABLE.get(settings.labels) if settings.takes_labels else None
     if recipe.label_selection or family is None or family.has_set_1(data.num_classes, data.shape[1:]):
         return recipe
     return replace(recipe, label_selection="optimised")
 
 
 def new_labels(settings: Settings, recipe: Recipe, data: ImageData) -> LabelGenerator:
-    """Build the label generator: of set 1, of labels chosen out of candidates, or none if no image carries a label."""
-    if settings.label_at != "image":
+    """Build the label generator: in the image, as images of their own, or none if no image carries a label."""
+    if not settings.takes_labels:
         return NoLabels(data.num_classes)
+    labels = _of_family(settings, recipe, data)
+    return StreamLabels(labels) if settings.label_at == "stream" else labels
+
+
+def _of_family(settings: Settings, recipe: Recipe, data: ImageData) -> LabelGenerator:
+    """Build labels of set 1, or of those chosen out of candidates."""
     if recipe.label_selection is None:
         offered = {
             "num_classes": data.num_classes,
@@ -46,8 +52,8 @@ def new_labels(settings: Settings, recipe: Recipe, data: ImageData) -> LabelGene
 
 
 def label_family(settings: Settings) -> Any:
-    """Return the class of the label generator."""
-    return NoLabels if settings.label_at != "image" else look_up("labels", settings.labels, LABELS)
+    """Return the class of the label generator; of the family, for a stream of labels."""
+    return look_up("labels", settings.labels, LABELS) if settings.takes_labels else NoLabels
 
 
 def kernel_size(recipe: Recipe) -> int:

@@ -35,7 +35,7 @@ from experiments.run.refusals import refuse_idle_options
 from experiments.run.rules import contrast_maker, new_contrast, new_rule
 from experiments.run.torchrun import device_named
 from experiments.run.widths import with_fitting_widths
-from labels import LabelGenerator, labels_from_spec
+from labels import LabelGenerator, StreamLabels, labels_from_spec
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,9 +177,12 @@ def prepare(settings: Settings, dataset: Dataset | None = None, processes: Proce
 def with_labels_of(parts: Parts, checkpoint: Checkpoint) -> Parts:
     """The same parts, with the labels of a finished run: where labels learn, they are as the training left them."""
     spec = checkpoint.notes["labels"]
-    if own_file(parts.settings.labels) is None or parts.settings.label_at != "image":
+    if own_file(parts.settings.labels) is None or not parts.settings.takes_labels:
         return replace(parts, labels=labels_from_spec(spec))
-    return replace(parts, labels=label_family(parts.settings).from_spec(spec))
+    family = label_family(parts.settings)
+    if parts.settings.label_at == "stream":
+        return replace(parts, labels=StreamLabels(family.from_spec(spec["of"])))
+    return replace(parts, labels=family.from_spec(spec))
 
 
 def _try_one_step(parts: Parts) -> None:

@@ -41,8 +41,12 @@ def _idle_for_labels(settings: Settings, recipe: Recipe) -> Reasons:
         "label_selection": settings.labels not in CHOOSABLE
         and f"{labels} has no candidates ({', '.join(CHOOSABLE)} have)",
     }
-    if settings.label_at != "image":
-        reason = f"with --label-at {settings.label_at} no image carries a label"
+    if settings.label_at == "stream":
+        reason = "in a stream of their own labels are not mixed with images"
+        idle |= dict.fromkeys(("label_intensity", "label_scale"), reason)
+    if not settings.takes_labels:
+        where = f"--label-at {settings.label_at}" if settings.label_at != "image" else f"--rule {settings.rule}"
+        reason = f"with {where} no image carries a label"
         idle |= dict.fromkeys(("labels", "label_intensity", "label_selection", "label_scale"), reason)
     return idle
 

@@ -50,7 +50,7 @@ def trained(device: str, rule: str, family: str, precision: str = "float32") -> 
     return net
 
 
-CASES = [(rule, family) for rule in RULES for family in LABELS if (rule, family) != ("bp", "learned")]
+CASES = [(rule, family) for rule in ("ff", "hebbff", "bp") for family in LABELS if (rule, family) != ("bp", "learned")]
 
 
 @pytest.mark.parametrize(("rule", "family"), CASES)

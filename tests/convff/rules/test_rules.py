@@ -174,13 +174,13 @@ def test_discrimination_counts_decisions() -> None:
     assert Threshold(theta=2.0).discriminates(g, 1).tolist() == [[1, 1, 0], [0, 1, 1]]
 
 
-LOCAL_RULES = [name for name in RULES if name != "bp"]
+GOODNESS_RULES = [name for name, rule in RULES.items() if hasattr(rule, "goodness")]
 
 
-@pytest.mark.parametrize("name", LOCAL_RULES)
+@pytest.mark.parametrize("name", GOODNESS_RULES)
 @pytest.mark.parametrize("kind", BLOCKS)
 class TestContract:
-    """What every local rule of the table keeps to, beside the contract that `convff.testing.check_rule` checks."""
+    """What every goodness rule of the table keeps to, beside the contract that `convff.testing.check_rule` checks."""
 
     def test_shows_what_its_gates_do(self, name: str, kind: str) -> None:
         block, h = case(kind)

@@ -16,6 +16,7 @@ from convff import (
     STABILISERS,
     AtBlocks,
     AtOutput,
+    AtStream,
     Autograd,
     Backpropagation,
     Batch,
@@ -35,15 +36,12 @@ from convff.outer import input_product
 from convff.rules.wrapped import Wrapped
 from convff.testing import check_rule, local_rules, starting_rules
 from convff.testing.cases import Planes
+from experiments.run.building import build
 
 CLASSES = 3
-AT_OUTPUT = {
-    f"{name}, label at the output": made(label_at=AtOutput(CLASSES))
-    for name, made in RULES.items()
-    if hasattr(made(), "label_at")
-}
+AT_OUTPUT = {f"{name}, label at the output": RULES[name](label_at=AtOutput(CLASSES)) for name in ("ff", "hebbff")}
 PIECES = tuple(make() for make in STABILISERS.values())
-RULES_TO_CHECK = {name: made() for name, made in RULES.items()} | AT_OUTPUT
+RULES_TO_CHECK = AT_OUTPUT | {name: build(name, made, {}, {"num_classes": CLASSES}) for name, made in RULES.items()}
 STABLE = {"ff, stabilised": Stabilised(rule=ForwardForward(), stabilisers=PIECES)}
 IN_BLOCKS = {
     f"ff, label in every block, {'exact' if exact else 'frozen'}": ForwardForward(
@@ -51,12 +49,16 @@ IN_BLOCKS = {
     )
     for exact in (False, True)
 }
+STREAM = {
+    "ff, a stream of labels": ForwardForward(gate=Softmax(scale=8.0), label_at=AtStream(num_classes=CLASSES)),
+    "hebbff, a stream of labels": HebbianForwardForward(label_at=AtStream(num_classes=CLASSES)),
+}
 BY_AUTOGRAD = [Autograd(rule=ForwardForward()), Autograd(rule=AT_OUTPUT["hebbff, label at the output"])]
 
 
-@pytest.mark.parametrize("name", RULES_TO_CHECK | STABLE | IN_BLOCKS)
+@pytest.mark.parametrize("name", RULES_TO_CHECK | STABLE | IN_BLOCKS | STREAM)
 def test_every_rule_keeps_to_the_contract(name: str) -> None:
-    check_rule((RULES_TO_CHECK | STABLE | IN_BLOCKS)[name], num_classes=CLASSES)
+    check_rule((RULES_TO_CHECK | STABLE | IN_BLOCKS | STREAM)[name], num_classes=CLASSES)
 
 
 @pytest.fixture

@@ -1,0 +1,145 @@
+"""The label in a stream of its own: label images go through the same blocks as images (SigProp)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from convff.contrasts import LabelStream, Layout
+from convff.functional import GOODNESS
+from convff.network import Block, LayerLocalNet
+from convff.outer import CACHED
+from convff.places.base import Goodness, SeenBlock
+from convff.places.classes import by_class, right_first
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtStream:
+    """Goodness is the agreement of an image's activity with that of each label's image, `g_nk = 1/n <a_n, t_k>`.
+
+    Images and label images share all weights, and nothing else: each stream is normalised by statistics of its own.
+    All K labels cost K more rows per batch. With
+    `m = 1[z > 0]`,
+
+        dW -> 1/2 [ sum_n (m_n sum_k c_nk t_k) (x) x_n  +  sum_k (m_k sum_n c_nk a_n) (x) l_k ]
+
+    Args:
+        num_classes: number of labels K.
+
+    Raises:
+        ValueError: fewer than 2 labels.
+
+    Reference:
+        Kohan, Rietman & Siegelmann 2022, "Signal Propagation". The closed form and the label's waves are ours.
+    """
+
+    evaluation: ClassVar[str] = "stream"
+    contrast: ClassVar[Callable[..., LabelStream]] = LabelStream
+    wants_z: ClassVar[bool] = False
+
+    num_classes: int
+
+    def __post_init__(self) -> None:
+        if self.num_classes < 2:
+            raise ValueError(f"a stream of labels needs at least 2 classes, not {self.num_classes}")
+
+    def check(self, net: LayerLocalNet, num_classes: int) -> None:
+        """Refuse another number of classes than the stream has labels, and label channels in the network.
+
+        Raises:
+            ValueError: they differ, or the network expects a label beside the image.
+        """
+        if num_classes != self.num_classes:
+            raise ValueError(f"the stream is of {self.num_classes} labels, not of {num_classes}")
+        if net.label_channels:
+            raise ValueError("with a stream of labels no image carries a label, but the network has label channels")
+
+    def fitting(self, width: int) -> int:
+        """Return the width: every one fits."""
+        return width
+
+    def units(self, a: Tensor) -> int:
+        """Return the number of units of the layer."""
+        return a[0].numel()
+
+    def beside(self, block: Block, generator: torch.Generator) -> None:
+        """Return None: nothing learns beside a block."""
+
+    def goodness(self, a: Tensor, reduction: str) -> Tensor:
+        """Return the agreement of each activity `[N, ...]` with itself, `[N]`."""
+        return GOODNESS[reduction](a)
+
+    def scores(self, seen: SeenBlock, goodness: Goodness, reduction: str) -> Tensor:
+        """Return the agreement of each image with each label `[B, K]`.
+
+        Raises:
+            ValueError: the passes have no stream of K label images.
+        """
+        found = agreement(*self._streams(seen))
+        return found / self.units(seen.a) if reduction == "mean" else found
+
+    def tries(self, seen: SeenBlock, goodness: Goodness, reduction: str) -> Tensor:
+        """Return the agreement with each label `[B, K]`, the right one first."""
+        return right_first(self.scores(seen, goodness, reduction), seen.layout.targets)
+
+    def gate_units(self, c: Tensor, a: Tensor, layout: Layout) -> None:
+        """Return None: a unit is weighed by what the other stream did, not by its own activity."""
+
+    def post(self, seen: SeenBlock, c: Tensor) -> Tensor:
+        """Return, where a unit is active, half the other stream's activity there, weighed by the gates: `[N, ...]`."""
+        a, t = self._streams(seen)
+        gates = by_class(c, seen.layout.targets).to(a.dtype) / 2
+        images, labels = _rows(a), _rows(t)
+        others = torch.cat([gates @ labels, gates.T @ images])
+        return _like(others, seen.a) * (seen.a > 0)
+
+    def beside_direction(self, seen: SeenBlock, c: Tensor) -> dict[str, Tensor]:
+        """Return nothing."""
+        return {}
+
+    def _streams(self, seen: SeenBlock) -> tuple[Tensor, Tensor]:
+        """Return the activity of the images `[B, ...]` and of the labels `[K, ...]`."""
+        layout = seen.layout
+        if layout.passes != 1 or layout.stream != self.num_classes:
+            raise ValueError(
+                f"a stream of labels takes one pass per image and {self.num_classes} label images, not {layout.passes} "
+                f"and {layout.stream}: take the contrast LabelStream"
+            )
+        return layout.by_image(seen.a)[:, 0], layout.of_stream(seen.a)
+
+
+def agreement(a: Tensor, t: Tensor) -> Tensor:
+    """Return `<a_n, t_k>`, the agreement of images and labels: `[B, K]`.
+
+    Args:
+        a: activity of the images `[B, ...]`.
+        t: activity of the labels `[K, ...]`.
+
+    Returns:
+        in float32 or better whatever the dtype of the activity: in bfloat16 the best labels would often be equal.
+
+    Example:
+        >>> agreement(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 0.0], [0.0, 3.0]]))
+        tensor([[3., 6.]])
+    """
+    dtype = torch.promote_types(a.dtype, torch.float32)
+    images, labels = _rows(a), _rows(t).to(dtype).T
+    with torch.autocast(a.device.type, enabled=False):
+        # A few images at a time: a float32 copy of the whole activity would leave the processor's caches.
+        parts = images.split(max(1, CACHED // images.shape[1]))
+        return torch.cat([part.to(dtype) @ labels for part in parts])
+
+
+def _rows(a: Tensor) -> Tensor:
+    """Return an activity `[N, ...]` as `[N, n]`, channels last: without a copy where it lies in memory that way."""
+    return a.permute(0, 2, 3, 1).reshape(len(a), -1) if a.ndim == 4 else a
+
+
+def _like(rows: Tensor, a: Tensor) -> Tensor:
+    """Return what `_rows` made of a tensor of the shape of `a`, in that shape again."""
+    if a.ndim == 2:
+        return rows
+    channels, height, width = a.shape[1:]
+    return rows.view(len(rows), height, width, channels).permute(0, 3, 1, 2)

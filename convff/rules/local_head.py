@@ -1,0 +1,200 @@
+"""A linear classifier on each block: what strict locality allows, as the yardstick beside the goodness rules."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from convff.contrasts import Unlabelled
+from convff.gates import Softmax
+from convff.network import Block, LayerLocalNet
+from convff.outer import Outer, input_product
+from convff.places.classes import by_class, refuse_labelled_passes, right_first
+from convff.rules.base import LocalUpdate, Seen
+from convff.rules.gated import gate_metrics
+
+GATE = Softmax(scale=1.0)  # its loss is the cross-entropy, its gate the target minus the softmax
+
+
+class RegionalHead(nn.Module):
+    """A linear map from a block's activity, averaged over R x R regions, to K class scores; it starts at zero.
+
+    Args:
+        num_classes: number of classes K.
+        channels: number of channels (or units) O of the block.
+        regions: R; where it does not divide a map, regions overlap. Dense layers have one region.
+    """
+
+    def __init__(self, num_classes: int, channels: int, regions: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(num_classes, regions, regions, channels))
+        self.bias = nn.Parameter(torch.zeros(num_classes))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalHead:
+    """Cross-entropy of a linear head per block, whose gradient ends at the block's input.
+
+    With head weights M, `p = pool(a)` the activity averaged over R x R regions, `c_nk = 1[k = y_n] - softmax_k(M p_n)`
+    and m = 1[z > 0], the steps ascend along
+
+        dW -> 1/B sum_n (m_n unpool(sum_k c_nk M_k)) (x) x_n        dM_k -> 1/B sum_n c_nk p_n
+
+    where unpool spreads a region's value over its positions, divided by their number. It is no Forward-Forward: a class
+    is no input, and nothing is called goodness. It shows what strict locality alone costs.
+
+    Args:
+        num_classes: number of classes K.
+        regions: R.
+
+    Raises:
+        ValueError: fewer than 2 classes, or no region.
+
+    Reference:
+        Nokland & Eidnes 2019, "Training Neural Networks with Local Error Signals", the prediction loss. Without regions it
+        is Mono-Forward (Gong et al. 2025).
+    """
+
+    evaluations: ClassVar[tuple[str, ...]] = ("local_heads", "linear")
+    batch_reduction: ClassVar[str] = "mean"
+    contrast: ClassVar[Callable[..., Unlabelled]] = Unlabelled
+
+    num_classes: int
+    regions: int = 4
+
+    def __post_init__(self) -> None:
+        if self.num_classes < 2 or self.regions < 1:
+            raise ValueError(
+                f"local heads need at least 2 classes and 1 region, not {self.num_classes} and {self.regions}"
+            )
+
+    def check(self, net: LayerLocalNet, num_classes: int) -> None:
+        """Refuse another number of classes than the heads have.
+
+        Raises:
+            ValueError: they differ.
+        """
+        if num_classes != self.num_classes:
+            raise ValueError(f"the local heads are for {self.num_classes} classes, not for {num_classes}")
+
+    def init(self, block: Block) -> None:
+        """There is no state: the head is a module beside the block."""
+
+    def beside(self, block: Block, generator: torch.Generator) -> RegionalHead:
+        """Make the head of a block."""
+        regions = self.regions if isinstance(block.layer, nn.Conv2d) else 1
+        return RegionalHead(self.num_classes, len(block.layer.weight), regions)
+
+    def scores(self, seen: Seen) -> Tensor:
+        """Return the head's scores `[N, K]`."""
+        return _scores(_head(seen), _pooled(seen))
+
+    def loss(self, seen: Seen) -> Tensor:
+        """Return the mean cross-entropy, whose gradient the direction is."""
+        return F.cross_entropy(self.scores(seen), seen.layout.targets)
+
+    def direction(self, seen: Seen, state: None) -> LocalUpdate:
+        """Return the gradient of the mean cross-entropy by the layer and the head."""
+        head, pooled = _head(seen), _pooled(seen)
+        gates, metrics = _gates(seen, _scores(head, pooled))
+        post = _post(seen, head, gates)
+        c = gates / len(gates)
+        of_head = {
+            "beside.weight": -torch.einsum("nk,nrqo->krqo", c, pooled).to(head.weight.dtype),
+            "beside.bias": -c.sum(dim=0).to(head.bias.dtype),
+        }
+        return LocalUpdate((Outer(seen.x, post), of_head), state, metrics)
+
+    def input_direction(self, seen: Seen) -> Tensor:
+        """Return the gradient of the mean cross-entropy by the normalised input."""
+        head = _head(seen)
+        gates, _ = _gates(seen, _scores(head, _pooled(seen)))
+        return input_product(seen.x, _post(seen, head, gates), seen.block.layer)
+
+
+def _head(seen: Seen) -> RegionalHead:
+    assert isinstance(seen.beside, RegionalHead)
+    return seen.beside
+
+
+def _scores(head: RegionalHead, pooled: Tensor) -> Tensor:
+    """Return `M p + b`, in the head's dtype whatever that of the activity: in bfloat16 the best are often equal."""
+    with torch.autocast(pooled.device.type, enabled=False):
+        return F.linear(pooled.to(head.weight.dtype).flatten(1), head.weight.flatten(1), head.bias)
+
+
+def _gates(seen: Seen, scores: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return `c_nk`, `[B, K]`, and what the step shows."""
+    refuse_labelled_passes(seen.layout, "at a head of each block")
+    ordered = right_first(scores.float() if scores.dtype != torch.float64 else scores, seen.layout.targets)
+    gates = GATE(ordered, 1.0)
+    metrics = gate_metrics(GATE, ordered, gates, 1.0, passes=len(ordered))
+    silent = (seen.a.flatten(1) == 0).all(dim=1).float().mean()
+    return by_class(gates, seen.layout.targets), metrics | {"silent": silent}
+
+
+def _post(seen: Seen, head: RegionalHead, gates: Tensor) -> Tensor:
+    """Return minus what the scores want of each unit, for gates `c_nk`; in the shape and dtype of the activity."""
+    wanted = torch.einsum("nk,krqo->nrqo", -gates / len(gates), head.weight.to(gates.dtype)).to(seen.a.dtype)
+    return torch.where(seen.a > 0, spread_over_regions(wanted, seen.a), 0)
+
+
+def _pooled(seen: Seen) -> Tensor:
+    """Return the activity averaged over regions, `[N, R, R, O]`, in float32 or better."""
+    return region_means(seen.a, _head(seen).weight.shape[1])
+
+
+def region_means(a: Tensor, regions: int) -> Tensor:
+    """Average each channel over R x R regions of the map, as `torch.nn.AdaptiveAvgPool2d` cuts them.
+
+    Args:
+        a: activity `[N, O, H, W]`, or `[N, O]`, which has one region.
+        regions: R.
+
+    Returns:
+        `[N, R, R, O]`, in float32 or better.
+
+    Example:
+        >>> region_means(torch.arange(4.0).view(1, 1, 1, 4), 1).flatten().tolist()
+        [1.5]
+    """
+    dtype = torch.promote_types(a.dtype, torch.float32)
+    if a.ndim == 2:
+        return a[:, None, None].to(dtype)
+    return F.adaptive_avg_pool2d(a, regions).permute(0, 2, 3, 1).to(dtype)
+
+
+def spread_over_regions(values: Tensor, a: Tensor) -> Tensor:
+    """Spread values by region over the positions of an activity: the transpose of `region_means`.
+
+    Args:
+        values: `[N, R, R, O]`, of the dtype of the activity.
+        a: activity `[N, O, H, W]` or `[N, O]`.
+
+    Returns:
+        of the activity's shape; each region's value is divided by the number of its positions.
+
+    Example:
+        >>> spread_over_regions(torch.ones(1, 1, 1, 1), torch.zeros(1, 1, 1, 4)).flatten().tolist()
+        [0.25, 0.25, 0.25, 0.25]
+    """
+    if a.ndim == 2:
+        return values[:, 0, 0]
+    count, regions, _, channels = values.shape
+    height, width = a.shape[2:]
+    rows, columns = (_shares(size, regions).to(values) for size in (height, width))  # (R, H) and (R, W)
+    by_column = columns.T @ values  # (N, R, W, O)
+    whole = rows.T @ by_column.view(count, regions, width * channels)
+    return whole.view(count, height, width, channels).permute(0, 3, 1, 2)
+
+
+def _shares(size: int, regions: int) -> Tensor:
+    """Return how much each of `size` positions weighs in the mean of each region, `[R, size]`."""
+    shares = torch.zeros(regions, size, dtype=torch.float64)
+    for region in range(regions):
+        begin, end = region * size // regions, -(-(region + 1) * size // regions)
+        shares[region, begin:end] = 1 / (end - begin)
+    return shares
