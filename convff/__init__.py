@@ -28,7 +28,7 @@ from convff.models import MODELS, cnn3, cnn6, mlp, resnet
 from convff.network import Block, LayerLocalNet, LengthNorm, evaluating
 from convff.optimizers import OPTIMIZERS
 from convff.outer import Outer
-from convff.places import PLACES, AtBlocks, AtImage, AtOutput, AtStream, LabelTerms, Place, fitting_width
+from convff.places import PLACES, AtBlocks, AtGains, AtImage, AtOutput, AtStream, LabelTerms, Place, fitting_width
 from convff.randomness import keyed_generator
 from convff.rules import (
     RULES,
@@ -41,6 +41,7 @@ from convff.rules import (
     LocalUpdate,
     Seen,
     Setup,
+    Similar,
     Stabilised,
     Step,
     contrast_of,
@@ -69,6 +70,7 @@ __all__ = [
     "STABILISERS",
     "AdditiveLabels",
     "AtBlocks",
+    "AtGains",
     "AtImage",
     "AtOutput",
     "AtStream",
@@ -114,6 +116,7 @@ __all__ = [
     "Score",
     "Seen",
     "Setup",
+    "Similar",
     "Softmax",
     "Stabilised",
     "Step",

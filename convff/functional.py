@@ -69,6 +69,22 @@ def mean_goodness(a: Tensor) -> Tensor:
     return sum_goodness(a) / a[0].numel()
 
 
+def mean_activity(a: Tensor) -> Tensor:
+    """Mean of the activity over a layer, `g = 1/n sum_k a_k` (DeeperForward, in place of the squares).
+
+    Args:
+        a: activity `[N, ...]`.
+
+    Returns:
+        goodness `[N]`, in float32 or better whatever the dtype of `a`.
+
+    Example:
+        >>> mean_activity(torch.tensor([[3.0, 4.0]]))
+        tensor([3.5000])
+    """
+    return a.flatten(1).mean(dim=1, dtype=_accumulator(a))
+
+
 def channel_squares(a: Tensor) -> Tensor:
     """Squared activity of each unit or channel, summed over positions, `q_nc = sum_hw a_nchw^2`.
 
@@ -103,7 +119,8 @@ def group_goodness(a: Tensor, groups: int, reduction: str = "mean") -> Tensor:
     Args:
         a: activity `[N, C]` or `[N, C, H, W]`; `groups` divides C.
         groups: number of groups K, one per class.
-        reduction: "mean", with m the number of units of a group, or "sum", with m = 1.
+        reduction: "mean", with m the number of units of a group, or "sum", with m = 1; "activity" is the mean of the
+            activity instead of its squares (DeeperForward).
 
     Returns:
         `[N, K]`, in float32 or better whatever the dtype of `a`.
@@ -112,6 +129,8 @@ def group_goodness(a: Tensor, groups: int, reduction: str = "mean") -> Tensor:
         >>> group_goodness(torch.tensor([[3.0, 4.0, 1.0, 0.0]]), groups=2)
         tensor([[12.5000,  0.5000]])
     """
+    if reduction == "activity":
+        return a.unflatten(1, (groups, -1)).flatten(2).mean(dim=2, dtype=_accumulator(a))
     sums: Tensor = channel_squares(a).unflatten(1, (groups, -1)).sum(dim=2)
     return sums / (a[0].numel() // groups) if reduction == "mean" else sums
 
@@ -216,4 +235,8 @@ def softmax_loss(g: Tensor, *, scale: float) -> Tensor:
     return -torch.log_softmax(scale * g, dim=1)[:, 0]
 
 
-GOODNESS: dict[str, Callable[[Tensor], Tensor]] = {"mean": mean_goodness, "sum": sum_goodness}
+GOODNESS: dict[str, Callable[[Tensor], Tensor]] = {
+    "mean": mean_goodness,
+    "sum": sum_goodness,
+    "activity": mean_activity,
+}

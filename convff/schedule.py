@@ -44,6 +44,7 @@ class Schedule:
         lr: learning rate.
         momentum: momentum, or Adam's first beta.
         decay: how the rate falls, a name in `SCHEDULES`.
+        stagger: how far the learning of lower blocks is ahead of that of higher ones, in [0, 1); see `window`.
 
     Raises:
         ValueError: a number out of range, or an unknown name.
@@ -59,6 +60,7 @@ class Schedule:
     lr: float = 1e-3
     momentum: float = 0.9
     decay: str = "cooldown"
+    stagger: float = 0.0
 
     def __post_init__(self) -> None:
         if self.epochs < 0 or self.batch_size < 2:
@@ -67,6 +69,8 @@ class Schedule:
             )
         if self.lr <= 0 or not 0 <= self.momentum < 1:
             raise ValueError(f"lr must be positive and momentum in [0, 1), not {self.lr} and {self.momentum}")
+        if not 0 <= self.stagger < 1:
+            raise ValueError(f"stagger must lie in [0, 1), not {self.stagger}")
         for name, table in ((self.optimizer, OPTIMIZERS), (self.decay, SCHEDULES)):
             if name not in table:
                 raise ValueError(f"{name!r} is not one of {', '.join(table)}")
@@ -76,9 +80,33 @@ class Schedule:
         """Whether a step is just the rate times the direction: it can be added as it is computed."""
         return self.optimizer == "sgd" and self.momentum == 0
 
-    def rate(self, progress: float) -> float:
-        """The learning rate at a point between 0 and 1 of the whole training."""
-        return self.lr * SCHEDULES[self.decay](progress)
+    def rate(self, progress: float, window: tuple[float, float] = (0.0, 1.0)) -> float:
+        """The learning rate at a point between 0 and 1 of the training, for a block that learns in a part of it.
+
+        Outside its window a block's rate is 0: it passes on what it sees, and does not learn.
+
+        Example:
+            >>> schedule = Schedule(lr=0.1, decay="constant")
+            >>> schedule.rate(0.2), schedule.rate(0.2, window=(0.0, 0.5)), schedule.rate(0.2, window=(0.25, 1.0))
+            (0.1, 0.1, 0.0)
+        """
+        begin, end = window
+        if not begin <= progress <= end:
+            return 0.0
+        return self.lr * SCHEDULES[self.decay]((progress - begin) / (end - begin))
+
+    def window(self, block: int, blocks: int) -> tuple[float, float]:
+        """Return the part of the training in which a block learns.
+
+        With stagger s, block 0 ends at `1 - s` and the last one at 1; the last one begins at `s / 2`. What a block has
+        above it then learns longest on features that stay as they are; and a block that has ended costs a forward pass.
+
+        Example:
+            >>> [Schedule(stagger=0.4).window(block, 3) for block in range(3)]
+            [(0.0, 0.6), (0.1, 0.8), (0.2, 1.0)]
+        """
+        height = block / max(1, blocks - 1)
+        return self.stagger / 2 * height, 1 - self.stagger * (1 - height)
 
     def make_optimizer_beside(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """The optimiser of what learns beside a block, e.g. a head: Adam, whatever the blocks have.

@@ -45,7 +45,7 @@ class StreamLabels:
 
     def label_images(self, images: Tensor) -> Tensor:
         """Return the image of every label, `[K, C, H, W]`; of the images only shape, dtype and device matter."""
-        label_images: Tensor = self.family.summands(images)  # type: ignore[attr-defined]
+        label_images: Tensor = self.family.summands(images)
         return label_images
 
     def neutral(self, images: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ EVALUATIONS: dict[str, Evaluation] = {
     "goodness": Evaluation("goodness inference", judge_by_goodness, each_epoch=True),
     "groups": Evaluation("goodness of channel groups, one pass per image", judge_by_scores, each_epoch=True),
     "blocks": Evaluation("goodness of every label in every block, one pass", judge_by_scores, each_epoch=True),
+    "gains": Evaluation("goodness of channels by each class's gains, one pass", judge_by_scores, each_epoch=True),
     "stream": Evaluation("agreement with a stream of labels, one pass", judge_by_scores, each_epoch=True),
     "local_heads": Evaluation("linear heads of all blocks, one pass", judge_by_scores, each_epoch=True),
     "linear": Evaluation("linear readout, fitted at the end (L-BFGS)", judge_by_readout),

@@ -8,6 +8,7 @@ from convff.rules.bp import Backpropagation, head_scores
 from convff.rules.ff import ForwardForward
 from convff.rules.hebbff import HebbianForwardForward
 from convff.rules.local_head import LocalHead
+from convff.rules.similarity import Similar
 from convff.rules.stabilised import Stabilised
 
 RULES: dict[str, Any] = {
@@ -29,6 +30,7 @@ __all__ = [
     "LocalUpdate",
     "Seen",
     "Setup",
+    "Similar",
     "Stabilised",
     "StartingRule",
     "Step",

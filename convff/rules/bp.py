@@ -65,15 +65,21 @@ class BackpropStep:
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
         self.modules: dict[str, nn.Module] = {"head": self.head}
-        self.optimizers = [schedule.make_optimizer([*net.parameters(), *self.head.parameters()])]
+        if schedule.optimizer in ("adam", "sgd"):
+            self.optimizers = [schedule.make_optimizer([*net.parameters(), *self.head.parameters()])]
+        else:  # steps measured against the weights: of each layer's own, and never of a head that starts at zero
+            self.optimizers = [schedule.make_optimizer(block.layer.parameters()) for block in net]
+            self.optimizers.append(schedule.make_optimizer_beside(self.head.parameters()))
 
     @torch.enable_grad()
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """See `convff.rules.base.Step`."""
         scores = head_scores(self.net, self.head, self.labels, batch.inputs)
         loss = F.cross_entropy(scores.float(), batch.targets)
-        self.optimizers[0].zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        self.optimizers[0].step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         accuracy = (scores.argmax(dim=1) == batch.targets).float().mean()
         return {"loss": loss.detach()[None], "train_accuracy": accuracy[None]}

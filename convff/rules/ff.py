@@ -7,7 +7,7 @@ from torch import Tensor
 
 from convff.gates import Gate, Symmetric
 from convff.network import Block
-from convff.places import AtImage, Place
+from convff.places import AtImage, AtOutput, Place
 from convff.rules.base import Gating, LocalUpdate, Seen
 from convff.rules.gated import gated_input_direction, gated_update, gating
 from convff.rules.placed import Placed
@@ -23,8 +23,12 @@ class ForwardForward(Placed):
 
     Args:
         gate: how goodness becomes a weight; see `convff.gates`.
-        reduction: goodness is the "mean" or the "sum" of squares.
+        reduction: goodness is the "mean" or the "sum" of squares, or with "activity" the mean of the activity itself,
+            whose derivative is the same for all active units (DeeperForward).
         label_at: where the label meets the activity; see `convff.places`.
+
+    Raises:
+        ValueError: goodness of the activity, with a place that is built on squares.
     """
 
     batch_reduction: ClassVar[str] = "mean"
@@ -32,6 +36,10 @@ class ForwardForward(Placed):
     gate: Gate = field(default_factory=Symmetric)
     reduction: str = "mean"
     label_at: Place = field(default_factory=AtImage)
+
+    def __post_init__(self) -> None:
+        if self.reduction == "activity" and not isinstance(self.label_at, AtImage | AtOutput):
+            raise ValueError(f"{type(self.label_at).__name__} is built on squares: it has no goodness of the activity")
 
     def scores(self, seen: Seen) -> Tensor:
         """Goodness of every class by one pass per image, `[B, K]`, where the place of the label gives it."""
@@ -46,7 +54,8 @@ class ForwardForward(Placed):
 
     def contribution(self, a: Tensor) -> Tensor:
         """Return what each unit adds to its goodness, in the shape of `a`."""
-        return a.square() / self.label_at.units(a) if self.reduction == "mean" else a.square()
+        whole = a if self.reduction == "activity" else a.square()
+        return whole if self.reduction == "sum" else whole / self.label_at.units(a)
 
     def loss(self, seen: Seen) -> Tensor:
         """The mean FF loss of the batch, whose gradient the direction is."""
@@ -54,30 +63,29 @@ class ForwardForward(Placed):
         return self.gate.loss(g, self._unit_goodness(self.label_at.units(seen.a))).mean()
 
     def gain(self, units: int, images: int) -> float:
-        """The factor that makes a gradient of the direction, `2 s / (n B)`."""
-        derivative = 2 / units if self.reduction == "mean" else 2.0
+        """The factor that makes a gradient of the direction: `2 s / (n B)`, or `s / (n B)` for mean activity."""
+        derivative = {"mean": 2 / units, "sum": 2.0, "activity": 1 / units}[self.reduction]
         return self.gate.scale * derivative / images
 
     def gating(self, seen: Seen) -> Gating:
         """The gate of each try, times the gain."""
-        units = self.label_at.units(seen.a)
+        units, g = self.label_at.units(seen.a), self.label_at.tries(seen, self.goodness, self.reduction)
         return gating(
-            seen,
-            self.label_at.tries(seen, self.goodness, self.reduction),
-            self.gate,
-            self.label_at,
-            unit_goodness=self._unit_goodness(units),
-            gain=self.gain(units, len(seen.layout.targets)),
+            seen, g, self.gate, self.label_at, unit_goodness=self._unit_goodness(units), gain=self.gain(units, len(g))
         )
 
     def direction(self, seen: Seen, state: None) -> LocalUpdate:
         """The gradient of the mean FF loss of the batch."""
-        return gated_update(seen, self.gating(seen), self.label_at, state)
+        return gated_update(self._sloped(seen), self.gating(seen), self.label_at, state)
 
     def input_direction(self, seen: Seen) -> Tensor:
         """The gradient of the mean FF loss of the batch by the normalised input."""
-        return gated_input_direction(seen, self.gating(seen), self.label_at)
+        return gated_input_direction(self._sloped(seen), self.gating(seen), self.label_at)
+
+    def _sloped(self, seen: Seen) -> Seen:
+        """Put what goodness grows with in the place of the activity: that itself, or 1 where a unit is active."""
+        return seen if self.reduction != "activity" else seen._replace(a=(seen.a > 0).to(seen.a.dtype))
 
     def _unit_goodness(self, units: int) -> float:
         """Goodness of units that are all 1."""
-        return 1.0 if self.reduction == "mean" else float(units)
+        return float(units) if self.reduction == "sum" else 1.0

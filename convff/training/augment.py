@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
@@ -24,4 +25,34 @@ def flips(images: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(mirrored, images.flip(-1), images)
 
 
-AUGMENTATIONS: dict[str, Augmentation] = {"none": unchanged, "flips": flips}
+MOST_SHIFT = 2  # pixels; as for CIFAR in Keller Jordan's "94 % on CIFAR-10 in 3.29 seconds" (2024)
+
+
+def shifts(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Each image `[B, C, H, W]` moved by up to 2 pixels each way, at random; the border is filled by its mirror image.
+
+    Example:
+        >>> shifts(torch.rand(4, 3, 8, 8), torch.Generator()).shape
+        torch.Size([4, 3, 8, 8])
+    """
+    count, channels, height, width = images.shape
+    moved = torch.randint(2 * MOST_SHIFT + 1, (2, count), generator=generator).to(images.device)
+    padded = F.pad(images, (MOST_SHIFT,) * 4, mode="reflect")
+    rows = torch.arange(height, device=images.device) + moved[0, :, None]
+    columns = torch.arange(width, device=images.device) + moved[1, :, None]
+    image = torch.arange(count, device=images.device)[:, None, None, None]
+    channel = torch.arange(channels, device=images.device)[None, :, None, None]
+    return padded[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
+
+
+def flips_shifts(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Mirrored and moved: `flips`, then `shifts`."""
+    return shifts(flips(images, generator), generator)
+
+
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "none": unchanged,
+    "flips": flips,
+    "shifts": shifts,
+    "flips_shifts": flips_shifts,
+}

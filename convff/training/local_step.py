@@ -67,12 +67,17 @@ class LocalStep:
         self.beside_optimizers = {
             index: setup.schedule.make_optimizer_beside(module.parameters())
             for index, module in enumerate(self.beside)
-            if module is not None
+            if module is not None and list(module.parameters())
         }
+        for index, optimizer in [*enumerate(self.optimizers), *self.beside_optimizers.items()]:
+            for group in optimizer.param_groups:
+                group["window"] = setup.schedule.window(index, len(self.net))
         self.optimizers += self.beside_optimizers.values()
         self.trainable_labels = trainable_labels(self.contrast.labels, self.net, rule)
         if self.trainable_labels is not None:
             self.optimizers.append(setup.schedule.make_optimizer(self.trainable_labels.parameters()))
+            for group in self.optimizers[-1].param_groups:
+                group["window"] = setup.schedule.window(0, len(self.net))
         # A plain step needs no whole direction: not of one visit, and not summed over visits or processes.
         self._adds_factors = setup.schedule.is_plain and self.processes.size == 1 and not self.net.repeats
 
@@ -93,7 +98,7 @@ class LocalStep:
             )
             self.states[index] = update.state
             metrics.setdefault(index, []).append(update.metrics)
-            if self.net.repeats:
+            if self.net.repeats and self.optimizers[index].param_groups[0]["lr"] > 0:
                 _add(repeated.setdefault(index, {}), self._directions(index, update, layout))
                 return a
             finish = self._begin(index, update, layout, shard)
@@ -113,6 +118,8 @@ class LocalStep:
 
     def _begin(self, index: int, update: LocalUpdate, layout: Layout, shard: Shard) -> Finish:
         """Begin the step of a block; what is returned ends it."""
+        if self.optimizers[index].param_groups[0]["lr"] == 0:
+            return _rest  # its direction, the dearest part of a step, is never computed
         layer = self.net.blocks[index].layer
         if self._adds_factors and isinstance(layer, nn.Linear) and update.input is None and len(update.terms) == 1:
             (term,) = update.terms
@@ -141,7 +148,7 @@ class LocalStep:
         _step(self.optimizers[index], ((parameter, directions[name]) for name, parameter in named))
         self._constrain(index)
         module = self.beside[index]
-        if module is not None:
+        if module is not None and index in self.beside_optimizers:
             named = module.named_parameters()
             _step(self.beside_optimizers[index], ((p, directions[f"beside.{name}"]) for name, p in named))
         of_labels = [direction for name, direction in directions.items() if name.startswith("labels.")]
@@ -161,6 +168,10 @@ def _beside(rule: LocalRule, setup: Setup) -> list[nn.Module | None]:
         module = None if make is None else make(block, keyed_generator(setup.seed, "beside", index))
         made.append(None if module is None else module.to(block.layer.weight))
     return made
+
+
+def _rest() -> None:
+    """Nothing to finish: the block does not learn now."""
 
 
 def _step(optimizer: torch.optim.Optimizer, directions: Iterable[tuple[nn.Parameter, Tensor]]) -> None:

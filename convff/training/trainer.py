@@ -186,7 +186,7 @@ class Trainer:
         return metrics
 
     def _set_rate(self, progress: float) -> None:
-        rate = self.schedule.rate(progress)
         for optimizer in self.step.optimizers:
             for group in optimizer.param_groups:
+                rate = self.schedule.rate(progress, group.get("window", (0.0, 1.0)))
                 group["lr"] = rate * group.get("factor", 1.0)

@@ -15,16 +15,19 @@ class Recipe:
         model: name of the network in `convff.MODELS`, and its options.
         model_options: the model's options.
         label_intensity: the label's share K of the intensity.
-        label_regions: with the label in every block, label terms differ between n x n regions of a map.
+        label_regions: with the label in every block, label terms differ between n x n regions of a map; at the output,
+            each region decides on its own; None for the usual number.
         label_form: with the label in every block, "frozen" (a label changes no unit from silent to active) or "exact".
+        label_gains: with a gain per channel and class, "learned" or "random".
+        similarity: weight of a similarity term beside the rule; 0 for none.
         label_selection: labels chosen out of candidates, "optimised" or "random"; None for the fixed set 1.
         gate: name in `convff.GATES`.
         scale: steepness of the gate.
         theta: threshold of the threshold gate; None for the goodness of a layer whose units are all 1.
-        reduction: goodness is the "mean" or the "sum" of squares (HebbFF: always the mean).
+        reduction: goodness is the "mean" or the "sum" of squares (HebbFF: always the mean), or the mean "activity".
         negatives: wrong labels per image in each step.
         augment: name in `convff.training.augment.AUGMENTATIONS`.
-        optimizer, lr, momentum, decay, epochs, batch_size: see `convff.Schedule`.
+        optimizer, lr, momentum, decay, epochs, batch_size, stagger: see `convff.Schedule`.
         train_images: use only the first n; None for all.
         joint_readout: train a readout of every position beside the blocks, by Adam, as the paper does. The readout that
             is compared with the control is fitted at the end, by L-BFGS, in any case.
@@ -40,18 +43,21 @@ class Recipe:
     model_options: dict[str, Any] = field(default_factory=dict)
     label_intensity: float = 0.3
     label_selection: str | None = None
-    label_regions: int = 1
+    label_regions: int | None = None
     label_form: str = "frozen"
+    label_gains: str = "learned"
     gate: str = "symmetric"
     scale: float = 32.0
     theta: float | None = None
     reduction: str = "mean"
+    similarity: float = 0.0
     negatives: int = 1
     augment: str = "none"
     optimizer: str = "adam"
     lr: float = 1e-3
     momentum: float = 0.9
     decay: str = "cooldown"
+    stagger: float = 0.0
     epochs: int = 1
     batch_size: int = 32
     train_images: int | None = None
@@ -67,5 +73,5 @@ class Recipe:
         """The part that the trainer needs."""
         from convff import Schedule  # here, because it imports torch
 
-        names = ("epochs", "batch_size", "optimizer", "lr", "momentum", "decay")
+        names = ("epochs", "batch_size", "optimizer", "lr", "momentum", "decay", "stagger")
         return Schedule(**{name: getattr(self, name) for name in names})

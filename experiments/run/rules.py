@@ -13,6 +13,7 @@ from convff import (
     Contrast,
     LabelContrast,
     RandomNegatives,
+    Similar,
     Stabilised,
 )
 from experiments.config.recipe import Recipe
@@ -36,11 +37,19 @@ def new_rule(settings: Settings, recipe: Recipe, num_classes: int) -> Any:
         asked["gate"] = build(f"gate {recipe.gate}", gate, theta | scale, {"scale": recipe.scale})
         if recipe.reduction != "mean":
             asked["reduction"] = recipe.reduction
-    options: dict[str, Any] = {} if recipe.label_regions == 1 else {"regions": recipe.label_regions}
-    options |= {"exact": True} if recipe.label_form == "exact" else {}
-    place = build(f"label at {settings.label_at}", PLACES[settings.label_at], options, {"num_classes": num_classes})
-    offered = {"label_at": place, "num_classes": num_classes}
+    regions = {} if recipe.label_regions is None else {"regions": recipe.label_regions}
+    offered: dict[str, Any] = {"num_classes": num_classes}
+    if takes(make, "label_at"):
+        options = regions | ({"exact": True} if recipe.label_form == "exact" else {})
+        options |= {"learned": False} if recipe.label_gains == "random" else {}
+        offered["label_at"] = build(
+            f"label at {settings.label_at}", PLACES[settings.label_at], options, {"num_classes": num_classes}
+        )
+    else:
+        asked |= regions
     rule = build(f"rule {settings.rule}", make, asked, offered)
+    if recipe.similarity:
+        rule = Similar(rule=rule, weight=recipe.similarity, num_classes=num_classes)
     if settings.engine == "autograd":
         rule = Autograd(rule=rule)
     if not settings.stabilise:

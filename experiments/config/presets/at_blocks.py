@@ -7,14 +7,12 @@ from experiments.config.settings import SettingsError
 
 
 def quick(recipe: Recipe) -> Recipe:
-    """Compare all labels in every step, by orthogonalised steps.
+    """Take a steeper gate: the labels' terms are a small part of the goodness.
 
     On 20,000 images of CIFAR-10, 2 epochs, 5,000 validation images: scale 32 64.1 % (63.7 % with 4 x 4 regions, 63.2 %
     in the exact form), 100 67.3 % (68.5 % with 4 x 4 regions), 300 64.4 %.
     """
-    epochs = 4 if recipe.model == "cnn6" else recipe.epochs
-    recipe = replace(recipe, gate="softmax", scale=100.0, batch_size=64, epochs=epochs)
-    return replace(recipe, optimizer="orthogonal", lr=0.01, momentum=0.9)
+    return replace(recipe, scale=100.0)
 
 
 def paper(recipe: Recipe) -> Recipe:

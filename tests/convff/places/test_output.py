@@ -342,7 +342,7 @@ class TestWidths:
         AtImage().check(odd, CLASSES)
 
     def test_one_class_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="at least 2 classes, not 1"):
+        with pytest.raises(ValueError, match="at least 2 classes and 1 region, not 1 and 1"):
             AtOutput(1)
 
 

@@ -19,7 +19,7 @@ from convff import (
     cnn6,
     keyed_generator,
 )
-from convff.rules.local_head import region_means, spread_over_regions
+from convff.regions import region_means, spread_over_regions
 from labels import NoLabels
 from tests.convff.samples import relative_error
 

@@ -65,9 +65,9 @@ def test_ff_direction_is_the_gradient_of_its_loss(kind: str, gate: Gate, reducti
     update = directions(ForwardForward(gate=gate, reduction=reduction), block, h)
 
     a = block(h)
-    squares = a.square().flatten(1)
-    g = squares.mean(dim=1) if reduction == "mean" else squares.sum(dim=1)
-    unit_goodness = 1.0 if reduction == "mean" else float(a[0].numel())
+    of_units = (a if reduction == "activity" else a.square()).flatten(1)
+    g = of_units.sum(dim=1) if reduction == "sum" else of_units.mean(dim=1)
+    unit_goodness = float(a[0].numel()) if reduction == "sum" else 1.0
     gate.loss(g.view(IMAGES, PASSES), unit_goodness).mean().backward()
 
     for name, parameter in block.layer.named_parameters():

@@ -6,12 +6,27 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from convff import RULES, STABILISERS, ImageData, LayerLocalNet, RandomNegatives, Schedule, Stabilised, Trainer, cnn3
+from convff import (
+    RULES,
+    STABILISERS,
+    AtBlocks,
+    AtGains,
+    AtStream,
+    ForwardForward,
+    ImageData,
+    LayerLocalNet,
+    RandomNegatives,
+    Schedule,
+    Softmax,
+    Stabilised,
+    Trainer,
+    cnn3,
+)
 from convff.data import as_floats, epoch_batches
 from convff.labelling import label_passes
 from convff.models import MODELS
 from convff.randomness import keyed_generator
-from labels import FourierLabels
+from labels import FourierLabels, StreamLabels
 
 SIZE = (12, 12)
 LABELS = FourierLabels(4, SIZE)
@@ -20,7 +35,12 @@ STABILISED = {
     for rule in ("ff", "hebbff")
     for piece in STABILISERS
 }
-MADE = RULES | STABILISED
+PLACES = {
+    f"ff, {place.__name__}": partial(ForwardForward, gate=Softmax(), label_at=place(num_classes=4))
+    for place in (AtBlocks, AtStream, AtGains)
+}
+LOCAL_HEAD = {"local_head": partial(RULES["local_head"], num_classes=4)}
+MADE = RULES | STABILISED | PLACES | LOCAL_HEAD
 LOCAL_RULES = [name for name in MADE if name != "bp"]
 SMALL = {
     "cnn3": {"width": 6, "kernel": 3},
@@ -42,7 +62,8 @@ def network(model: str = "cnn6", seed: int = 0) -> LayerLocalNet:
 
 
 def train(net: LayerLocalNet, rule: str, *, epochs: int = 1, seed: int = 0) -> LayerLocalNet:
-    trainer = Trainer(net, LABELS, MADE[rule](), schedule=Schedule(epochs=epochs, batch_size=8), seed=seed)
+    labels = StreamLabels(LABELS) if rule == "ff, AtStream" else LABELS
+    trainer = Trainer(net, labels, MADE[rule](), schedule=Schedule(epochs=epochs, batch_size=8), seed=seed)
     for _ in trainer.fit(data()):
         pass
     return net

@@ -93,9 +93,10 @@ def test_a_map_moves_along_the_gradient_of_the_first_loss(model: str, gate: Gate
     mean, scale = fixed_scale(block.norm, labelled)
     normalised = (labelled - mean) * scale
     layer = block.layer
-    squares = torch.relu(layer(normalised.flatten(1) if isinstance(layer, nn.Linear) else normalised)).square()
-    goodness = squares.flatten(1).mean(dim=1) if reduction == "mean" else squares.flatten(1).sum(dim=1)
-    unit_goodness = 1.0 if reduction == "mean" else float(squares[0].numel())
+    a = torch.relu(layer(normalised.flatten(1) if isinstance(layer, nn.Linear) else normalised)).flatten(1)
+    of_units = a if reduction == "activity" else a.square()
+    goodness = of_units.sum(dim=1) if reduction == "sum" else of_units.mean(dim=1)
+    unit_goodness = float(a[0].numel()) if reduction == "sum" else 1.0
     gate.loss(goodness.view(classes.shape), unit_goodness).mean().backward()
 
     assert maps.grad is not None

@@ -1,0 +1,58 @@
+"""Means over regions of a map, and their transpose."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def region_means(a: Tensor, regions: int) -> Tensor:
+    """Average each channel over R x R regions of the map, as `torch.nn.AdaptiveAvgPool2d` cuts them.
+
+    Args:
+        a: activity `[N, O, H, W]`, or `[N, O]`, which has one region.
+        regions: R.
+
+    Returns:
+        `[N, R, R, O]`, in float32 or better.
+
+    Example:
+        >>> region_means(torch.arange(4.0).view(1, 1, 1, 4), 1).flatten().tolist()
+        [1.5]
+    """
+    dtype = torch.promote_types(a.dtype, torch.float32)
+    if a.ndim == 2:
+        return a[:, None, None].to(dtype)
+    return F.adaptive_avg_pool2d(a, regions).permute(0, 2, 3, 1).to(dtype)
+
+
+def spread_over_regions(values: Tensor, a: Tensor) -> Tensor:
+    """Spread values by region over the positions of an activity: the transpose of `region_means`.
+
+    Args:
+        values: `[N, R, R, O]`, of the dtype of the activity.
+        a: activity `[N, O, H, W]` or `[N, O]`.
+
+    Returns:
+        of the activity's shape; each region's value is divided by the number of its positions.
+
+    Example:
+        >>> spread_over_regions(torch.ones(1, 1, 1, 1), torch.zeros(1, 1, 1, 4)).flatten().tolist()
+        [0.25, 0.25, 0.25, 0.25]
+    """
+    if a.ndim == 2:
+        return values[:, 0, 0]
+    count, regions, _, channels = values.shape
+    height, width = a.shape[2:]
+    rows, columns = (_shares(size, regions).to(values) for size in (height, width))  # (R, H) and (R, W)
+    by_column = columns.T @ values  # (N, R, W, O)
+    whole = rows.T @ by_column.view(count, regions, width * channels)
+    return whole.view(count, height, width, channels).permute(0, 3, 1, 2)
+
+
+def _shares(size: int, regions: int) -> Tensor:
+    """Return how much each of `size` positions weighs in the mean of each region, `[R, size]`."""
+    shares = torch.zeros(regions, size, dtype=torch.float64)
+    for region in range(regions):
+        begin, end = region * size // regions, -(-(region + 1) * size // regions)
+        shares[region, begin:end] = 1 / (end - begin)
+    return shares

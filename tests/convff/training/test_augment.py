@@ -1,0 +1,43 @@
+"""Mirrored and moved images: against slicing by hand."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from convff import keyed_generator
+from convff.training.augment import AUGMENTATIONS, MOST_SHIFT, flips, shifts
+
+IMAGES = torch.rand(40, 3, 9, 8, generator=keyed_generator(0, "images"))
+
+
+def test_shifts_move_each_image_by_its_own_number_of_pixels() -> None:
+    moved = shifts(IMAGES, keyed_generator(0, "shifts"))
+    padded = F.pad(IMAGES, (MOST_SHIFT,) * 4, mode="reflect")
+    places = range(2 * MOST_SHIFT + 1)
+    found = []
+    for n in range(len(IMAGES)):
+        crops = {(dy, dx): padded[n, :, dy : dy + 9, dx : dx + 8] for dy in places for dx in places}
+        matching = [place for place, crop in crops.items() if torch.equal(crop, moved[n])]
+        assert len(matching) == 1
+        found += matching
+    assert len(set(found)) > 10
+    assert {dy for dy, _ in found} == {dx for _, dx in found} == set(places)
+
+
+def test_flips_mirror_about_half_of_the_images() -> None:
+    flipped = flips(IMAGES, keyed_generator(0, "flips"))
+    mirrored = [torch.equal(new, old.flip(-1)) for new, old in zip(flipped, IMAGES, strict=True)]
+    same = [torch.equal(new, old) for new, old in zip(flipped, IMAGES, strict=True)]
+    assert all(one != other for one, other in zip(mirrored, same, strict=True))
+    assert 10 < sum(mirrored) < 30
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_an_augmentation_keeps_shape_and_range_and_repeats_itself(name: str) -> None:
+    before = IMAGES.clone()
+    one, other = (AUGMENTATIONS[name](IMAGES, keyed_generator(0, "draws")) for _ in range(2))
+    assert torch.equal(one, other)
+    assert one.shape == IMAGES.shape
+    assert one.dtype == IMAGES.dtype
+    assert torch.equal(IMAGES, before)
+    assert ((one >= 0) & (one <= 1)).all()
