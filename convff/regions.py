@@ -25,6 +25,45 @@ def region_means(a: Tensor, regions: int) -> Tensor:
     return F.adaptive_avg_pool2d(a, regions).permute(0, 2, 3, 1).to(dtype)
 
 
+def split_into_regions(a: Tensor, regions: int) -> Tensor:
+    """Cut each map into R x R equal regions.
+
+    Args:
+        a: activity `[N, O, H, W]`, or `[N, O]`, which has one region of one position.
+        regions: R, which divides height and width.
+
+    Returns:
+        `[N, R, H/R, R, W/R, O]`: a view where the activity lies channels last in memory, as that of a convolution does.
+
+    Raises:
+        ValueError: the regions do not divide the map.
+
+    Example:
+        >>> split_into_regions(torch.zeros(2, 3, 8, 4), 2).shape
+        torch.Size([2, 2, 4, 2, 2, 3])
+    """
+    if a.ndim == 2:
+        return a[:, None, None, None, None]
+    count, channels, height, width = a.shape
+    if height % regions or width % regions:
+        raise ValueError(f"{regions} x {regions} regions do not divide a map of {height} x {width}")
+    return a.permute(0, 2, 3, 1).reshape(count, regions, height // regions, regions, width // regions, channels)
+
+
+def joined_regions(split: Tensor, like: Tensor) -> Tensor:
+    """Return what `split_into_regions` made of an activity of the shape of `like`, in that shape again.
+
+    Example:
+        >>> a = torch.rand(2, 3, 8, 4)
+        >>> torch.equal(joined_regions(split_into_regions(a, 2), a), a)
+        True
+    """
+    if like.ndim == 2:
+        return split.flatten(1)
+    channels, height, width = like.shape[1:]
+    return split.reshape(len(split), height, width, channels).permute(0, 3, 1, 2)
+
+
 def spread_over_regions(values: Tensor, a: Tensor) -> Tensor:
     """Spread values by region over the positions of an activity: the transpose of `region_means`.
 
@@ -43,6 +82,10 @@ def spread_over_regions(values: Tensor, a: Tensor) -> Tensor:
         return values[:, 0, 0]
     count, regions, _, channels = values.shape
     height, width = a.shape[2:]
+    if height % regions == width % regions == 0:
+        each = values * (regions**2 / (height * width))
+        whole = each[:, :, None, :, None].expand(-1, -1, height // regions, -1, width // regions, -1)
+        return joined_regions(whole, a)
     rows, columns = (_shares(size, regions).to(values) for size in (height, width))  # (R, H) and (R, W)
     by_column = columns.T @ values  # (N, R, W, O)
     whole = rows.T @ by_column.view(count, regions, width * channels)

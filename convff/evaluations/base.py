@@ -42,6 +42,7 @@ class Context:
         modules: what was trained beside the network, by name.
         precision: of the activities.
         first_block: index of the first block that counts, where the network has as many.
+        first_scored: the same for goodness and whatever scores the rule has in its place; None for `first_block`.
         readout_grid: the readout averages each map to n x n regions; None reads every position.
         readout_images: the readout is fitted to the first n training images; None for all.
         candidates: goodness inference tries the readout's n best labels; 0 for every label.
@@ -55,6 +56,7 @@ class Context:
     modules: Mapping[str, nn.Module] = field(default_factory=dict)
     precision: str = "float32"
     first_block: int = 1
+    first_scored: int | None = None
     readout_grid: int | None = 4
     readout_images: int | None = None
     candidates: int = 0
@@ -64,6 +66,10 @@ class Context:
     def first_of(self, net: LayerLocalNet) -> int:
         """Return the index of the first block of a network that counts."""
         return min(self.first_block, len(net) - 1)
+
+    def first_scored_of(self, net: LayerLocalNet) -> int:
+        """Return the index of the first block whose goodness, or what the rule has in its place, counts."""
+        return self.first_of(net) if self.first_scored is None else min(self.first_scored, len(net) - 1)
 
     def new_readout(self, net: LayerLocalNet) -> LinearReadout:
         """Return an untrained readout of a network."""

@@ -24,7 +24,7 @@ def judge_by_goodness(net: LayerLocalNet, run: Context, data: ImageData) -> Scor
     with run.timed("goodness"):
         by_block = _goodness(net, run, data, candidates)
         of_all = by_block if candidates is None else _goodness(net, run, data.part(0, PROBED))
-        predicted = predictions(by_block, range(run.first_of(net), len(by_block)), candidates)
+        predicted = predictions(by_block, range(run.first_scored_of(net), len(by_block)), candidates)
         alone = [predictions(by_block, [block], candidates) for block in range(len(by_block))]
     return Score(
         value=accuracy_of(predicted, data.classes),

@@ -19,7 +19,7 @@ def judge_by_scores(net: LayerLocalNet, run: Context, data: ImageData) -> Score:
     assert beside is None or isinstance(beside, nn.ModuleList)
     with run.timed("goodness"):
         by_block = block_scores_of(net, data, run.labels, run.rule, beside, precision=run.precision)
-        predicted = predictions(by_block, range(run.first_of(net), len(by_block)))
+        predicted = predictions(by_block, range(run.first_scored_of(net), len(by_block)))
         alone = [predictions(by_block, [block]) for block in range(len(by_block))]
     return Score(
         value=accuracy_of(predicted, data.classes),

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from einops import rearrange
 from torch import Tensor, nn
 
 from convff.contrasts import Layout, Unlabelled
@@ -13,6 +12,7 @@ from convff.functional import GOODNESS
 from convff.network import Block, LayerLocalNet
 from convff.places.base import Goodness, SeenBlock
 from convff.places.classes import by_class, refuse_labelled_passes, right_first
+from convff.regions import joined_regions, region_means, split_into_regions
 
 
 class LabelTerms(nn.Module):
@@ -114,13 +114,13 @@ class AtBlocks:
 
     def scores(self, seen: SeenBlock, goodness: Goodness, reduction: str) -> Tensor:
         """Return the goodness of each label `[N, K]`."""
-        v, units = _terms(seen).to(seen.a), self.units(seen.a)
+        v, units = _terms(seen), self.units(seen.a)
         if self.exact:
             assert seen.z is not None
-            by_label = [GOODNESS[reduction](torch.relu(seen.z + _over(v_k, seen.a))) for v_k in v]
+            by_label = [GOODNESS[reduction](torch.relu(seen.z + _over(v_k, seen.a))) for v_k in v.to(seen.a)]
             return torch.stack(by_label, dim=1)
-        a, m = _region_sums(seen.a, self.regions), _region_sums(_active(seen.a), self.regions)
-        v = v.flatten(1).to(a.dtype)  # (K, O R R)
+        a, m = (sums(seen.a, self.regions).flatten(1) for sums in (_region_sums, _active_sums))
+        v = _by_region(v).flatten(1).to(a.dtype)  # (K, R R O)
         with torch.autocast(seen.a.device.type, enabled=False):
             more = 2 * a @ v.T + m @ v.square().T
         return goodness(seen.a)[:, None] + (more / units if reduction == "mean" else more)
@@ -146,8 +146,10 @@ class AtBlocks:
             for k, v_k in enumerate(v.to(seen.a)):
                 total += _per_image(gates[:, k], seen.a) * torch.relu(seen.z + _over(v_k, seen.a))
             return total
-        weight = torch.einsum("nk,korq->norq", gates.to(v.dtype), v).to(seen.a.dtype)  # (N, O, R, R)
-        return _per_image(gates.sum(dim=1), seen.a) * seen.a + _active(seen.a) * _over(weight, seen.a)
+        a = split_into_regions(seen.a, self.regions)
+        weight = torch.einsum("nk,krqo->nrqo", gates.to(v.dtype), _by_region(v)).to(a.dtype)
+        gated = _per_image(gates.sum(dim=1), a) * a + weight[:, :, None, :, None]
+        return joined_regions(torch.where(a > 0, gated, 0), seen.a)
 
     def beside_direction(self, seen: SeenBlock, c: Tensor) -> dict[str, Tensor]:
         """Return the ascent of the label terms, `sum_n c_nk a_nk` by region; it sums to 0 over labels as they do."""
@@ -158,12 +160,14 @@ class AtBlocks:
             for k, v_k in enumerate(v.to(z)):
                 a_k = _per_image(gates[:, k], z) * torch.relu(z + _over(v_k, z))
                 found.append(_region_sums(a_k, self.regions).sum(dim=0))
-            dv = torch.stack(found).view(v.shape)
+            dv = torch.stack(found)
         else:
-            a, m = _region_sums(seen.a, self.regions), _region_sums(_active(seen.a), self.regions)
-            c_nk = gates.to(a.dtype)
+            a, m = _region_sums(seen.a, self.regions), _active_sums(seen.a, self.regions)
+            c_nk = gates.to(a.dtype).T
             with torch.autocast(a.device.type, enabled=False):
-                dv = (c_nk.T @ a).view(v.shape) + (c_nk.T @ m).view(v.shape) * v
+                of_a, of_m = (torch.einsum("kn,nrqo->krqo", c_nk, sums) for sums in (a, m))
+            dv = of_a + of_m * _by_region(v)
+        dv = dv.permute(0, 3, 1, 2)  # (K, O, R, R) again
         return {"terms": (dv - dv.mean(dim=0)).to(v.dtype)}
 
 
@@ -173,9 +177,9 @@ def _terms(seen: SeenBlock) -> Tensor:
     return seen.beside.centred()
 
 
-def _active(a: Tensor) -> Tensor:
-    """Return 1 where a unit is active, in the dtype of the activity."""
-    return (a > 0).to(a.dtype)
+def _by_region(terms: Tensor) -> Tensor:
+    """Return label terms in the order of sums over regions, `[K, R, R, O]`."""
+    return terms.permute(0, 2, 3, 1)
 
 
 def _per_image(values: Tensor, like: Tensor) -> Tensor:
@@ -184,28 +188,23 @@ def _per_image(values: Tensor, like: Tensor) -> Tensor:
 
 
 def _region_sums(a: Tensor, regions: int) -> Tensor:
-    """Return the sum of each channel over each region, `[N, O R R]`, in float32 or better.
+    """Return the sum of each channel over each region, `[N, R, R, O]`, in float32 or better.
 
     Raises:
         ValueError: the regions do not divide the map.
     """
-    dtype = torch.promote_types(a.dtype, torch.float32)
-    if a.ndim == 2:
-        a = a[:, :, None, None]
-    height, width = a.shape[2:]
-    if height % regions or width % regions:
-        raise ValueError(f"{regions} x {regions} regions do not divide a map of {height} x {width}")
-    if regions == 1:
-        return a.sum(dim=(2, 3), dtype=dtype)
-    split = rearrange(a, "n o (r h) (q w) -> n o r h q w", r=regions, q=regions)
-    return split.sum(dim=(3, 5), dtype=dtype).flatten(1)
+    size = split_into_regions(a, regions).shape  # refuses regions that do not divide a map
+    return region_means(a, regions) * (size[2] * size[4])
+
+
+def _active_sums(a: Tensor, regions: int) -> Tensor:
+    """Return how many units of each channel are active in each region; see `_region_sums`."""
+    return _region_sums(a.sign(), regions)  # an activity is never negative
 
 
 def _over(by_region: Tensor, a: Tensor) -> Tensor:
-    """Return values by region, `[O, R, R]` or `[N, O, R, R]`, so that they broadcast against an activity."""
+    """Return values by region `[O, R, R]` so that they broadcast against an activity."""
     if a.ndim == 2:
-        return by_region.flatten(-3)
+        return by_region.flatten()
     regions = by_region.shape[-1]
-    if regions == 1:
-        return by_region
     return by_region.repeat_interleave(a.shape[2] // regions, -2).repeat_interleave(a.shape[3] // regions, -1)

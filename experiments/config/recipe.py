@@ -34,7 +34,8 @@ class Recipe:
         readout_images: images that the final readout is fitted to; None for all.
         readout_grid: the final readout averages each map to n x n regions.
         candidates: goodness inference tries the readout's n best labels; 0 for every label.
-        first_block: goodness and readout count the blocks from this one on; 1 leaves the first out, as most papers do.
+        first_block: readout and goodness count the blocks from this one on; 1 leaves the first out, as most papers do.
+        first_scored: the same for goodness and whatever scores the rule has in its place; None for `first_block`.
         validation_images: held out for `--evaluate-on validation`.
         test_images: judge by the first n only; None for all. Only `smoke` does.
     """
@@ -66,6 +67,7 @@ class Recipe:
     readout_grid: int = 4
     candidates: int = 0
     first_block: int = 1
+    first_scored: int | None = None
     validation_images: int = 5000
     test_images: int | None = None
 
