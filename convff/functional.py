@@ -130,7 +130,8 @@ def group_goodness(a: Tensor, groups: int, reduction: str = "mean") -> Tensor:
         tensor([[12.5000,  0.5000]])
     """
     if reduction == "activity":
-        return a.unflatten(1, (groups, -1)).flatten(2).mean(dim=2, dtype=_accumulator(a))
+        means: Tensor = a.unflatten(1, (groups, -1)).flatten(2).mean(dim=2, dtype=_accumulator(a))
+        return means
     sums: Tensor = channel_squares(a).unflatten(1, (groups, -1)).sum(dim=2)
     return sums / (a[0].numel() // groups) if reduction == "mean" else sums
 

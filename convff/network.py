@@ -27,7 +27,8 @@ class Block(nn.Module):
     The normalisation has no learned parameters: with them the closed form of the direction would not be the gradient.
 
     Args:
-        norm: normalises the block's input.
+        norm: normalises the block's input. One whose statistics are of images (batch norm, whitening) has a method
+            `of_stream` for label images, or is PyTorch's batch norm.
         layer: the weights that learn.
         pool: shrinks the activity for the next block; identity if it is left out.
 
@@ -69,8 +70,8 @@ class Block(nn.Module):
         """The label images are always the same few, so their statistics are at hand: none are kept, none averaged."""
         if isinstance(self.norm, _BatchNorm):
             return F.batch_norm(x, None, None, training=True, eps=self.norm.eps)
-        normalised: Tensor = self.norm(x)
-        return normalised
+        of_stream: Callable[[Tensor], Tensor] = getattr(self.norm, "of_stream", self.norm)
+        return of_stream(x)
 
     def activity(self, x: Tensor) -> Tensor:
         """`relu(layer(x))` for an input `[N, ...]` that is normalised already."""

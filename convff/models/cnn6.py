@@ -2,6 +2,8 @@
 
 from torch import nn
 
+from convff.models.skips import ConcatSkipNet, handed_up
+from convff.models.whitening import PatchWhitening
 from convff.network import Block, LayerLocalNet
 
 
@@ -12,6 +14,8 @@ def cnn6(
     kernel: int = 3,
     pool_after: tuple[int, ...] = (2, 4, 6),
     label_channels: int = 0,
+    skip: bool = False,
+    whiten: int = 0,
 ) -> LayerLocalNet:
     """Convolutions with batch norm before each (Scodellaro et al. 2025, Methods: "deeper CNN of 6 convolutional layers").
 
@@ -23,9 +27,13 @@ def cnn6(
         kernel: odd side of the filters in pixels.
         pool_after: blocks, counted from 1, whose activity is max-pooled by 2 for the next one.
         label_channels: how many of the input's channels are a label that every block shall see; see `LayerLocalNet`.
+        skip: each block sees the activity of the last two blocks, side by side; see `ConcatSkipNet`.
+        whiten: side of the image patches that the first block's norm whitens, in place of its batch norm; 0 for none. The
+            norm of a new network has to be fitted to training images: see `PatchWhitening`.
 
     Raises:
-        ValueError: `kernel` is even, or the image is too small for the poolings.
+        ValueError: `kernel` is even, the image is too small for the poolings, or whitening is asked for where channels
+            of the input are a label.
 
     Example:
         >>> len(cnn6((3, 32, 32)))
@@ -36,13 +44,20 @@ def cnn6(
     smallest = min(image_shape[1:]) >> len([block for block in pool_after if block < len(widths)])
     if smallest < 1:
         raise ValueError(f"{len(pool_after)} poolings are too many for images of {image_shape[1]} x {image_shape[2]}")
-    channels = (image_shape[0], *(width + label_channels for width in widths))
+    if whiten and label_channels:
+        raise ValueError(f"only images can be whitened, but {label_channels} channels of the input are a label")
+    handed = handed_up(widths) if skip else widths
+    inputs = [image_shape[0] * (whiten**2 or 1), *(channels + label_channels for channels in handed[:-1])]
+    norms: list[nn.Module] = [nn.BatchNorm2d(channels, affine=False) for channels in inputs]
+    if whiten:
+        norms[0] = PatchWhitening(image_shape[0], whiten)
     blocks = (
         Block(
-            nn.BatchNorm2d(inputs, affine=False),
-            nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2),
+            norm,
+            nn.Conv2d(channels, outputs, kernel, padding=kernel // 2),
             nn.MaxPool2d(2) if position in pool_after and position < len(widths) else None,
         )
-        for position, (inputs, outputs) in enumerate(zip(channels, widths, strict=False), start=1)
+        for position, (norm, channels, outputs) in enumerate(zip(norms, inputs, widths, strict=False), start=1)
     )
-    return LayerLocalNet(blocks, label_channels=label_channels)
+    make = ConcatSkipNet if skip else LayerLocalNet
+    return make(blocks, label_channels=label_channels)

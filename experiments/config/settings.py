@@ -52,7 +52,11 @@ class Overrides:
     any two is smallest, or by chance. Left out: the fixed set 1, or "optimised" for more classes than that has."""
 
     label_regions: int | None = None
-    """With --label-at blocks: what a label adds to a block differs between n x n regions of its map."""
+    """With --label-at blocks: what a label adds to a block differs between n x n regions of its map. With --label-at
+    output: each region decides on its own. With --rule local_head: the classifiers see the means of so many regions."""
+
+    label_gains: Literal["learned", "random"] | None = None
+    """With --label-at gains: what each channel counts for each class is learned, or stays as it was drawn."""
 
     label_form: Literal["frozen", "exact"] | None = None
     """With --label-at blocks: frozen is fast (a label changes no unit from silent to active); exact tries every label
@@ -66,6 +70,12 @@ class Overrides:
 
     theta: float | None = None
     """Threshold of the threshold gate."""
+
+    reduction: Literal["mean", "sum", "activity"] | None = None
+    """Goodness is the mean or the sum of squares, or the mean of the activity itself."""
+
+    similarity: float | None = None
+    """Weight of a term beside the rule by which images of one class look alike to a block, and others do not."""
 
     negatives: int | None = None
     """Wrong labels an image in each step."""
@@ -81,6 +91,10 @@ class Overrides:
 
     momentum: float | None = None
     """Momentum, or Adam's first beta."""
+
+    stagger: float | None = None
+    """How far the learning of lower blocks is ahead of that of higher ones, in [0, 1): the first block ends at 1 - n of
+    the training, the last at its end."""
 
     batch_size: int | None = None
     """Images a step."""
@@ -105,12 +119,10 @@ class Settings(Overrides):
     """Train a network without backpropagation on labelled images, and report what it learnt."""
 
     labels: LabelName = "fourier"
-    """How the label enters the image. FILE.py:NAME, here and elsewhere, takes a class from a file of your own."""
+    """How the label enters the image."""
 
     label_at: PlaceName = "image"
-    """Where the label meets the activity. image: in the image, by --labels; stream: each label is an image of
-    its own, by --labels fourier, beside the images; blocks: every block tries all labels on its own input; output: each
-    layer has a group of channels per class. For the last two no image carries a label."""
+    """Where the label meets the activity; see `experiments.config.command_line.Asked`."""
 
     rule: RuleName = "ff"
     """How a layer learns: Forward-Forward, Hebbian Forward-Forward; or, as yardsticks, local_head, a linear classifier
@@ -149,6 +161,18 @@ class Settings(Overrides):
 
     width: int | None = None
     """Filters (or units) of the first layer; the other layers keep their ratio to it."""
+
+    widths: tuple[int, ...] | None = None
+    """Filters (or units) of every layer, and so their number; of resnet, of every stage."""
+
+    pool_after: tuple[int, ...] | None = None
+    """cnn6: the layers, counted from 1, behind which maps are halved. No number: behind none."""
+
+    skip: bool = False
+    """cnn6: each layer sees the activity of the last two layers, side by side."""
+
+    whiten: bool = False
+    """cnn6: the first layer sees patches of 3 x 3 pixels whitened, as fitted to training images without labels."""
 
     stabilise: tuple[StabiliserName, ...] = ()
     """What keeps weights from growing without bound, beside the rule; one or several."""
@@ -214,7 +238,7 @@ def settings_from_json(saved: dict[str, Any]) -> Settings:
     tuples = {
         "stabilise": tuple(saved.get("stabilise", ())),
         "inference": (inference,) if isinstance(inference, str) else tuple(inference),
-    }
+    } | {name: tuple(saved[name]) for name in ("widths", "pool_after") if saved.get(name) is not None}
     return Settings(**(saved | paths | tuples))
 
 

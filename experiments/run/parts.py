@@ -1,10 +1,12 @@
 """From settings to the parts of a run. All that can be refused is refused here, before anything is trained."""
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from convff import (
     AUGMENTATIONS,
@@ -20,6 +22,7 @@ from convff import (
     Processes,
     TrainableLabels,
     Trainer,
+    as_floats,
     fastest_precision,
 )
 from experiments.config.own import own_file
@@ -31,11 +34,13 @@ from experiments.run import data
 from experiments.run.evaluate import Evaluator
 from experiments.run.inference import evaluations_of
 from experiments.run.labels import label_family, new_labels, with_selection
-from experiments.run.refusals import refuse_idle_options
+from experiments.run.refusals import refuse_idle_options, refuse_whitened_labels
 from experiments.run.rules import contrast_maker, new_contrast, new_rule
 from experiments.run.torchrun import device_named
 from experiments.run.widths import with_fitting_widths
 from labels import LabelGenerator, StreamLabels, labels_from_spec
+
+WHITENING_IMAGES = 5000  # at most, for the first norm of a network that whitens its images
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +90,15 @@ class Parts:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
             net = MODELS[self.recipe.model](self.input_shape, **self.model_options)
+        if self.recipe.model_options.get("whiten"):
+            self._fit_whitening(net)
         return net.to(self.device).to(memory_format=torch.channels_last)
+
+    def _fit_whitening(self, net: LayerLocalNet) -> None:
+        """Fit the first block's norm to training images from all over the set; classes and seed do not enter."""
+        every = -(-len(self.train) // WHITENING_IMAGES)
+        fit: Callable[[Tensor], None] = getattr(next(iter(net)).norm, "fit")  # noqa: B009
+        fit(as_floats(self.train.images[::every].cpu()))
 
     def evaluator(self) -> Evaluator:
         """Return what evaluates the networks of this run."""
@@ -96,6 +109,7 @@ class Parts:
             train=self.train,
             precision=self.precision,
             first_block=recipe.first_block,
+            first_scored=recipe.first_scored,
             readout_grid=recipe.readout_grid,
             readout_images=recipe.readout_images,
             candidates=recipe.candidates,
@@ -163,6 +177,7 @@ def prepare(settings: Settings, dataset: Dataset | None = None, processes: Proce
     try:
         recipe = with_selection(settings, recipe, train)
         labels, rule = new_labels(settings, recipe, train), new_rule(settings, recipe, train.num_classes)
+        refuse_whitened_labels(recipe, labels, train.shape[0])
         recipe = with_fitting_widths(recipe, rule, quiet=processes.rank > 0)
         train, validation, judged = train.to(device), validation.to(device), judged.to(device)
         parts = Parts(settings, recipe, dataset, train, validation, judged, labels, rule, device, precision, processes)

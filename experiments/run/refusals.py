@@ -1,5 +1,6 @@
 """Options that would change nothing. Needs the tables of labels, gates and models, so it is no part of `config`."""
 
+import inspect
 from typing import Any
 
 from convff import GATES, MODELS, RULES
@@ -9,21 +10,56 @@ from experiments.label_sets.choice import CHOOSABLE
 from experiments.run.building import look_up, takes
 from experiments.run.labels import label_family
 from experiments.run.rules import contrast_maker
+from labels import LabelGenerator
 
 
 def refuse_idle_options(settings: Settings, recipe: Recipe, rule: Any) -> None:
-    """Refuse an option that would change nothing: it is a misunderstanding, and is not to be recorded.
+    """Refuse an option that would change nothing, or that the network lacks: it is not to be recorded.
 
     Args:
         settings: what was asked.
         recipe: the numbers that the settings lead to.
         rule: the rule, built for any number of classes.
     """
+    _refuse_unknown_layers(settings, recipe)
     for name, reason in (_idle_for_labels(settings, recipe) | _idle_for_rule(settings, recipe, rule)).items():
         value = getattr(settings, name)
         if reason and value != getattr(Settings, name):
             given = " ".join(value) if isinstance(value, tuple) else value
             raise SettingsError(f"--{name.replace('_', '-')} {given} would change nothing: {reason}")
+
+
+def refuse_whitened_labels(recipe: Recipe, labels: LabelGenerator, image_channels: int) -> None:
+    """Refuse to whiten images that carry a label in channels of its own: there the label would be whitened too.
+
+    Args:
+        recipe: the recipe.
+        labels: the labels of the run.
+        image_channels: channels of an image without label.
+
+    Raises:
+        SettingsError: the recipe whitens, and the labels add channels.
+    """
+    added = labels.channels(image_channels) - image_channels
+    if recipe.model_options.get("whiten") and added:
+        raise SettingsError(
+            f"--whiten is for images without label channels, but the labels put {added} beside each image: take labels "
+            "that are mixed with the image, or another place of the label (--label-at)"
+        )
+
+
+def _refuse_unknown_layers(settings: Settings, recipe: Recipe) -> None:
+    """Refuse an option that the network does not have, and poolings behind layers that it does not have."""
+    make = MODELS[recipe.model]
+    for name in ("widths", "pool_after", "skip", "whiten"):
+        if getattr(settings, name) not in (None, False) and not takes(make, name):
+            having = ", ".join(model for model, other in MODELS.items() if takes(other, name))
+            option = f"--{name.replace('_', '-')}"
+            raise SettingsError(f"{option} cannot be used: it is an option of {having}, not of {recipe.model}")
+    if settings.pool_after:
+        depth = len(recipe.model_options.get("widths", inspect.signature(make).parameters["widths"].default))
+        if beyond := [str(layer) for layer in settings.pool_after if layer > depth]:
+            raise SettingsError(f"--pool-after {' '.join(beyond)}: there is no such layer, the network has {depth}")
 
 
 Reasons = dict[str, str | bool]
@@ -62,6 +98,9 @@ def _idle_for_rule(settings: Settings, recipe: Recipe, rule: Any) -> Reasons:
         (("stabiliser_strength",), not settings.stabilise, "--stabilise names no stabiliser"),
         (("negatives",), not takes(contrast_maker(settings, rule), "negatives"), "no pass has a wrong label"),
         (("negatives", "contrast", "compile", "engine"), has_no_steps, f"{named} has no local steps"),
+        (("stagger", "similarity"), has_no_steps, f"{named} has no local steps"),
+        (("reduction",), not takes(made, "gate"), f"{named} has no goodness"),
+        (("label_gains",), settings.label_at != "gains", f"--label-at {settings.label_at} has no gains"),
         (("stabilise",), has_no_steps, f"{named} has no Hebbian direction to stabilise"),
         (("candidates",), "goodness" not in rule.evaluations, f"{named} tries no labels"),
         (("candidates",), settings.inference == ("linear",), "--inference linear tries no labels"),

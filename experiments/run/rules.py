@@ -37,7 +37,7 @@ def new_rule(settings: Settings, recipe: Recipe, num_classes: int) -> Any:
         asked["gate"] = build(f"gate {recipe.gate}", gate, theta | scale, {"scale": recipe.scale})
         if recipe.reduction != "mean":
             asked["reduction"] = recipe.reduction
-    regions = {} if recipe.label_regions is None else {"regions": recipe.label_regions}
+    regions: dict[str, Any] = {} if recipe.label_regions is None else {"regions": recipe.label_regions}
     offered: dict[str, Any] = {"num_classes": num_classes}
     if takes(make, "label_at"):
         options = regions | ({"exact": True} if recipe.label_form == "exact" else {})
@@ -48,15 +48,15 @@ def new_rule(settings: Settings, recipe: Recipe, num_classes: int) -> Any:
     else:
         asked |= regions
     rule = build(f"rule {settings.rule}", make, asked, offered)
-    if recipe.similarity:
+    if recipe.similarity and hasattr(rule, "direction"):
         rule = Similar(rule=rule, weight=recipe.similarity, num_classes=num_classes)
     if settings.engine == "autograd":
         rule = Autograd(rule=rule)
     if not settings.stabilise:
         return rule
     strength = settings.stabiliser_strength
-    options = {} if strength is None else {"strength": strength}
-    return Stabilised(rule=rule, stabilisers=tuple(STABILISERS[name](**options) for name in settings.stabilise))
+    firmness = {} if strength is None else {"strength": strength}
+    return Stabilised(rule=rule, stabilisers=tuple(STABILISERS[name](**firmness) for name in settings.stabilise))
 
 
 def contrast_maker(settings: Settings, rule: Any) -> Callable[..., Contrast]:
@@ -69,7 +69,7 @@ def contrast_maker(settings: Settings, rule: Any) -> Callable[..., Contrast]:
 
 def new_contrast(make: Callable[..., Contrast], labels: LabelGenerator, negatives: int) -> Contrast:
     """Build a contrast of the labels; with so many wrong labels per image, where it has any."""
-    # A contrast calls its source of inputs what it is: labels to put in, or whoever makes the neutral input.
-    offered = {"labels": labels, "neutral": labels, "negatives": RandomNegatives(negatives)}
+    # A contrast calls its source of inputs what it is: labels to put in, label images, or what makes neutral inputs.
+    offered = {"labels": labels, "neutral": labels, "stream": labels, "negatives": RandomNegatives(negatives)}
     contrast: Contrast = build("contrast", make, {}, offered)
     return contrast

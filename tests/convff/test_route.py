@@ -29,9 +29,10 @@ from tests.convff.samples import seen_of
 
 SIZE = (8, 8)
 LABELS = FourierLabels(4, SIZE)
-OPTIONS = {
+OPTIONS = {  # a network's name, and what is special
     "cnn3": {"width": 4, "kernel": 3},
     "cnn6": {"widths": (4, 5, 6), "pool_after": (1,)},
+    "cnn6 with skips": {"widths": (4, 5, 6, 7), "pool_after": (1, 3), "skip": True},
     "mlp": {"widths": (9, 8)},
     "resnet": {"widths": (4, 6)},
 }
@@ -40,11 +41,11 @@ OPTIONS = {
 def new(model: str, channels: int = 3, **options: object) -> LayerLocalNet:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return MODELS[model]((channels, *SIZE), **OPTIONS[model], **options)
+        return MODELS[model.partition(" ")[0]]((channels, *SIZE), **OPTIONS[model], **options)
 
 
 def test_every_network_is_tested() -> None:
-    assert set(OPTIONS) == set(MODELS)
+    assert {name.partition(" ")[0] for name in OPTIONS} == set(MODELS)
 
 
 @pytest.mark.parametrize("model", OPTIONS)

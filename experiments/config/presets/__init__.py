@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # The usual rate of each optimiser, for presets that have another one; plain steps have none.
 RATES = {"adam": 1e-3, "relative": 0.005, "orthogonal": 0.01, "per_neuron": 0.03, "sign": 0.01}
 PRESETS: dict[str, Callable[[Settings], Recipe]] = IMAGE_PRESETS
+WHITENED_SIDE = 3  # of the patches that `--whiten` whitens, in pixels
 
 
 def recipe_for(settings: Settings) -> Recipe:
@@ -39,17 +40,22 @@ def recipe_for(settings: Settings) -> Recipe:
     if settings.optimizer is not None and settings.optimizer != recipe.optimizer:
         # So is its rate for its own optimiser.
         recipe = replace(recipe, lr=RATES.get(settings.optimizer, recipe.lr))
-    options = recipe.model_options
-    if settings.width is not None:
-        options = _of_width(settings.width, options)
-    if settings.label_scale is not None:
-        options = options | {"label_scale": settings.label_scale}
+    options = _model_options(settings, recipe.model_options)
     return replace(recipe, model_options=options, **settings.overrides())
 
 
 def step_schedule(rule: str) -> "Schedule":
     """Return the schedule of a rule's usual steps, for one epoch."""
     return of_rule(rule, "quick")(Recipe(model="")).schedule()
+
+
+def _model_options(settings: Settings, options: dict[str, Any]) -> dict[str, Any]:
+    """Return a preset's options of the model, with those that the settings name in their place."""
+    if settings.width is not None:
+        options = _of_width(settings.width, options)
+    named = {name: getattr(settings, name) for name in ("widths", "pool_after", "label_scale")}
+    named |= {"skip": settings.skip or None, "whiten": WHITENED_SIDE if settings.whiten else None}
+    return options | {name: value for name, value in named.items() if value is not None}
 
 
 def _of_width(width: int, options: dict[str, Any]) -> dict[str, Any]:

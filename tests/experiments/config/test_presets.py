@@ -101,8 +101,8 @@ def test_a_network_without_a_preset_has_its_own_defaults() -> None:
 
 def test_a_presets_rate_is_for_its_own_optimiser(tmp_path: Path) -> None:
     at_output = tiny(tmp_path, label_at="output")
-    assert (recipe_for(at_output).optimizer, recipe_for(at_output).lr) == ("orthogonal", 0.01)
+    assert (recipe_for(at_output).optimizer, recipe_for(at_output).lr) == ("orthogonal", 0.02)
     assert recipe_for(replace(at_output, optimizer="adam")).lr == 1e-3
     assert recipe_for(replace(at_output, optimizer="adam", lr=0.5)).lr == 0.5
-    assert recipe_for(replace(at_output, optimizer="orthogonal")).lr == 0.01
+    assert recipe_for(replace(at_output, optimizer="orthogonal")).lr == 0.02
     assert set(RATES) == set(OPTIMIZERS) - {"sgd"}

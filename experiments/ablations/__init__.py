@@ -1,0 +1,1 @@
+"""Tables of settings, each trained for equal minutes: how a row is trained, and how the table is written."""

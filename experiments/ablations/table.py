@@ -1,0 +1,199 @@
+"""The table of an ablation: as JSON with every number, and as Markdown. Imports no torch."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from experiments.config.ablation import Ablation, Plan
+from experiments.config.own import own_file
+from experiments.config.settings import SettingsError
+from experiments.tools.markdown import plain_table
+
+MAY_DIFFER = ("split",)  # what a new table cannot know before the data are loaded
+CHOSEN = ("epochs", "train_images")  # by the speed
+
+
+class Table:
+    """The rows that are trained, kept on disk.
+
+    Args:
+        asked: what the command line says; an earlier table is gone on with where it says `--resume`.
+        plan: what the file says.
+
+    Raises:
+        SettingsError: there is a table already, and `--resume` is not given; or it is of other settings.
+    """
+
+    def __init__(self, asked: Ablation, plan: Plan) -> None:
+        name = f"{asked.file.stem}-{asked.minutes:g}min-seed{plan.settings.seed}"
+        self.path = asked.out / f"{name}.json"
+        self.order = [row.name for row in plan.rows]
+        self.head: dict[str, Any] = {
+            "file": asked.file.name,
+            "minutes": asked.minutes,
+            "seed": plan.settings.seed,
+            "readout": asked.readout,
+            "base": _recorded(plan.base),
+            "split": None,
+        }
+        self.rows: dict[str, dict[str, Any]] = {}
+        if self.path.exists():
+            if not asked.resume:
+                raise SettingsError(f"{self.path} is there already: go on with it by --resume, or name another --out")
+            self._go_on(plan)
+
+    def _go_on(self, plan: Plan) -> None:
+        """Take over the rows of the file, if it is of the same settings."""
+        try:
+            content = json.loads(self.path.read_text(encoding="utf-8"))
+            rows = {row["name"]: row for row in content["rows"]}
+            settings = {name: row["settings"] for name, row in rows.items()}
+            same = {name: content[name] for name in self.head}
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise SettingsError(f"--resume: {self.path} is not a table of this script ({error!r})") from error
+        for name, value in self.head.items():
+            if name not in MAY_DIFFER and value != same[name]:
+                raise SettingsError(f"--resume: {self.path} has another {name}: {same[name]}, and now it is {value}")
+        for row in plan.rows:
+            if row.name in settings and settings[row.name] != _recorded(row.changes):
+                raise SettingsError(
+                    f'--resume: row "{row.name}" of {self.path} was trained with {settings[row.name]}, and the file '
+                    f"now says {_recorded(row.changes)}: give the row another name"
+                )
+        self.head["split"], self.rows = same["split"], rows
+        for row in plan.rows:  # a sentence may be written anew
+            if row.name in self.rows:
+                self.rows[row.name]["about"] = row.about
+
+    def judged_by(self, split: dict[str, Any]) -> None:
+        """Say which images the rows are judged by.
+
+        Raises:
+            SettingsError: the rows that are there already were judged by others.
+        """
+        if self.head["split"] not in (None, split):
+            raise SettingsError(
+                f"--resume: the rows of {self.path} were judged by {self.head['split']}, the others would be by {split}"
+            )
+        self.head["split"] = split
+
+    def refuse_other_numbers(self, name: str, recipe: dict[str, Any]) -> None:
+        """Refuse to go on beside a trained row that would have other numbers now: a preset has changed since.
+
+        Args:
+            name: name of the row; one that is not trained yet is fine.
+            recipe: its numbers now.
+        """
+        trained = self.rows.get(name, {"recipe": {}})["recipe"]
+        for number, value in json.loads(json.dumps(recipe)).items():
+            if number not in CHOSEN and number in trained and trained[number] != value:
+                raise SettingsError(
+                    f'--resume: row "{name}" of {self.path} was trained with {number} {trained[number]}, and would be '
+                    f"with {value} now: a preset has changed, so begin a new table by another --out"
+                )
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Add a trained row, and write both files."""
+        self.rows[row["name"]] = row | {"settings": _recorded(row["settings"])}
+        self.write()
+
+    def write(self) -> None:
+        """Write both files; whoever cuts the run off in the middle finds the older ones."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        content = self.head | {"rows": self.in_order()}
+        for path, text in (
+            (self.path, json.dumps(content, indent=2)),
+            (self.path.with_suffix(".md"), markdown(self.head, self.in_order(), self.order[0])),
+        ):
+            unfinished = path.with_name(path.name + ".part")
+            unfinished.write_text(text + "\n", encoding="utf-8")
+            unfinished.replace(path)
+
+    def in_order(self) -> list[dict[str, Any]]:
+        """The trained rows in the order of the file; those that it no longer has at the end."""
+        names = [name for name in self.order if name in self.rows]
+        return [self.rows[name] for name in (*names, *(name for name in self.rows if name not in self.order))]
+
+
+def markdown(head: dict[str, Any], rows: list[dict[str, Any]], first: str) -> str:
+    """Write the table in Markdown.
+
+    Args:
+        head: what holds for all rows.
+        rows: the rows.
+        first: name of the row that the others are compared with.
+    """
+    split = head["split"]
+    base = next((row["accuracy"] for row in rows if row["name"] == first), None)
+    lines = [
+        f"# {Path(head['file']).stem}: {head['minutes']:g} minutes of training a row",
+        f"{split['dataset']}, judged by {split['judged']:,} validation images, seed {head['seed']}. "
+        f"Of all rows, unless a row says otherwise: {_settings(head['base']) or 'the preset'}.",
+        plain_table([_cells(row, base, first, head["readout"]) for row in rows]),
+    ]
+    return "\n\n".join(lines + _remarks(rows, base, split))
+
+
+def _remarks(rows: list[dict[str, Any]], base: float | None, split: dict[str, Any]) -> list[str]:
+    remarks = []
+    if base is not None:
+        points = 100 * standard_error(base, split["judged"])
+        remarks.append(
+            f"Standard error of an accuracy of {100 * base:.1f} % on {split['judged']:,} images: {points:.2f} points. "
+            "It is about the images; another seed adds to it."
+        )
+    hardware, commits = (dict.fromkeys(row[key] or "unknown" for row in rows) for key in ("hardware", "git_commit"))
+    remarks.append(f"Hardware: {'; '.join(hardware)}. Commit: {'; '.join(commits)}.")
+    remarks += [f"{row['name']}: {found}." for row in rows for found in (*row["findings"], row["diverged"]) if found]
+    if split["is_stand_in"]:
+        remarks.append("These are DRAWN STAND-IN images, not the data set asked for: no number here is comparable.")
+    return remarks
+
+
+def standard_error(accuracy: float, images: int) -> float:
+    """Return the standard deviation of a measured accuracy, if as many other images of the same kind had judged.
+
+    Example:
+        >>> round(standard_error(0.7, 5000), 4)
+        0.0065
+    """
+    return math.sqrt(accuracy * (1 - accuracy) / images)
+
+
+def _cells(row: dict[str, Any], base: float | None, first: str, readout: bool) -> dict[str, str]:
+    accuracy = row["accuracy"]
+    compared = base is not None and accuracy is not None and row["name"] != first
+    cells = {
+        "row": row["name"],
+        "settings": _settings(row["settings"]) or "-",
+        "accuracy": "diverged" if accuracy is None else f"{_percent(accuracy)} ({row['evaluation']})",
+        f"points against {first}": f"{100 * (accuracy - base):+.1f}" if compared else "-",
+        "block by block": " ".join(f"{100 * each:.1f}" for each in row["per_block"].get("accuracy", ())) or "-",
+        "readout": _percent(row["readout"]),
+        "images/s": f"{row['images_per_second']:.0f}",
+        "epochs x images": f"{row['epochs']} x {row['images_per_epoch']:,}",
+        "seconds": f"{row['seconds']:.0f}",
+        "what it tries": row["about"],
+    }
+    if not readout:
+        del cells["readout"]
+    return {name.replace("|", "\\|"): cell.replace("|", "\\|") for name, cell in cells.items()}
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
+def _settings(settings: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items())
+
+
+def _recorded(value: Any) -> Any:
+    """Return settings of the file as JSON gives them back, and a part's own file without its folder."""
+    if isinstance(value, dict):
+        return {name: _recorded(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_recorded(each) for each in value]
+    file = own_file(value) if isinstance(value, str) else None
+    return value if file is None else f"{file.name}:{value.rpartition(':')[2]}"

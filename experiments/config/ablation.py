@@ -1,0 +1,227 @@
+"""What `experiments/ablation.py` is asked to do, and the file of settings that it reads. Imports no torch."""
+
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import tyro
+
+from experiments.config.command_line import check
+from experiments.config.settings import Settings, SettingsError
+
+# Settings that the file may not hold, and why.
+NOT_IN_THE_FILE = {
+    "epochs": "the minutes are given, and the epochs follow from them and from the speed",
+    "seeds": "a row is trained once; --seed repeats the table with another seed",
+    "inference": "a row is judged by its rule's own evaluation; --readout adds the linear readout",
+    "out": "it belongs on the command line: --out",
+    "data_dir": "where the data lie depends on the machine: say --data-dir on the command line",
+}
+NOT_IN_A_ROW = dict.fromkeys(
+    ("dataset", "require_data", "device"), "all rows share the data and the machine: set it in [base]"
+)
+WORDS = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ablation:
+    """Train every row of a table of settings for equal minutes, judged by validation images."""
+
+    file: tyro.conf.Positional[Path]
+    """The table, in TOML: [base] has settings, each [[row]] a name, perhaps a sentence `about` it, and the settings in
+    which it differs from the base."""
+
+    minutes: float
+    """Minutes of training of each row. Measuring its speed and judging it come on top."""
+
+    rows: tuple[str, ...] = ()
+    """Train only the rows of these names. Left out: all."""
+
+    readout: bool = False
+    """Judge by the linear readout too: about a minute a row on two cores."""
+
+    resume: bool = False
+    """Go on with the rows that an earlier run of the same command has not trained."""
+
+    seed: int | None = None
+    """The key of every random draw, in the place of the file's."""
+
+    device: str | None = None
+    """Where to compute, in the place of the file's; see `experiments/cifar10.py --help`."""
+
+    data_dir: Path | None = None
+    """Where the data lie; see `experiments/cifar10.py --help`."""
+
+    out: Path = Path("ablations")
+    """The folder of the tables."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A row of the table.
+
+    Args:
+        name: what the table calls it.
+        about: what it tries, in a sentence; may be empty.
+        changes: the settings that it changes, as the file has them.
+        settings: all its settings.
+    """
+
+    name: str
+    about: str
+    changes: dict[str, Any]
+    settings: Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a file of settings asks for.
+
+    Args:
+        base: the settings of all rows, as the file and `--seed` have them.
+        settings: the same with every default.
+        rows: the rows, in the order of the file.
+    """
+
+    base: dict[str, Any]
+    settings: Settings
+    rows: tuple[Row, ...]
+
+    def asked(self, names: tuple[str, ...]) -> list[Row]:
+        """Return the rows of these names, in the order of the file; all if no name is given."""
+        known = [row.name for row in self.rows]
+        for name in names:
+            if name not in known:
+                raise SettingsError(f"--rows {name}: there is no such row{_close(name, known)}")
+        return [row for row in self.rows if not names or row.name in names]
+
+
+def read_plan(asked: Ablation) -> Plan:
+    r"""Read the file and check all that can be checked without the data.
+
+    Raises:
+        SettingsError: the minutes, the file or one of its rows cannot be used; the message names the row.
+
+    Example:
+        >>> from tempfile import NamedTemporaryFile
+        >>> with NamedTemporaryFile("w", suffix=".toml") as file:
+        ...     _ = file.write('[base]\nlabel_at = "output"\n[[row]]\nname = "small steps"\nlr = 1e-3')
+        ...     file.flush()
+        ...     plan = read_plan(Ablation(file=Path(file.name), minutes=2))
+        >>> [(row.name, row.changes, row.settings.label_at) for row in plan.rows]
+        [('small steps', {'lr': 0.001}, 'output')]
+    """
+    if not (0 < asked.minutes < math.inf):
+        raise SettingsError(f"--minutes must be positive, not {asked.minutes}")
+    content = _content(asked.file)
+    base = dict(content["base"])
+    if asked.seed is not None:
+        base["seed"] = asked.seed
+    settings = _settings(base, "[base]", asked)
+    rows = tuple(_row(number, row, base, asked) for number, row in enumerate(content["row"], start=1))
+    names = [row.name for row in rows]
+    for name in names:
+        if names.count(name) > 1:
+            raise SettingsError(f'row "{name}": {names.count(name)} rows have this name')
+    plan = Plan(base=base, settings=settings, rows=rows)
+    plan.asked(asked.rows)
+    return plan
+
+
+def _content(file: Path) -> dict[str, Any]:
+    """Return the tables of the file: `base` and, at least one, `row`."""
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SettingsError(f"{file} cannot be read: {reason}") from error
+    content = {"base": {}, "row": []} | content
+    for name in content:
+        if name not in ("base", "row"):
+            raise SettingsError(f"{file}: {name} is neither [base] nor [[row]]")
+    base, rows = content["base"], content["row"]
+    if not (isinstance(base, dict) and isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
+        raise SettingsError(f"{file}: settings stand in a table [base] and in tables [[row]]")
+    if not rows:
+        raise SettingsError(f"{file} has no [[row]]")
+    return content
+
+
+def _row(number: int, given: Mapping[str, Any], base: dict[str, Any], asked: Ablation) -> Row:
+    """Return a row of the file, with all its settings."""
+    changes = dict(given)
+    name, about = changes.pop("name", ""), changes.pop("about", "")
+    if not (isinstance(name, str) and name.strip()):
+        raise SettingsError(f"row {number} has no name" if name == "" else f"row {number}: name must be a string")
+    where = f'row "{name}"'
+    if not isinstance(about, str):
+        raise SettingsError(f"{where}: about must be a string, not {about!r}")
+    for setting, reason in NOT_IN_A_ROW.items():
+        if setting in changes:
+            raise SettingsError(f"{where}: {setting} cannot be set here: {reason}")
+    _typed(changes, where)  # what is wrong in the row is told of the row, and what is wrong in the base of the base
+    return Row(name=name, about=about, changes=changes, settings=_settings(base | changes, where, asked))
+
+
+def _settings(given: dict[str, Any], where: str, asked: Ablation) -> Settings:
+    """Return checked settings: what is given, what the command line says, and the defaults of a table."""
+    own: dict[str, Any] = {"inference": ("goodness",), "out": asked.out, "data_dir": asked.data_dir}
+    if asked.device is not None:
+        own["device"] = asked.device
+    settings = Settings(**({"evaluate_on": "validation"} | _typed(given, where) | own))
+    if settings.evaluate_on != "validation":
+        raise SettingsError(
+            f'{where}: evaluate_on = "{settings.evaluate_on}" is refused: settings are chosen by this table, and '
+            "images that settings were chosen by cannot report on them. An ordinary run reports on the test images"
+        )
+    try:
+        return check(settings)
+    except SettingsError as error:
+        raise SettingsError(f"{where}: {error}") from error
+
+
+def _typed(given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return settings as their types want them."""
+    known = {each.name for each in fields(Settings)}
+    kinds, typed = get_type_hints(Settings, include_extras=True), {}
+    for name, value in given.items():
+        if name not in known:
+            raise SettingsError(f"{where}: there is no setting {name}{_close(name, [*known, 'name', 'about'])}")
+        if name in NOT_IN_THE_FILE:
+            raise SettingsError(f"{where}: {name} cannot be set here: {NOT_IN_THE_FILE[name]}")
+        try:
+            typed[name] = _value(kinds[name], value)
+        except ValueError as error:
+            raise SettingsError(f"{where}: {name}: {error}") from error
+    return typed
+
+
+def _value(kind: Any, value: Any) -> Any:
+    """Return a value of the file as its type wants it; a ValueError says what would be right."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):  # or None, which TOML cannot say
+        return _value(inner[0], value)
+    if origin is Literal:
+        if value not in inner:
+            raise ValueError(f"must be one of {', '.join(inner)}, not {value!r}")
+        return value
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise ValueError(f"must be a list, not {value!r}")
+        return tuple(_value(inner[0], each) for each in value)
+    if origin is Annotated:  # a part, ours or of a file: it tells itself what is known
+        return inner[1].instance_from_str([_value(str, value)])
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise ValueError(f"must be {WORDS[kind]}, not {value!r}")
+    return value
+
+
+def _close(name: str, known: list[str]) -> str:
+    return "".join(f"; did you mean {match}?" for match in get_close_matches(name, known, n=1))
