@@ -4,16 +4,18 @@ from cam.base import NoEvidenceWarning, SignedCAM
 from cam.block_cam import BlockCAM, BlockModel
 from cam.centred_cam import CentredCAM, usual_activity
 from cam.functional import mean_contribution, sum_contribution
-from cam.goodness_cam import GoodnessCAM, GoodnessDifference
+from cam.goodness_cam import GoodnessCAM, GoodnessDifference, GoodnessModel
 from cam.grad_cam import GradCAM
 from cam.gradient import DetachedLayerError, GradientCAM
-from cam.group_cam import GroupCAM
-from cam.group_model import GroupModel
+from cam.group_cam import GroupCAM, GroupModel
 from cam.linear_cam import LinearCAM
+from cam.local_head_cam import LocalHeadCAM, LocalHeadModel
 from cam.maps import Maps, kinds
-from cam.models import GoodnessModel, HeadModel, ReadoutModel
+from cam.models import HeadModel, ReadoutModel
 from cam.overlay import HELPS, HURTS, overlay
 from cam.pooling_cam import PoolingCAM
+from cam.share_cam import ShareCAM, ShareModel
+from cam.stream_cam import StreamCAM, StreamModel
 
 __all__ = [
     "HELPS",
@@ -31,11 +33,17 @@ __all__ = [
     "GroupModel",
     "HeadModel",
     "LinearCAM",
+    "LocalHeadCAM",
+    "LocalHeadModel",
     "Maps",
     "NoEvidenceWarning",
     "PoolingCAM",
     "ReadoutModel",
+    "ShareCAM",
+    "ShareModel",
     "SignedCAM",
+    "StreamCAM",
+    "StreamModel",
     "kinds",
     "mean_contribution",
     "overlay",

@@ -23,9 +23,29 @@ class NoEvidenceWarning(UserWarning):
     """A map that shows nothing: it is constant, or no position speaks for the target."""
 
 
-def place_of_stranger(layers: Sequence[nn.Module], known: Sequence[nn.Module]) -> int | None:
-    """Place of the first layer that is none of the known ones; None if all are known."""
-    return next((place for place, layer in enumerate(layers) if not any(layer is one for one in known)), None)
+def refuse_strangers(layers: Sequence[nn.Module], known: Sequence[nn.Module]) -> None:
+    """Refuse target layers that the scores of a model are not made of.
+
+    Args:
+        layers: the target layers.
+        known: the layers that count.
+
+    Raises:
+        ValueError: a layer is none of the known ones.
+
+    Example:
+        >>> relu, other = nn.ReLU(), nn.Sigmoid()
+        >>> refuse_strangers([relu], [relu])
+        >>> refuse_strangers([relu, other], [relu])
+        Traceback (most recent call last):
+        ValueError: target layer 1 (Sigmoid) does not count; 1 layers do, those of model.layers
+    """
+    for place, layer in enumerate(layers):
+        if not any(layer is one for one in known):
+            raise ValueError(
+                f"target layer {place} ({type(layer).__name__}) does not count; {len(known)} layers do, those of "
+                "model.layers"
+            )
 
 
 class SignedCAM(BaseCAM):  # type: ignore[misc]

@@ -1,18 +1,16 @@
 """Networks whose blocks try all labels on their own input: their scores, and where these come from."""
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from cam.base import SignedCAM, place_of_stranger, positions
-from cam.functional import Target, target_gradient
+from cam.functional import mean_contribution
 from cam.models import Labels, Net
-from cam.modes import evaluating
+from cam.share_cam import ShareCAM, ShareModel
 
 
-class BlockModel(nn.Module):
+class BlockModel(ShareModel):
     """Goodness of every label in every block, by one pass of a trunk that carries no label.
 
     With terms `v_k` that label k adds to a unit before its ReLU, and no label changing which units are active, the
@@ -23,10 +21,13 @@ class BlockModel(nn.Module):
         labels: makes the input that carries no label.
         terms: of each block, `[K, C, R, R]`: a number per label, channel and region of the map; 0 in sum over labels.
         first: index of the first block that counts.
+        contribution: gives what each unit of an activity adds to the goodness: `mean_contribution` as above, or
+            `sum_contribution` without the 1/n.
 
     Attributes:
         layers: the blocks that count: the target layers of `BlockCAM`.
         terms: those of the blocks that count.
+        contribution: as given.
 
     Raises:
         ValueError: `first` leaves no block, or there are not as many terms as blocks; when called, regions do not
@@ -41,59 +42,40 @@ class BlockModel(nn.Module):
         (torch.Size([5, 3]), 2)
     """
 
-    def __init__(self, net: Net, labels: Labels, terms: Sequence[Tensor], *, first: int = 1) -> None:
-        super().__init__()
-        blocks = list(net)
-        if not 0 <= first < len(blocks) or len(terms) != len(blocks):
-            raise ValueError(
-                f"there are {len(blocks)} blocks and {len(terms)} terms, and the first to count is to be block {first}"
-            )
-        self.net = net
-        self.labels = labels
-        self.first = first
-        self.layers: list[nn.Module] = blocks[first:]
-        self.terms = [of_block.detach() for of_block in terms[first:]]
+    def __init__(
+        self,
+        net: Net,
+        labels: Labels,
+        terms: Sequence[Tensor],
+        *,
+        first: int = 1,
+        contribution: Callable[[Tensor], Tensor] = mean_contribution,
+    ) -> None:
+        super().__init__(net, labels, first=first)
+        self.terms = [of_block.detach() for of_block in self.of_counted(terms, "terms")]
+        self.contribution = contribution
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Scores `[B, K]` of images `[B, C, H, W]`, summed over the blocks that count; batch norm does not adapt."""
-        everything = torch.eye(len(self.terms[0]), dtype=images.dtype, device=images.device)
-        with evaluating(self):
-            neutral = self.labels.neutral(images).contiguous(memory_format=torch.channels_last)
-            counted = self.net(neutral)[self.first :]
-            by_class = [
-                torch.stack(
-                    [label_shares(a, v, row.expand(len(a), -1)).flatten(1).sum(dim=1) for row in everything], dim=1
-                )
-                for a, v in zip(counted, self.terms, strict=True)
-            ]
-        return torch.stack(by_class).sum(dim=0)
+    def scores(self, counted: Sequence[Tensor]) -> Tensor:
+        """See `ShareModel`."""
+        one_label = torch.eye(len(self.terms[0]), dtype=counted[0].dtype, device=counted[0].device)
+        by_block = []
+        for layer, a in zip(self.layers, counted, strict=True):
+            by_label = [self.shares(layer, a, row.expand(len(a), -1)).view(len(a), -1).sum(dim=1) for row in one_label]
+            by_block.append(torch.stack(by_label, dim=1))
+        return torch.stack(by_block).sum(dim=0)
 
+    def shares(self, layer: nn.Module, a: Tensor, mixing: Tensor) -> Tensor:
+        """See `ShareModel`.
 
-def label_shares(a: Tensor, terms: Tensor, mixing: Tensor) -> Tensor:
-    """Return each unit's share of a mixture of the labels' goodness, summed over the channels.
-
-    Args:
-        a: activity `[B, C, h, w]`, or `[B, C]`.
-        terms: `[K, C, R, R]`.
-        mixing: weight of each label for each image `[B, K]`.
-
-    Returns:
-        `[B, h, w]`, or `[B]` for a dense layer.
-
-    Raises:
-        ValueError: the regions do not divide the map.
-
-    Example:
-        >>> terms = torch.tensor([1.0, -1.0]).view(2, 1, 1, 1)
-        >>> label_shares(torch.tensor([[3.0]]), terms, torch.tensor([[1.0, 0.0]]))  # (3 + 1)^2
-        tensor([16.])
-    """
-    v = terms.to(a.dtype)
-    once = torch.einsum("bk,kcrq->bcrq", mixing.to(a.dtype), v)
-    squared = torch.einsum("bk,kcrq->bcrq", mixing.to(a.dtype), v.square())
-    total = mixing.to(a.dtype).sum(dim=1).view(-1, *[1] * (a.ndim - 1))
-    units = a[0].numel()
-    return (total * a.square() + 2 * a * _over(once, a) + (a > 0) * _over(squared, a)).sum(dim=1) / units
+        Raises:
+            ValueError: the regions do not divide the map.
+        """
+        v, mixing = self.terms[self.place(layer)].to(a), mixing.to(a)
+        once = torch.einsum("bk,kcrq->bcrq", mixing, v)
+        squared = torch.einsum("bk,kcrq->bcrq", mixing, v.square())
+        total = mixing.sum(dim=1).view(-1, *[1] * (a.ndim - 1))
+        mixed = total * a.square() + 2 * a * _over(once, a) + (a > 0) * _over(squared, a)
+        return (mixed * self.contribution(torch.ones_like(a[:1]))).sum(dim=1)
 
 
 def _over(by_region: Tensor, a: Tensor) -> Tensor:
@@ -106,7 +88,7 @@ def _over(by_region: Tensor, a: Tensor) -> Tensor:
     return by_region.repeat_interleave(height // regions, 2).repeat_interleave(width // regions, 3)
 
 
-class BlockCAM(SignedCAM):
+class BlockCAM(ShareCAM):
     """The share that each position has in the goodness of a label that every block tries on its own input.
 
     The goodness is a sum over units, so the maps of all blocks that count sum to the score of the label; that of
@@ -118,7 +100,7 @@ class BlockCAM(SignedCAM):
         reshape_transform: only there because grad-cam's classes have it.
 
     Raises:
-        ValueError: a target layer that does not count.
+        ValueError: see `ShareCAM`.
 
     Example:
         >>> from cam import GoodnessDifference
@@ -133,26 +115,3 @@ class BlockCAM(SignedCAM):
     Reference:
         Our own, by the argument of LinearCAM.
     """
-
-    def __init__(self, model: nn.Module, target_layers: Sequence[nn.Module], reshape_transform: None = None) -> None:
-        super().__init__(model, target_layers, reshape_transform)
-        self.judged = cast(BlockModel, model)
-        place = place_of_stranger(self.target_layers, self.judged.layers)
-        if place is not None:
-            raise ValueError(
-                f"target layer {place} ({type(self.target_layers[place]).__name__}) does not count; "
-                f"{len(self.judged.layers)} layers do, those of model.layers"
-            )
-
-    @torch.no_grad()
-    def layer_maps(
-        self, activations: Sequence[Tensor], outputs: Tensor, targets: Sequence[Target]
-    ) -> tuple[list[Tensor], Tensor]:
-        """See `SignedCAM`; one activity `[B, C, h, w]` serves all labels."""
-        mixing = target_gradient(outputs, targets)  # (B, K)
-        terms_of = {id(layer): v for layer, v in zip(self.judged.layers, self.judged.terms, strict=True)}
-        maps = []
-        for layer, a in zip(self.target_layers, activations, strict=True):
-            positions(a, layer)  # refuses a layer that has none
-            maps.append(label_shares(a, terms_of[id(layer)], mixing))
-        return maps, mixing.new_zeros(len(mixing))

@@ -1,23 +1,14 @@
-"""GoodnessCAM: where the goodness of a label comes from, and what one label has over another."""
+"""Goodness of labels that are in the image: the scores, where they come from, and what one label has over another."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
-from cam.base import SignedCAM, place_of_stranger, positions
-from cam.functional import Target, target_gradient
-
-
-class JudgedByGoodness(Protocol):
-    """A model whose scores sum `contribution(activity)` of its layers, all labels in one batch: `GoodnessModel`."""
-
-    layers: list[nn.Module]
-
-    def contribution(self, a: Tensor) -> Tensor:
-        """What each unit of an activity adds to the goodness, in the shape of `a`."""
-        ...
+from cam.functional import mean_contribution
+from cam.models import Labels, Net
+from cam.share_cam import ShareCAM, ShareModel
 
 
 class GoodnessDifference:
@@ -41,7 +32,61 @@ class GoodnessDifference:
         return scores[self.label] - scores[self.other]
 
 
-class GoodnessCAM(SignedCAM):
+class GoodnessModel(ShareModel):
+    """Goodness of every label: the scores of inference by goodness.
+
+    All labels of all images go through the network as one batch `[B*K, ...]`, so a block runs once.
+
+    Args:
+        net: the network.
+        labels: the label generator that it was trained with.
+        first: index of the first block that counts.
+        contribution: gives what each unit of an activity `[N, ...]` adds to the goodness, in the shape of the activity.
+            `mean_contribution` for goodness as a mean of squares, `sum_contribution` for their sum.
+
+    Attributes:
+        layers: the blocks that count: the target layers of `GoodnessCAM`.
+        contribution: as given.
+
+    Raises:
+        ValueError: `first` leaves no block.
+
+    Example:
+        >>> from convff import cnn3
+        >>> from labels import FourierLabels
+        >>> model = GoodnessModel(cnn3((1, 8, 8), width=4, kernel=3), FourierLabels(3, (8, 8)))
+        >>> model(torch.rand(5, 1, 8, 8)).shape, len(model.layers)
+        (torch.Size([5, 3]), 2)
+    """
+
+    def __init__(
+        self,
+        net: Net,
+        labels: Labels,
+        *,
+        first: int = 1,
+        contribution: Callable[[Tensor], Tensor] = mean_contribution,
+    ) -> None:
+        super().__init__(net, labels, first=first)
+        self.contribution = contribution
+
+    def inputs(self, images: Tensor) -> Tensor:
+        """Every image with every label, all labels of an image in a row: `[B*K, C', H, W]`."""
+        classes = torch.arange(self.labels.num_classes, device=images.device).expand(len(images), -1)
+        return rearrange(self.labels(images, classes), "b p c h w -> (b p) c h w")
+
+    def scores(self, counted: Sequence[Tensor]) -> Tensor:
+        """See `ShareModel`."""
+        by_block = [self.contribution(a).flatten(1).sum(dim=1) for a in counted]
+        return torch.stack(by_block).sum(dim=0).view(-1, self.labels.num_classes)
+
+    def shares(self, layer: nn.Module, a: Tensor, mixing: Tensor) -> Tensor:
+        """See `ShareModel`; the activity is that of every image with every label, `[B*K, ...]`."""
+        by_label = self.contribution(a).sum(dim=1).unflatten(0, mixing.shape)  # (B, K, h, w)
+        return torch.einsum("bk,bk...->b...", mixing, by_label)
+
+
+class GoodnessCAM(ShareCAM):
     """The share that each position has in the goodness of a label.
 
     The goodness of a block is a sum of squares, so `M_l[y, x] = sum_c a_lcyx(label)^2` (over the number of units, for
@@ -54,10 +99,9 @@ class GoodnessCAM(SignedCAM):
         reshape_transform: only there because grad-cam's classes have it.
 
     Raises:
-        ValueError: a target layer whose goodness does not count.
+        ValueError: see `ShareCAM`.
 
     Example:
-        >>> from cam import GoodnessModel
         >>> from convff import cnn3
         >>> from labels import FourierLabels
         >>> model = GoodnessModel(cnn3((1, 8, 8), width=4, kernel=3), FourierLabels(3, (8, 8)))
@@ -68,25 +112,3 @@ class GoodnessCAM(SignedCAM):
     Reference:
         Our own, by the argument of LinearCAM; goodness as in Hinton 2022, section 2.
     """
-
-    def __init__(self, model: nn.Module, target_layers: Sequence[nn.Module], reshape_transform: None = None) -> None:
-        super().__init__(model, target_layers, reshape_transform)
-        self.judged: JudgedByGoodness = model  # type: ignore[assignment]
-        place = place_of_stranger(self.target_layers, self.judged.layers)
-        if place is not None:
-            raise ValueError(
-                f"the goodness of target layer {place} ({type(self.target_layers[place]).__name__}) does not count; "
-                f"that of {len(self.judged.layers)} layers does, those of model.layers"
-            )
-
-    @torch.no_grad()
-    def layer_maps(
-        self, activations: Sequence[Tensor], outputs: Tensor, targets: Sequence[Target]
-    ) -> tuple[list[Tensor], Tensor]:
-        """See `SignedCAM`; the activations have all labels of an image in a row, `[B*K, C, h, w]`."""
-        mixing = target_gradient(outputs, targets)  # (B, K)
-        maps = []
-        for layer, a in zip(self.target_layers, activations, strict=True):
-            shares = self.judged.contribution(a).sum(dim=1).view(*mixing.shape, *positions(a, layer))  # (B, K, h, w)
-            maps.append(torch.einsum("bk,bkhw->bhw", mixing, shares))
-        return maps, mixing.new_zeros(len(mixing))

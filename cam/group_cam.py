@@ -1,33 +1,106 @@
-"""GroupCAM: where the goodness of a class's own channels comes from, and what one class has over another."""
+"""Goodness of each class's own group of channels: the scores, and where they come from."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from cam.base import SignedCAM, place_of_stranger, positions
-from cam.functional import Target, target_gradient
+from cam.models import Labels, Net
+from cam.share_cam import ShareCAM, ShareModel
 
 
-class JudgedByGroups(Protocol):
-    """A model whose score k sums `contribution(activity)` over group k of each layer's channels: `GroupModel`."""
+def mean_group_contribution(a: Tensor, groups: int) -> Tensor:
+    """Give what each unit adds to the goodness of its own group, as a mean of squares over the group.
 
-    layers: list[nn.Module]
-    num_classes: int
+    Args:
+        a: activity `[N, C, ...]`, with at least one sample.
+        groups: number of groups K, equal parts of the channels in their order.
 
-    def contribution(self, a: Tensor) -> Tensor:
-        """What each unit of an activity adds to the goodness of its own group, in the shape of `a`."""
-        ...
+    Returns:
+        `a^2 / m`, in the shape of `a`; m is the number of units of a group. At least 0.
+
+    Raises:
+        IndexError: there is no sample.
+
+    Example:
+        >>> mean_group_contribution(torch.tensor([[3.0, 1.0, 1.0, 0.0]]), groups=2)
+        tensor([[4.5000, 0.5000, 0.5000, 0.0000]])
+
+    Reference:
+        Papachristodoulou et al. 2024, "Convolutional Channel-wise Competitive Learning for the Forward-Forward
+        Algorithm" (CwComp), section 3.
+    """
+    return a.square() / (a[0].numel() // groups)
 
 
-class GroupCAM(SignedCAM):
+class GroupModel(ShareModel):
+    """Goodness of every class's own group of channels: the scores of inference by groups.
+
+    No image carries a label, so one pass per image gives the scores of all classes. Group k of K is channels `k C/K` to
+    `(k + 1) C/K - 1` of the C channels of a block.
+
+    Args:
+        net: the network.
+        labels: says how many classes there are, and makes the input that carries no label.
+        first: index of the first block that counts.
+        contribution: gives what each unit of an activity `[N, ...]` adds to the goodness of its own group, in the shape
+            of the activity. Left out: the mean of squares over a group; `sum_contribution` for their sum.
+
+    Attributes:
+        layers: the blocks that count: the target layers of `GroupCAM`.
+        num_classes: number of classes K.
+        contribution: as given, or the mean.
+
+    Raises:
+        ValueError: `first` leaves no block; when called, a block that counts has channels that K does not divide.
+
+    Example:
+        >>> from convff import cnn3
+        >>> from labels import NoLabels
+        >>> model = GroupModel(cnn3((1, 8, 8), width=6, kernel=3), NoLabels(3))
+        >>> model(torch.rand(5, 1, 8, 8)).shape, len(model.layers)
+        (torch.Size([5, 3]), 2)
+    """
+
+    def __init__(
+        self,
+        net: Net,
+        labels: Labels,
+        *,
+        first: int = 1,
+        contribution: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        super().__init__(net, labels, first=first)
+        self.num_classes = labels.num_classes
+        self.contribution = contribution or partial(mean_group_contribution, groups=self.num_classes)
+
+    def scores(self, counted: Sequence[Tensor]) -> Tensor:
+        """See `ShareModel`."""
+        for number, a in enumerate(counted, start=self.first + 1):
+            if a.shape[1] % self.num_classes:  # only an activity tells how many channels a block has
+                raise ValueError(
+                    f"block {number} has {a.shape[1]} channels, which do not make {self.num_classes} equal groups, one "
+                    "per class"
+                )
+        return torch.stack([self._by_group(a).flatten(2).sum(dim=2) for a in counted]).sum(dim=0)
+
+    def shares(self, layer: nn.Module, a: Tensor, mixing: Tensor) -> Tensor:
+        """See `ShareModel`."""
+        return torch.einsum("bk,bk...->b...", mixing, self._by_group(a).sum(dim=2))
+
+    def _by_group(self, a: Tensor) -> Tensor:
+        """Return what each unit contributes, `[B, K, C/K, ...]`."""
+        contributed: Tensor = self.contribution(a).unflatten(1, (self.num_classes, -1))
+        return contributed
+
+
+class GroupCAM(ShareCAM):
     """The share that each position has in the goodness of a class's own group of channels.
 
     The goodness of a group is a sum of squares, so `M_kl[y, x] = sum_(c in group k) a_lcyx^2` (over the number of units
-    of a group, for mean goodness) sums to it, and the maps of all blocks that count sum to the score of class k. For
-    any other target t(scores) the maps of the classes are mixed, `sum_k dt/dscore_k M_kl`. The map of one class is
-    never negative; that of `GoodnessDifference(a, b)` is positive where group a is more active than group b.
+    of a group, for mean goodness) sums to it, and the maps of all blocks that count sum to the score of class k. The
+    map of one class is never negative; that of `GoodnessDifference(a, b)` is positive where group a is more active.
 
     Args:
         model: a `GroupModel`.
@@ -35,10 +108,10 @@ class GroupCAM(SignedCAM):
         reshape_transform: only there because grad-cam's classes have it.
 
     Raises:
-        ValueError: a target layer whose groups do not count.
+        ValueError: see `ShareCAM`.
 
     Example:
-        >>> from cam import GoodnessDifference, GroupModel
+        >>> from cam import GoodnessDifference
         >>> from convff import cnn3
         >>> from labels import NoLabels
         >>> model = GroupModel(cnn3((1, 8, 8), width=6, kernel=3), NoLabels(3))
@@ -49,26 +122,3 @@ class GroupCAM(SignedCAM):
     Reference:
         Our own, by the argument of LinearCAM; groups of channels as in CwComp, Papachristodoulou et al. 2024.
     """
-
-    def __init__(self, model: nn.Module, target_layers: Sequence[nn.Module], reshape_transform: None = None) -> None:
-        super().__init__(model, target_layers, reshape_transform)
-        self.judged: JudgedByGroups = model  # type: ignore[assignment]
-        place = place_of_stranger(self.target_layers, self.judged.layers)
-        if place is not None:
-            raise ValueError(
-                f"the groups of target layer {place} ({type(self.target_layers[place]).__name__}) do not count; "
-                f"those of {len(self.judged.layers)} layers do, those of model.layers"
-            )
-
-    @torch.no_grad()
-    def layer_maps(
-        self, activations: Sequence[Tensor], outputs: Tensor, targets: Sequence[Target]
-    ) -> tuple[list[Tensor], Tensor]:
-        """See `SignedCAM`; one activity `[B, C, h, w]` has the groups of all classes."""
-        mixing = target_gradient(outputs, targets)  # (B, K)
-        maps = []
-        for layer, a in zip(self.target_layers, activations, strict=True):
-            positions(a, layer)  # refuses a layer that has none
-            shares = self.judged.contribution(a).unflatten(1, (self.judged.num_classes, -1)).sum(dim=2)  # (B, K, h, w)
-            maps.append(torch.einsum("bk,bkhw->bhw", mixing, shares))
-        return maps, mixing.new_zeros(len(mixing))

@@ -6,7 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from cam.base import SignedCAM, place_of_stranger, positions
+from cam.base import SignedCAM, positions, refuse_strangers
 from cam.functional import Target, position_weights, regions, target_gradient
 from cam.recorder import Recorder
 
@@ -56,12 +56,7 @@ class LinearCAM(SignedCAM):
     def __init__(self, model: nn.Module, target_layers: Sequence[nn.Module], reshape_transform: None = None) -> None:
         super().__init__(model, target_layers, reshape_transform)
         self.read: LinearlyRead = model  # type: ignore[assignment]
-        place = place_of_stranger(self.target_layers, self.read.layers)
-        if place is not None:
-            raise ValueError(
-                f"the readout does not read target layer {place} ({type(self.target_layers[place]).__name__}); "
-                f"it reads {len(self.read.layers)} layers, those of model.layers"
-            )
+        refuse_strangers(self.target_layers, self.read.layers)
         # All that is read is recorded: which columns of the weight are whose, only all sizes together tell.
         self.activations_and_grads = Recorder(model, self.read.layers, needs_graph=False)
 

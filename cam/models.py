@@ -4,14 +4,13 @@ The label enters inside the model, so that whatever disturbs the image (ROAD, fl
 Networks, labels and readouts are known by what they offer, not by where they come from.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Protocol
 
 import torch
-from einops import rearrange
 from torch import Tensor, nn
 
-from cam.functional import mean_contribution, regions
+from cam.functional import regions
 from cam.modes import evaluating
 
 
@@ -126,59 +125,3 @@ class HeadModel(nn.Module):
             last = self.net(neutral, detach=False)[-1]
             scores: Tensor = self.linear(regions(last, self.grid).flatten(1))
         return scores
-
-
-class GoodnessModel(nn.Module):
-    """Goodness of every label: the scores of inference by goodness.
-
-    All labels of all images go through the network as one batch `[B*K, ...]`, so a block runs once.
-
-    Args:
-        net: the network.
-        labels: the label generator that it was trained with.
-        first: index of the first block that counts.
-        contribution: gives what each unit of an activity `[N, ...]` adds to the goodness, in the shape of the activity.
-            `mean_contribution` for goodness as a mean of squares, `sum_contribution` for their sum.
-
-    Attributes:
-        layers: the blocks that count: the target layers of `GoodnessCAM`.
-        contribution: as given.
-
-    Raises:
-        ValueError: `first` leaves no block.
-
-    Example:
-        >>> from convff import cnn3
-        >>> from labels import FourierLabels
-        >>> model = GoodnessModel(cnn3((1, 8, 8), width=4, kernel=3), FourierLabels(3, (8, 8)))
-        >>> model(torch.rand(5, 1, 8, 8)).shape, len(model.layers)
-        (torch.Size([5, 3]), 2)
-    """
-
-    def __init__(
-        self,
-        net: Net,
-        labels: Labels,
-        *,
-        first: int = 1,
-        contribution: Callable[[Tensor], Tensor] = mean_contribution,
-    ) -> None:
-        super().__init__()
-        self.net = net
-        self.labels = labels
-        self.first = first
-        self.contribution = contribution
-        self.layers: list[nn.Module] = list(net)[first:]
-        if not 0 <= first < first + len(self.layers):
-            raise ValueError(
-                f"at least one of {len(list(net))} blocks must count, but the first is to be block {first}"
-            )
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Goodness `[B, K]` of images `[B, C, H, W]`, summed over the blocks that count."""
-        classes = torch.arange(self.labels.num_classes, device=images.device).expand(len(images), -1)
-        with evaluating(self):
-            passes = rearrange(self.labels(images, classes), "b p c h w -> (b p) c h w")
-            passes = passes.contiguous(memory_format=torch.channels_last)
-            by_block = [self.contribution(a).flatten(1).sum(dim=1) for a in self.net(passes)[self.first :]]
-        return torch.stack(by_block).sum(dim=0).view(classes.shape)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 import tyro
 
-from experiments.config.settings import LABEL_FREE_RULES, RENAMED, LabelName, PlaceName, Settings, SettingsError
+from experiments.config.settings import RENAMED, LabelName, PlaceName, Settings, SettingsError
 from experiments.tools.command import exit_on
 
 LEAST = {
@@ -22,6 +22,7 @@ LEAST = {
     "stabiliser_strength": 0,
     "similarity": 0,
 }
+PLACED_RULES = ("ff", "hebbff")  # of which the place of the label can be chosen
 BEST_PLACE: PlaceName = "output"  # on CIFAR-10 and MNIST: see docs/places.md
 IN_IMAGE = (
     "labels",
@@ -115,7 +116,7 @@ def _settled(asked: Asked) -> Settings:
         >>> [_settled(asked).label_at for asked in (Asked(), Asked(labels="morph"), Asked(preset="paper"))]
         ['output', 'image', 'image']
     """
-    in_image = asked.rule in ("bp", *LABEL_FREE_RULES) or asked.preset == "paper" or asked.net is not None
+    in_image = asked.rule not in PLACED_RULES or asked.preset == "paper" or asked.net is not None
     in_image = in_image or any(getattr(asked, name) not in (None, ()) for name in IN_IMAGE)
     place = asked.label_at or ("image" if in_image else BEST_PLACE)
     if asked.label_at is None and not in_image:

@@ -125,12 +125,12 @@ def sums_figure(
 
 
 def goodness_figure(images: Tensor, classes: Sequence[int], views: Sequence[Explained], path: Path, title: str) -> None:
-    """What the right label, or the right group of channels, has over the wrong one that comes closest, by goodness.
+    """What the right class has over the wrong one that comes closest, by the scores that the rule is judged by.
 
     Args:
         images: `[N, C, H, W]` in [0, 1].
         classes: the right class of each image.
-        views: runs with maps of goodness.
+        views: runs with maps of these scores.
         path: where to write.
         title: what the images are.
     """
@@ -157,7 +157,7 @@ def goodness_figure(images: Tensor, classes: Sequence[int], views: Sequence[Expl
         _legend(
             figure,
             list(grid.flat),
-            "one scale a map; beneath it, the difference of goodness",
+            "one scale a map; beneath it, the difference of the two",
             ends=("speaks for\nthe rival", "speaks for\nthe right class"),
         )
 

@@ -37,7 +37,7 @@ class Explained:
         method: gives the maps that are judged: `LinearCAM` of the readout, or `PoolingCAM` of the head.
         judged: what the metrics judge: the same, or `GradCAM` of the head's network.
         by_layer: gives the maps layer by layer.
-        goodness: gives the maps of goodness, of labels or of groups of channels; None where the rule has none.
+        goodness: gives the maps of the scores that the rule is judged by; None where there are none.
         centred: gives the maps counted from the mean activity of training images; None for backpropagation.
     """
 
@@ -79,7 +79,8 @@ def explained(trained: RunWithNetwork) -> Explained:
     linear = LinearCAM(model, model.layers)
     usual = usual_activity(model, as_floats(trained.parts.train.images[:USUAL_IMAGES]))
     centred = CentredCAM(model, model.layers, usual=usual)
-    return Explained(trained, model, linear, linear, linear, score_maps(trained, first), centred)
+    of_scores = score_maps(trained, evaluator.run.first_scored_of(trained.net))
+    return Explained(trained, model, linear, linear, linear, of_scores, centred)
 
 
 def class_targets(classes: Tensor) -> list[ClassifierOutputTarget]:

@@ -68,7 +68,7 @@ def own_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
 
 
 def draw_test_images(views: list[Explained], count: int, classes: Sequence[str], out: Path) -> None:
-    """Draw the maps of test images of some classes, by layer, summed, and of goodness; prints what was written.
+    """Draw the maps of test images of some classes, by layer, summed, and of the rule's scores; prints their paths.
 
     Args:
         views: runs of one data set.
@@ -95,7 +95,7 @@ def draw_test_images(views: list[Explained], count: int, classes: Sequence[str],
     if local:
         path = out / f"goodness-{key}.png"
         compared = compared_in_words(view.goodness for view in local)
-        title = f"{data.name}:\ngoodness of the right {compared} over the closest wrong one"
+        title = f"{data.name}:\n{compared} over the closest wrong one"
         drawing.goodness_figure(images, right, local, path, title)
         print(path)
 
@@ -160,7 +160,7 @@ def summary(name: str, judged: dict[str, Any]) -> str:
     complete, measured = judged["completeness"], judged["metrics"]
     sums = f"completeness {complete['float32']:.1e} (float32) and {complete['float64']:.1e} (float64)"
     if "goodness_completeness" in judged:
-        sums += f", of goodness {judged['goodness_completeness']['float32']:.1e} (float32)"
+        sums += f", of the rule's own scores {judged['goodness_completeness']['float32']:.1e} (float32)"
     lines = [f"{name}: {sums}; ROADCombined on {measured['images']} images:"]
     for method in (name for name in measured if name != "images"):
         found = measured[method]

@@ -6,71 +6,139 @@ A new kind is a function and a row of the table.
 from collections.abc import Callable, Iterable
 from typing import cast
 
-from torch import nn
+from torch import Tensor, nn
 
-from cam import BlockCAM, BlockModel, GoodnessCAM, GoodnessModel, GroupCAM, GroupModel, SignedCAM
+from cam import (
+    BlockCAM,
+    BlockModel,
+    GoodnessCAM,
+    GoodnessModel,
+    GroupCAM,
+    GroupModel,
+    LocalHeadCAM,
+    LocalHeadModel,
+    SignedCAM,
+    StreamCAM,
+    StreamModel,
+)
 from convff import LabelTerms
 from experiments.run.folder import RunWithNetwork
+from labels import StreamLabels
+
+MakeMaps = Callable[[RunWithNetwork, int], SignedCAM | None]
+Contribution = Callable[[Tensor], Tensor]
 
 
-def goodness_maps(trained: RunWithNetwork, first: int) -> GoodnessCAM:
+def of_goodness(make: Callable[[RunWithNetwork, int, Contribution], SignedCAM | None]) -> MakeMaps:
+    """Give what a kind of goodness takes besides: what a unit adds to it, as the rule of the run says.
+
+    Args:
+        make: makes the maps of a run, of its first block that counts, and of what a unit contributes.
+
+    Returns:
+        a function of the run and the first block. It gives None where the rule, one of the user's own, does not say
+        what a unit contributes.
+    """
+
+    def maps(trained: RunWithNetwork, first: int) -> SignedCAM | None:
+        contribution: Contribution | None = getattr(trained.parts.rule, "contribution", None)
+        return None if contribution is None else make(trained, first, contribution)
+
+    return maps
+
+
+def goodness_maps(trained: RunWithNetwork, first: int, contribution: Contribution) -> GoodnessCAM:
     """Give the maps of the goodness of labels that are in the image.
 
     Args:
         trained: the run.
         first: index of the first block that counts.
+        contribution: gives what each unit of an activity adds to the goodness.
     """
-    parts = trained.parts
-    model = GoodnessModel(trained.net, parts.labels, first=first, contribution=parts.rule.contribution)
+    model = GoodnessModel(trained.net, trained.parts.labels, first=first, contribution=contribution)
     return GoodnessCAM(model, model.layers)
 
 
-def group_maps(trained: RunWithNetwork, first: int) -> GroupCAM:
-    """Give the maps of the goodness of each class's own group of channels.
-
-    Args:
-        trained: the run.
-        first: index of the first block that counts.
-    """
-    parts = trained.parts
-    model = GroupModel(trained.net, parts.labels, first=first, contribution=parts.rule.contribution)
+def group_maps(trained: RunWithNetwork, first: int, contribution: Contribution) -> GroupCAM:
+    """Give the maps of the goodness of each class's own group of channels; see `goodness_maps`."""
+    model = GroupModel(trained.net, trained.parts.labels, first=first, contribution=contribution)
     return GroupCAM(model, model.layers)
 
 
-def block_maps(trained: RunWithNetwork, first: int) -> BlockCAM | None:
+def block_maps(trained: RunWithNetwork, first: int, contribution: Contribution) -> BlockCAM | None:
     """Give the maps of the goodness of labels that every block tries on its own input; None for the exact form.
 
-    Args:
-        trained: the run.
-        first: index of the first block that counts.
+    See `goodness_maps`.
     """
     if getattr(trained.parts.rule.label_at, "exact", False):
         return None  # what a label adds is then no sum over the activity of the trunk
     beside = trained.modules["beside"]
     assert isinstance(beside, nn.ModuleList)
     terms = [cast(LabelTerms, module).centred() for module in beside]
-    model = BlockModel(trained.net, trained.parts.labels, terms, first=first)
+    model = BlockModel(trained.net, trained.parts.labels, terms, first=first, contribution=contribution)
     return BlockCAM(model, model.layers)
 
 
-SCORE_MAPS: dict[str, Callable[[RunWithNetwork, int], SignedCAM | None]] = {
-    "goodness": goodness_maps,
-    "groups": group_maps,
-    "blocks": block_maps,
+def stream_maps(trained: RunWithNetwork, first: int, contribution: Contribution) -> StreamCAM | None:
+    """Give the maps of the agreement with the image of each label; None if labels have none. See `goodness_maps`."""
+    labels = trained.parts.labels
+    if not isinstance(labels, StreamLabels):
+        return None  # a rule of the user's own has found a stream elsewhere
+    model = StreamModel(trained.net, labels, trained.parts.train.shape, first=first, contribution=contribution)
+    return StreamCAM(model, model.layers)
+
+
+def local_head_maps(trained: RunWithNetwork, first: int) -> LocalHeadCAM | None:
+    """Give the maps of the scores that linear heads on all blocks give together; None for heads of another kind.
+
+    Args:
+        trained: the run.
+        first: index of the first block that counts.
+    """
+    beside = trained.modules.get("beside")
+    if not isinstance(beside, nn.ModuleList) or not all(map(_is_regional, beside)):
+        return None  # of a rule of the user's own, whose scores may be no sum over the activity
+    model = LocalHeadModel(trained.net, trained.parts.labels, beside, first=first)
+    return LocalHeadCAM(model, model.layers)
+
+
+def _is_regional(head: nn.Module) -> bool:
+    """Whether a head has a weight per class, region and channel, and a bias per class."""
+    weight, bias = getattr(head, "weight", None), getattr(head, "bias", None)
+    return isinstance(weight, Tensor) and isinstance(bias, Tensor) and weight.ndim == 4 and bias.ndim == 1
+
+
+SCORE_MAPS: dict[str, MakeMaps] = {
+    "goodness": of_goodness(goodness_maps),
+    "groups": of_goodness(group_maps),
+    "blocks": of_goodness(block_maps),
+    "stream": of_goodness(stream_maps),
+    "local_heads": local_head_maps,
 }
 """By the name of the evaluation that a rule is known by, the first that it names."""
 
 
 def score_maps(trained: RunWithNetwork, first: int) -> SignedCAM | None:
     """Give the maps of the scores that a run's rule is judged by; None where the rule has no such maps."""
-    rule = trained.parts.rule
-    make = SCORE_MAPS.get(rule.evaluations[0])
-    if make is None or not hasattr(rule, "contribution"):  # a rule of one's own need not say what a unit contributes
-        return None
-    return make(trained, first)
+    make = SCORE_MAPS.get(trained.parts.rule.evaluations[0])
+    return None if make is None else make(trained, first)
 
 
 def compared_in_words(methods: Iterable[SignedCAM | None]) -> str:
-    """Name what maps of goodness compare: "label" or "group", and "class" where there are maps of both kinds."""
-    found = {"group" if isinstance(method, GroupCAM) else "label" for method in methods if method is not None}
-    return found.pop() if len(found) == 1 else "class"
+    """Name what the maps of several runs compare.
+
+    Returns:
+        "goodness of the right label" or "goodness of the right group", or "score of the right class" of linear heads;
+        where there are maps of several kinds, what holds of all.
+    """
+    pairs = {_compared(method) for method in methods if method is not None}
+    quantities, things = ({pair[i] for pair in pairs} for i in (0, 1))
+    quantity = quantities.pop() if len(quantities) == 1 else "score"
+    return f"{quantity} of the right {things.pop() if len(things) == 1 else 'class'}"
+
+
+def _compared(method: SignedCAM) -> tuple[str, str]:
+    """Return which number a kind of maps explains, and what has it."""
+    if isinstance(method, LocalHeadCAM):
+        return "score", "class"
+    return "goodness", "group" if isinstance(method, GroupCAM) else "label"

@@ -1,12 +1,45 @@
 """Networks, models and images that the tests of several maps share."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import torch
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
-from cam import GoodnessModel, GroupModel, HeadModel, ReadoutModel
-from convff import LayerLocalNet, LinearReadout, cnn3, cnn6
-from labels import ChannelLabels, FourierLabels, LabelGenerator, MorphLabels, NoLabels
+from cam import (
+    BlockCAM,
+    BlockModel,
+    GoodnessCAM,
+    GoodnessModel,
+    GroupCAM,
+    GroupModel,
+    HeadModel,
+    LocalHeadCAM,
+    LocalHeadModel,
+    ReadoutModel,
+    ShareCAM,
+    ShareModel,
+    StreamCAM,
+    StreamModel,
+)
+from convff import (
+    AtBlocks,
+    AtImage,
+    AtOutput,
+    AtStream,
+    ForwardForward,
+    LayerLocalNet,
+    LinearReadout,
+    LocalHead,
+    block_goodness,
+    block_scores,
+    cnn3,
+    cnn6,
+    keyed_generator,
+    mlp,
+)
+from labels import ChannelLabels, FourierLabels, LabelGenerator, MorphLabels, NoLabels, StreamLabels
 
 CLASSES = 4
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
@@ -32,8 +65,10 @@ def network(name: str, channels: int) -> LayerLocalNet:
 
 
 def grouped_network(name: str) -> LayerLocalNet:
-    """A network whose every block has channels for groups, more or fewer of them by block in cnn6."""
+    """A network whose every block has channels for groups, more or fewer of them by block in cnn6 and mlp."""
     torch.manual_seed(0)
+    if name == "mlp":
+        return mlp((1, 14, 14), widths=(2 * CLASSES, 3 * CLASSES, CLASSES))
     if name == "cnn3":
         return shaken(cnn3((1, 14, 14), width=2 * CLASSES, kernel=3, stride=2))
     return shaken(cnn6((1, 14, 14), widths=(CLASSES, 3 * CLASSES, 2 * CLASSES, CLASSES), pool_after=(1, 2)))
@@ -73,12 +108,80 @@ def positive_head() -> nn.Linear:
     return head
 
 
-def goodness_model() -> GoodnessModel:
-    return GoodnessModel(network("cnn6", 1), label_family("fourier"))
-
-
 def group_model(net: str = "cnn6", dtype: torch.dtype = torch.float32) -> GroupModel:
     return GroupModel(grouped_network(net), NoLabels(CLASSES)).to(dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A model whose scores are sums over positions, with the rule and all else that the package judges by."""
+
+    model: ShareModel
+    labels: Any
+    rule: Any
+    beside: nn.ModuleList | None
+    cam: type[ShareCAM]
+
+    def by_block(self, x: Tensor) -> Tensor:
+        """The scores of the blocks that count, as the package has them: `[blocks, B, K]`."""
+        if self.cam is GoodnessCAM:
+            found = block_goodness(self.model.net, x, self.labels, goodness=self.rule.goodness)
+        else:
+            found = block_scores(self.model.net, x, self.labels, self.rule, self.beside)
+        return found[self.model.first :]
+
+    def explain(self) -> ShareCAM:
+        """The maps of all layers that count."""
+        return self.cam(self.model, self.model.layers)
+
+
+KINDS = {
+    "goodness": GoodnessCAM,
+    "groups": GroupCAM,
+    "blocks": BlockCAM,
+    "stream": StreamCAM,
+    "local_heads": LocalHeadCAM,
+}
+
+
+def judged(
+    kind: str,
+    net: str = "cnn6",
+    *,
+    first: int = 1,
+    dtype: torch.dtype = torch.float32,
+    reduction: str = "mean",
+    regions: int = 4,
+) -> Judged:
+    """A model of a kind, with drawn values of what learns beside the blocks; `regions` are those of local heads."""
+    made = grouped_network(net)
+    family = label_family("fourier")
+    labels = {"goodness": family, "stream": StreamLabels(family)}.get(kind, NoLabels(CLASSES))
+    place = {
+        "goodness": AtImage(),
+        "groups": AtOutput(CLASSES),
+        "blocks": AtBlocks(num_classes=CLASSES),
+        "stream": AtStream(num_classes=CLASSES),
+    }.get(kind)
+    if place is None:
+        rule = LocalHead(num_classes=CLASSES, regions=regions)
+    else:
+        rule = ForwardForward(label_at=place, reduction=reduction)
+    found = [rule.beside(block, keyed_generator(0, "beside", i)) for i, block in enumerate(made)]
+    beside = None if None in found else nn.ModuleList(found).to(dtype)
+    if kind == "local_heads":  # which start at zero
+        for i, parameter in enumerate(beside.parameters()):
+            nn.init.normal_(parameter, generator=keyed_generator(0, "heads", i))
+    made = made.to(dtype)
+    options = {"first": first} | ({} if place is None else {"contribution": rule.contribution})
+    model = {
+        "goodness": lambda: GoodnessModel(made, labels, **options),
+        "groups": lambda: GroupModel(made, labels, **options),
+        "blocks": lambda: BlockModel(made, labels, [module.centred() for module in beside], **options),
+        "stream": lambda: StreamModel(made, labels, (1, 14, 14), **options),
+        "local_heads": lambda: LocalHeadModel(made, labels, beside, **options),
+    }[kind]()
+    return Judged(model, labels, rule, beside, KINDS[kind])
 
 
 def head_model() -> HeadModel:

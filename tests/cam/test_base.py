@@ -1,6 +1,7 @@
 """What every method keeps to: what its calls leave behind (nothing), and what they refuse, with a reason."""
 
 import gc
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -9,18 +10,14 @@ from pytorch_grad_cam.utils.image import show_cam_on_image
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
-from cam import CentredCAM, GoodnessCAM, GoodnessModel, GradCAM, GroupCAM, LinearCAM, NoEvidenceWarning, SignedCAM
-from tests.cam.helpers import goodness_model, group_model, head_model, hooks, images, readout_model
+from cam import CentredCAM, GradCAM, LinearCAM, NoEvidenceWarning, SignedCAM
+from tests.cam.helpers import KINDS, head_model, hooks, images, judged, readout_model
 
 
 def every_method() -> list[SignedCAM]:
-    linear, good, groups, head = readout_model(), goodness_model(), group_model(), head_model()
-    return [
-        LinearCAM(linear, linear.layers),
-        GoodnessCAM(good, good.layers),
-        GroupCAM(groups, groups.layers),
-        GradCAM(head, head.blocks[1:]),
-    ]
+    linear, head = readout_model(), head_model()
+    of_scores = [judged(kind).explain() for kind in KINDS]
+    return [LinearCAM(linear, linear.layers), *of_scores, GradCAM(head, head.blocks[1:])]
 
 
 @pytest.mark.parametrize("method", every_method(), ids=lambda method: type(method).__name__)
@@ -95,13 +92,6 @@ def test_what_cannot_be_explained_is_refused() -> None:
         CentredCAM(model, model.layers, usual=[])
     with pytest.raises(ValueError, match="at least one layer"):
         LinearCAM(model, [])
-    with pytest.raises(ValueError, match=r"does not read target layer 0 .*model\.layers"):
-        LinearCAM(model, [next(iter(model.net))])
-    good = goodness_model()
-    with pytest.raises(ValueError, match="does not count"):
-        GoodnessCAM(good, [next(iter(good.net))])
-    with pytest.raises(ValueError, match="at least one of 4 blocks"):
-        GoodnessModel(good.net, good.labels, first=4)
     with pytest.raises(ValueError, match="reshape_transform"):
         LinearCAM(model, model.layers, lambda a: a)
     with pytest.raises(ValueError, match="no parameters"):
@@ -110,3 +100,18 @@ def test_what_cannot_be_explained_is_refused() -> None:
         LinearCAM(model, model.layers)(images(), [ClassifierOutputTarget(0)])
     with pytest.raises(ValueError, match="neither the signs nor the sums"):
         LinearCAM(model, model.layers)(images(), eigen_smooth=True)
+
+
+@pytest.mark.parametrize("kind", [LinearCAM, CentredCAM, *KINDS])
+def test_layers_that_do_not_count_are_refused(kind: str | type[LinearCAM]) -> None:
+    """By the place that they have among the target layers; a layer is known by what it is, not by what it is like."""
+    found = judged(kind) if isinstance(kind, str) else None
+    model = readout_model() if found is None else found.model
+    make = kind if found is None else found.cam
+    options = {"usual": [torch.zeros(1)] * 3} if make is CentredCAM else {}
+    first = next(iter(model.net))
+    for place, layers in ((0, [first]), (1, [model.layers[0], first]), (0, [deepcopy(model.layers[0])])):
+        with pytest.raises(
+            ValueError, match=rf"target layer {place} \(Block\) does not count; 3 layers do, those of model\.layers"
+        ):
+            make(model, layers, **options)

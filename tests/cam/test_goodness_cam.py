@@ -1,4 +1,4 @@
-"""Goodness maps: they sum to the goodness, position by position."""
+"""Goodness maps of every label family, position by position; see `test_share_cam.py` for what all kinds keep to."""
 
 from collections.abc import Callable
 

@@ -14,7 +14,7 @@ from PIL import Image
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from cam import GoodnessCAM, GroupCAM, GroupModel
+from cam import BlockCAM, GoodnessCAM, GroupCAM, GroupModel, LocalHeadCAM, SignedCAM, StreamCAM
 from convff import cnn3
 from experiments import cam_figures
 from experiments import figures as figures_script
@@ -22,12 +22,13 @@ from experiments.config.settings import Settings, SettingsError
 from experiments.maps import figures as map_figures
 from experiments.maps import metrics
 from experiments.maps.explained import explained, scores_of
-from experiments.maps.scores import score_maps
+from experiments.maps.scores import compared_in_words, score_maps
 from experiments.maps.soundness import completeness
 from experiments.run import figures
 from experiments.run import folder as run_folder
 from experiments.run.train import main
 from labels import NoLabels
+from tests.cam.helpers import judged
 
 pytestmark = pytest.mark.draws
 
@@ -52,13 +53,16 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {folder.name.split("-")[2]: folder for folder in out.iterdir()}
 
 
+def trained_by(out: Path, **options: object) -> Path:
+    train(Settings(dataset="digits", preset="smoke", device="cpu", train_images=300, out=out, **options))
+    (folder,) = out.iterdir()
+    return folder
+
+
 @pytest.fixture(scope="module")
 def grouped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with a group of channels per class."""
-    out = tmp_path_factory.mktemp("grouped")
-    train(Settings(label_at="output", dataset="digits", preset="smoke", device="cpu", train_images=300, out=out))
-    (folder,) = out.iterdir()
-    return folder
+    return trained_by(tmp_path_factory.mktemp("grouped"), label_at="output")
 
 
 def written(folder: Path) -> set[str]:
@@ -117,11 +121,7 @@ def test_maps_of_goodness_are_of_what_the_rule_is_judged_by(runs: dict[str, Path
     """Labels or groups, whose scores are those of the run; none where the rule has no such score."""
     for folder, kind, key in ((runs["ff"], GoodnessCAM, "goodness"), (grouped, GroupCAM, "groups")):
         trained = run_folder.read_with_network(run_folder.read(folder))
-        data, goodness = trained.parts.judged, explained(trained).goodness
-        assert type(goodness) is kind
-        predicted = scores_of(goodness.model, data.images / 255.0).argmax(dim=1)
-        accuracy = (predicted == data.classes).double().mean().item()
-        assert accuracy == pytest.approx(trained.run.results["accuracy"][key], abs=0.02)
+        check_score_maps(trained, kind, key)
         rule = trained.parts.rule
         for other in (
             SimpleNamespace(evaluations=("linear",), contribution=rule.contribution),
@@ -129,6 +129,59 @@ def test_maps_of_goodness_are_of_what_the_rule_is_judged_by(runs: dict[str, Path
         ):
             assert score_maps(replace(trained, parts=replace(trained.parts, rule=other)), 1) is None
     assert explained(run_folder.read_with_network(run_folder.read(runs["bp"]))).goodness is None
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "key"),
+    [
+        ({"label_at": "blocks"}, BlockCAM, "blocks"),
+        ({"label_at": "stream"}, StreamCAM, "stream"),
+        ({"rule": "local_head"}, LocalHeadCAM, "local_heads"),
+    ],
+)
+def test_maps_of_one_pass_are_of_what_the_rule_is_judged_by(
+    tmp_path: Path, options: dict[str, str], kind: type[SignedCAM], key: str
+) -> None:
+    """They need what learnt beside the blocks, or label images; none where a rule of one's own has no such thing."""
+    trained = run_folder.read_with_network(run_folder.read(trained_by(tmp_path, **options)))
+    check_score_maps(trained, kind, key)
+    method = score_maps(trained, 1)
+    found = completeness(method, trained.parts.judged.images[:2] / 255.0)
+    assert found["float32"] <= 1e-5
+    assert found["float64"] <= 1e-12
+    if kind is StreamCAM:
+        other = replace(trained, parts=replace(trained.parts, labels=trained.parts.labels.family))
+    elif kind is LocalHeadCAM:
+        other = replace(trained, modules={"beside": torch.nn.ModuleList([torch.nn.Linear(2, 3)] * len(trained.net))})
+    else:
+        other = replace(trained, parts=replace(trained.parts, rule=SimpleNamespace(evaluations=("blocks",))))
+    assert score_maps(other, 1) is None
+
+
+def check_score_maps(trained: run_folder.RunWithNetwork, kind: type[SignedCAM], key: str) -> None:
+    """Of a kind, and with scores that predict as well as the run says."""
+    data, method = trained.parts.judged, explained(trained).goodness
+    assert type(method) is kind
+    predicted = scores_of(method.model, data.images / 255.0).argmax(dim=1)
+    accuracy = (predicted == data.classes).double().mean().item()
+    # the run judged in the machine's precision, which may be bfloat16
+    assert accuracy == pytest.approx(trained.run.results["accuracy"][key], abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "compared"),
+    [
+        (("goodness",), "goodness of the right label"),
+        (("groups", "groups"), "goodness of the right group"),
+        (("stream", None, "blocks"), "goodness of the right label"),
+        (("groups", "stream"), "goodness of the right class"),
+        (("local_heads",), "score of the right class"),
+        (("local_heads", "groups"), "score of the right class"),
+    ],
+)
+def test_what_maps_compare_in_words(kinds: tuple[str | None, ...], compared: str) -> None:
+    methods = [None if kind is None else judged(kind).explain() for kind in kinds]
+    assert compared_in_words(methods) == compared
 
 
 @pytest.mark.parametrize(
@@ -154,7 +207,7 @@ def test_maps_of_groups_are_drawn_and_judged(
     if not beside:
         assert found["runs"][grouped.name]["goodness_completeness"]["float32"] <= 1e-5
         assert found["runs"][grouped.name]["goodness_completeness"]["float64"] <= 1e-12
-        assert ", of goodness " in capsys.readouterr().out
+        assert ", of the rule's own scores " in capsys.readouterr().out
 
 
 def test_a_silent_image_does_not_hide_what_is_wrong_with_the_maps_of_others() -> None:

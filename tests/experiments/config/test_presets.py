@@ -106,3 +106,31 @@ def test_a_presets_rate_is_for_its_own_optimiser(tmp_path: Path) -> None:
     assert recipe_for(replace(at_output, optimizer="adam", lr=0.5)).lr == 0.5
     assert recipe_for(replace(at_output, optimizer="orthogonal")).lr == 0.02
     assert set(RATES) == set(OPTIMIZERS) - {"sgd"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("", ("output", "fourier")),
+        ("--rule hebbff", ("output", "fourier")),
+        ("--labels morph --rule hebbff", ("image", "morph")),
+        ("--labels fourier", ("image", "fourier")),
+        ("--label-at blocks", ("blocks", "fourier")),
+        ("--label-at stream --labels fourier", ("stream", "fourier")),
+        ("--label-intensity 0.5", ("image", "fourier")),
+        ("--negatives 3", ("image", "fourier")),
+        ("--stabilise oja", ("image", "fourier")),
+        ("--preset paper", ("image", "fourier")),
+        ("--net wide --dataset mnist", ("image", "fourier")),
+        ("--rule bp", ("image", "fourier")),
+        ("--rule local_head", ("image", "fourier")),
+    ],
+)
+def test_without_a_place_the_best_one_is_taken_unless_an_option_asks_for_the_image(
+    arguments: str, expected: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = parse(Settings(), None, arguments.split())
+    assert (settings.label_at, settings.labels) == expected
+    chosen = "--label-at" not in arguments and expected[0] == "output"
+    assert ("note: the label is at the output" in capsys.readouterr().err) == chosen
+    assert type(settings) is Settings

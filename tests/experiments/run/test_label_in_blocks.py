@@ -71,7 +71,7 @@ def test_it_learns(tmp_path: Path, form: str) -> None:
     [
         ({"labels": "echo"}, "--labels echo would change nothing: with --label-at blocks no image carries a label"),
         ({"model": "cnn6", "label_regions": 3}, "3 x 3 regions do not divide a map of 8 x 8"),
-        ({"label_at": "output", "label_regions": 2}, "label at output takes no option regions"),
+        ({"label_at": "gains", "label_regions": 2}, "label at gains takes no option regions"),
         ({"label_at": "output", "label_form": "exact"}, "label at output takes no option exact"),
         ({"stabilise": ("oja",)}, "this place of the label has none"),
     ],
