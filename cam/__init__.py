@@ -4,6 +4,7 @@ from cam.base import NoEvidenceWarning, SignedCAM
 from cam.block_cam import BlockCAM, BlockModel
 from cam.centred_cam import CentredCAM, usual_activity
 from cam.functional import mean_contribution, sum_contribution
+from cam.gain_cam import GainCAM, GainModel
 from cam.goodness_cam import GoodnessCAM, GoodnessDifference, GoodnessModel
 from cam.grad_cam import GradCAM
 from cam.gradient import DetachedLayerError, GradientCAM
@@ -24,6 +25,8 @@ __all__ = [
     "BlockModel",
     "CentredCAM",
     "DetachedLayerError",
+    "GainCAM",
+    "GainModel",
     "GoodnessCAM",
     "GoodnessDifference",
     "GoodnessModel",

@@ -28,7 +28,18 @@ from convff.models import MODELS, cnn3, cnn6, mlp, resnet
 from convff.network import Block, LayerLocalNet, LengthNorm, evaluating
 from convff.optimizers import OPTIMIZERS
 from convff.outer import Outer
-from convff.places import PLACES, AtBlocks, AtGains, AtImage, AtOutput, AtStream, LabelTerms, Place, fitting_width
+from convff.places import (
+    PLACES,
+    AtBlocks,
+    AtGains,
+    AtImage,
+    AtOutput,
+    AtStream,
+    Gains,
+    LabelTerms,
+    Place,
+    fitting_width,
+)
 from convff.randomness import keyed_generator
 from convff.rules import (
     RULES,
@@ -89,6 +100,7 @@ __all__ = [
     "Evaluation",
     "Finding",
     "ForwardForward",
+    "Gains",
     "Gate",
     "Gating",
     "HebbianForwardForward",

@@ -34,6 +34,7 @@ class BenchmarkSettings:
         "processes",
         "model",
         "hebbff",
+        "one_pass",
     )
     """What to measure; "pruning" trains for some minutes on a task of 100 classes, and is measured only when named."""
 

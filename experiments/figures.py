@@ -5,6 +5,7 @@ Example: `python experiments/figures.py runs/* --out figures`. It writes, as PNG
 - `layers-RUN`: loss and discrimination of every block against epochs, and the accuracy (the paper's figures 3c, 3d);
 - `discrimination-DATASET`: the discrimination of several runs side by side (figures 5a, 5b);
 - `steps-DATASET`: accuracy on held-out images against steps, several runs in one panel;
+- `minutes-DATASET`: the same against minutes of training, and when each run reached 75 %;
 - `confusion-RUN`: the confusion matrix (figure 3b), from the run's checkpoint and its data;
 - `filters-DATASET`: accuracy against filters a layer (figure 3a), where runs differ in `--width`.
 """
@@ -16,7 +17,7 @@ from pathlib import Path
 import tyro
 
 from experiments.config.settings import SettingsError
-from experiments.run import figures, folder
+from experiments.run import curves, figures, folder
 from experiments.tools.command import exit_on
 
 
@@ -48,7 +49,10 @@ def main(options: Options) -> list[Path]:
             written.append(options.out / f"discrimination-{dataset}.png")
             figures.draw_discrimination(local, written[-1])
             written.append(options.out / f"steps-{dataset}.png")
-            figures.draw_accuracy_against_steps(local, written[-1])
+            curves.draw_accuracy_against_steps(local, written[-1])
+        path = options.out / f"minutes-{dataset}.png"
+        if len(same) > 1 and curves.draw_accuracy_against_minutes(same, path):
+            written.append(path)
         path = options.out / f"filters-{dataset}.png"
         if figures.draw_accuracy_against_filters(same, path):
             written.append(path)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from convff.places.base import Place
 from convff.places.blocks import AtBlocks, LabelTerms
-from convff.places.gains import AtGains
+from convff.places.gains import AtGains, Gains
 from convff.places.image import AtImage
 from convff.places.output import AtOutput, fitting_width
 from convff.places.stream import AtStream
@@ -17,4 +17,15 @@ PLACES: dict[str, Callable[..., Place]] = {
     "gains": AtGains,
 }
 
-__all__ = ["PLACES", "AtBlocks", "AtGains", "AtImage", "AtOutput", "AtStream", "LabelTerms", "Place", "fitting_width"]
+__all__ = [
+    "PLACES",
+    "AtBlocks",
+    "AtGains",
+    "AtImage",
+    "AtOutput",
+    "AtStream",
+    "Gains",
+    "LabelTerms",
+    "Place",
+    "fitting_width",
+]

@@ -6,7 +6,18 @@ name to `SectionName` in `experiments/benchmark.py`.
 
 from collections.abc import Callable
 
-from experiments.benchmarks import hebbff, inference, labelling, memory, model, processes, pruning, shares, step
+from experiments.benchmarks import (
+    hebbff,
+    inference,
+    labelling,
+    memory,
+    model,
+    one_pass,
+    processes,
+    pruning,
+    shares,
+    step,
+)
 from experiments.benchmarks.bench import Bench, Row
 
 __all__ = ["SECTIONS"]
@@ -21,4 +32,5 @@ SECTIONS: dict[str, Callable[[Bench], list[Row]]] = {
     "processes": processes.measure,
     "model": model.measure,
     "hebbff": hebbff.measure,
+    "one_pass": one_pass.measure,
 }

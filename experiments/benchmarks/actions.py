@@ -51,14 +51,16 @@ def recorded_blocks(bench: Bench, case: Case) -> list[Recorded]:
     contrast, batch = contrast_of(case.rule("ff"), case.labels), data.batch(torch.arange(len(data)))
     recorded: list[Recorded] = []
 
+    inputs, layout = contrast(batch, keyed_generator(0, "wrong"))
+
     def visit(index: int, block: Block, h: Tensor) -> Tensor:
-        x = block.normalised(h)
+        x = block.normalised(h, layout.stream)
         a = block.activity(x)
         recorded.append((block, h, x, a))
         return a
 
     with torch.no_grad(), autocast(bench.device, bench.precision):
-        net.route(contrast(batch, keyed_generator(0, "wrong")).inputs, visit)
+        net.route(inputs, visit)
     return recorded
 
 

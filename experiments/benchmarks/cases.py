@@ -24,7 +24,7 @@ class Case:
 
     def rule(self, name: str) -> Any:
         """A rule with the place of the label, if it knows of any."""
-        return build(f"rule {name}", RULES[name], {}, {"label_at": self.label_at})
+        return build(f"rule {name}", RULES[name], {}, {"label_at": self.label_at, "num_classes": CLASSES})
 
     def net(self, device: torch.device) -> LayerLocalNet:
         """A fresh network; the same at every call."""

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from cam import (
     BlockCAM,
     BlockModel,
+    GainCAM,
+    GainModel,
     GoodnessCAM,
     GoodnessModel,
     GroupCAM,
@@ -21,7 +23,7 @@ from cam import (
     StreamCAM,
     StreamModel,
 )
-from convff import LabelTerms
+from convff import Gains, LabelTerms
 from experiments.run.folder import RunWithNetwork
 from labels import StreamLabels
 
@@ -79,6 +81,15 @@ def block_maps(trained: RunWithNetwork, first: int, contribution: Contribution) 
     return BlockCAM(model, model.layers)
 
 
+def gain_maps(trained: RunWithNetwork, first: int, contribution: Contribution) -> GainCAM:
+    """Give the maps of the goodness of channels that count for each class by a gain; see `goodness_maps`."""
+    beside = trained.modules["beside"]
+    assert isinstance(beside, nn.ModuleList)
+    gains = [cast(Gains, module).gains for module in beside]
+    model = GainModel(trained.net, trained.parts.labels, gains, contribution=contribution, first=first)
+    return GainCAM(model, model.layers)
+
+
 def stream_maps(trained: RunWithNetwork, first: int, contribution: Contribution) -> StreamCAM | None:
     """Give the maps of the agreement with the image of each label; None if labels have none. See `goodness_maps`."""
     labels = trained.parts.labels
@@ -112,6 +123,7 @@ SCORE_MAPS: dict[str, MakeMaps] = {
     "goodness": of_goodness(goodness_maps),
     "groups": of_goodness(group_maps),
     "blocks": of_goodness(block_maps),
+    "gains": of_goodness(gain_maps),
     "stream": of_goodness(stream_maps),
     "local_heads": local_head_maps,
 }

@@ -1,7 +1,6 @@
 """The figures of runs, drawn without a display. Imports neither torch nor matplotlib before something is drawn."""
 
 import statistics
-from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,9 @@ CURVES = (
     ("validation_goodness_accuracy", "accuracy by goodness,\nheld-out images"),
     ("validation_groups_accuracy", "accuracy by goodness of groups,\nheld-out images"),
     ("validation_blocks_accuracy", "accuracy by goodness,\nheld-out images"),
+    ("validation_gains_accuracy", "accuracy by goodness,\nheld-out images"),
+    ("validation_stream_accuracy", "accuracy by agreement,\nheld-out images"),
+    ("validation_local_heads_accuracy", "accuracy of the heads,\nheld-out images"),
     ("validation_head_accuracy", "accuracy of the head,\nheld-out images"),
     ("train_accuracy", "accuracy, training images"),
 )
@@ -27,6 +29,9 @@ ACCURACIES = {
     "goodness": "goodness",
     "groups": "goodness of groups",
     "blocks": "goodness in blocks",
+    "gains": "goodness by gains",
+    "stream": "agreement",
+    "local_heads": "local heads",
     "linear": "readout",
     "head": "head",
 }
@@ -130,42 +135,6 @@ def draw_discrimination(runs: list[RunRecord], path: Path) -> None:
         figure.supylabel("right label over wrong one", fontsize=8)
         figure.suptitle(f"{runs[0].results['dataset']}, training images", fontsize=8)
         figure.legend(loc="outside right upper")
-
-
-def draw_accuracy_against_steps(runs: list[RunRecord], path: Path) -> None:
-    """Draw accuracy on held-out images against steps: how fast rules and optimisers learn."""
-    with style.new_figure(path, width=style.PAGE, height=2.8) as figure:
-        axes = figure.add_subplot()
-        for index, run in enumerate(runs):
-            column = held_out(run)
-            if column is None:
-                continue
-            steps = [row["epoch"] * steps_an_epoch(run) for row in run.rows]
-            accuracy = [100 * row[column] for row in run.rows]
-            colour, marker = style.COLOURS[index % 7], style.MARKERS[index % 7]
-            axes.plot(steps, accuracy, label=optimiser_in_words(run), color=colour, marker=marker)
-        axes.set(xlabel=f"steps of {runs[0].recipe['batch_size']} images", ylim=(0, None), xlim=(0, None))
-        axes.set(ylabel="accuracy,\nheld-out images, %", title=runs[0].results["dataset"])
-        figure.legend(loc="outside right upper")
-
-
-def held_out(run: RunRecord) -> str | None:
-    """Name the column of a run's accuracy on held-out images, by the inference that its rule is known by, if any."""
-    return next((name for name in run.rows[0] if name.startswith("validation_")), None)
-
-
-def steps_an_epoch(run: RunRecord) -> int:
-    """Count the steps that a run took in an epoch."""
-    row = run.rows[0]
-    batch_size: int = run.recipe["batch_size"]
-    return ceil(round(row["images_per_second"] * row["seconds"]) / batch_size)
-
-
-def optimiser_in_words(run: RunRecord) -> str:
-    """Name labels, rule and optimiser of a run, with rate and momentum."""
-    recipe = run.recipe
-    momentum = f", momentum {recipe['momentum']:g}" if recipe["momentum"] else ""
-    return f"{run.method}\n{recipe['optimizer']} {recipe['lr']:g}{momentum}"
 
 
 def draw_accuracy_against_filters(runs: list[RunRecord], path: Path) -> bool:

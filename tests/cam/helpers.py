@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from cam import (
     BlockCAM,
     BlockModel,
+    GainCAM,
+    GainModel,
     GoodnessCAM,
     GoodnessModel,
     GroupCAM,
@@ -25,6 +27,7 @@ from cam import (
 )
 from convff import (
     AtBlocks,
+    AtGains,
     AtImage,
     AtOutput,
     AtStream,
@@ -139,6 +142,7 @@ KINDS = {
     "goodness": GoodnessCAM,
     "groups": GroupCAM,
     "blocks": BlockCAM,
+    "gains": GainCAM,
     "stream": StreamCAM,
     "local_heads": LocalHeadCAM,
 }
@@ -161,6 +165,7 @@ def judged(
         "goodness": AtImage(),
         "groups": AtOutput(CLASSES),
         "blocks": AtBlocks(num_classes=CLASSES),
+        "gains": AtGains(num_classes=CLASSES),
         "stream": AtStream(num_classes=CLASSES),
     }.get(kind)
     if place is None:
@@ -178,6 +183,7 @@ def judged(
         "goodness": lambda: GoodnessModel(made, labels, **options),
         "groups": lambda: GroupModel(made, labels, **options),
         "blocks": lambda: BlockModel(made, labels, [module.centred() for module in beside], **options),
+        "gains": lambda: GainModel(made, labels, [module.gains for module in beside], **options),
         "stream": lambda: StreamModel(made, labels, (1, 14, 14), **options),
         "local_heads": lambda: LocalHeadModel(made, labels, beside, **options),
     }[kind]()
