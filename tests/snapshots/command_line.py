@@ -44,6 +44,7 @@ SCRIPTS = (
     Script("experiments/figures.py", "experiments.figures.Options"),
     Script("experiments/cam_figures.py", "experiments.cam_figures.Options"),
     Script("experiments/hebbff_table.py", "experiments.hebbff_table.Tables"),
+    Script("experiments/ablation.py", "experiments.config.ablation.Ablation"),
 )
 
 
