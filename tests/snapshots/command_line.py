@@ -31,13 +31,15 @@ class Script:
 
 
 # All that has to be edited where scripts or settings move. Scripts of the same settings stand together.
-_SETTINGS = "experiments.config.settings.Settings"
+_SETTINGS = "experiments.config.command_line.Asked"
 SCRIPTS = (
     Script("experiments/mnist.py", _SETTINGS, differs={"dataset": "mnist"}),
     Script("experiments/fashion_mnist.py", _SETTINGS, differs={"dataset": "fashion_mnist"}),
     Script("experiments/cifar10.py", _SETTINGS, differs={"dataset": "cifar10"}),
     Script("experiments/cifar100.py", _SETTINGS, differs={"dataset": "cifar100"}),
-    Script("experiments/hebbff_mlp.py", _SETTINGS, default="experiments.hebbff_mlp.DEFAULT"),
+    Script(
+        "experiments/hebbff_mlp.py", _SETTINGS, default="experiments.hebbff_mlp.DEFAULT", differs={"label_at": None}
+    ),
     Script("experiments/benchmark.py", "experiments.benchmark.BenchmarkSettings"),
     Script("experiments/search.py", "experiments.search.Search"),
     Script("experiments/label_gallery.py", "experiments.label_sets.settings.GallerySettings"),
