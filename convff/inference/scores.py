@@ -55,12 +55,20 @@ def block_scores(
         x = block.normalised(h, layout.stream)
         z = block.layer(x) if wants_z else None
         a = block.activity(x) if z is None else torch.relu(z)
-        found.append(rule.scores(Seen(block, x, a, layout, z, None if beside is None else beside[index])))
+        seen = Seen(
+            block, x, _exact(a), layout, None if z is None else _exact(z), None if beside is None else beside[index]
+        )
+        found.append(rule.scores(seen))
         return a
 
     with evaluating(net):
         net.route(inputs, visit)
     return torch.stack(found)
+
+
+def _exact(a: Tensor) -> Tensor:
+    """Return an activity in float32 or better: what is summed in bfloat16 often leaves the two best classes equal."""
+    return a.to(torch.promote_types(a.dtype, torch.float32))
 
 
 def block_scores_of(

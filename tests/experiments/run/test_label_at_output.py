@@ -17,6 +17,7 @@ from labels import NoLabels, labels_from_spec
 
 def tiny(out: Path, **changes: object) -> Settings:
     defaults = {"dataset": "digits", "preset": "smoke", "label_at": "output", "out": out, "device": "cpu"}
+    defaults |= {"precision": "float32"}  # by hand is in float32 too
     return Settings(**(defaults | changes))
 
 

@@ -15,6 +15,7 @@ from experiments.run.train import main
 
 def tiny(out: Path, **changes: object) -> Settings:
     defaults = {"dataset": "digits", "preset": "smoke", "label_at": "blocks", "out": out, "device": "cpu"}
+    defaults |= {"precision": "float32"}  # by hand is in float32 too
     return Settings(**(defaults | changes))
 
 
