@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from einops import rearrange
 from torch import Tensor
 
 from convff.contrasts import Layout, Unlabelled
@@ -14,6 +13,7 @@ from convff.network import Block, LayerLocalNet
 from convff.outer import gated
 from convff.places.base import Goodness, SeenBlock
 from convff.places.classes import by_class, refuse_labelled_passes, right_first
+from convff.regions import joined_regions, region_means, split_into_regions
 
 
 def fitting_width(width: int, num_classes: int) -> int:
@@ -98,8 +98,10 @@ class AtOutput:
         """Return the goodness of each class `[N, K]`, of an activity `[N, ...]`; of several regions `[N, R, R, K]`."""
         if self._regions_of(a) == 1:
             return group_goodness(a, self.num_classes, reduction)
-        parts = rearrange(a, "n c (r h) (q w) -> (n r q) c h w", r=self.regions, q=self.regions)
-        return group_goodness(parts, self.num_classes, reduction).view(len(a), self.regions, self.regions, -1)
+        whole = a.to(torch.promote_types(a.dtype, torch.float32))
+        means = region_means(whole if reduction == "activity" else whole.square(), self.regions)
+        g: Tensor = means.unflatten(3, (self.num_classes, -1)).mean(dim=4)
+        return g * self.units(a) if reduction == "sum" else g
 
     def beside(self, block: Block, generator: torch.Generator) -> None:
         """Return None: nothing learns beside a block."""
@@ -124,19 +126,20 @@ class AtOutput:
         refuse_labelled_passes(layout, "at the output")
         return right_first(g.flatten(0, -2), _per_region(layout.targets, g[0].numel() // g.shape[-1]))
 
-    def gate_units(self, c: Tensor, a: Tensor, layout: Layout) -> Tensor:
+    def gate_units(self, c: Tensor, a: Tensor, layout: Layout) -> Tensor | None:
         """Return gates, the right class first, as one number per channel.
 
         Returns:
-            `[B, C]` or `[B, C, 1, 1]` for gates `[B, K]`; `[B, C, H, W]` for those of several regions, `[B R R, K]`.
+            `[B, C]` or `[B, C, 1, 1]` for gates `[B, K]`. None for those of several regions, `[B R R, K]`.
         """
-        regions = self._regions_of(a)
-        gates = by_class(c, _per_region(layout.targets, regions**2))
-        by_channel = gates.repeat_interleave(a.shape[1] // self.num_classes, dim=1)
-        if regions == 1:
-            return by_channel.view(*by_channel.shape, *[1] * (a.ndim - 2))
-        maps = rearrange(by_channel, "(n r q) c -> n c r q", r=regions, q=regions)
-        return maps.repeat_interleave(a.shape[2] // regions, 2).repeat_interleave(a.shape[3] // regions, 3)
+        if self._regions_of(a) > 1:
+            return None
+        by_channel = self._by_channel(by_class(c, layout.targets), a)
+        return by_channel.view(*by_channel.shape, *[1] * (a.ndim - 2))
+
+    def _by_channel(self, gates: Tensor, a: Tensor) -> Tensor:
+        """Return gates `[..., K]` as one number per channel, `[..., C]`."""
+        return gates.repeat_interleave(a.shape[1] // self.num_classes, dim=-1)
 
     def _regions_of(self, a: Tensor) -> int:
         """Return the number of regions along each side of an activity; dense layers have one."""
@@ -150,7 +153,13 @@ class AtOutput:
 
     def post(self, seen: SeenBlock, c: Tensor) -> Tensor:
         """Return the activity of each channel times the gate of its group."""
-        return gated(seen.a, self.gate_units(c, seen.a, seen.layout))
+        by_unit = self.gate_units(c, seen.a, seen.layout)
+        if by_unit is not None:
+            return gated(seen.a, by_unit)
+        split = split_into_regions(seen.a, self.regions)  # (B, R, h, R, w, C)
+        gates = by_class(c, _per_region(seen.layout.targets, self.regions**2))
+        by_region = self._by_channel(gates.view(len(split), self.regions, 1, self.regions, 1, -1), seen.a)
+        return joined_regions(split * by_region.to(split.dtype), seen.a)
 
     def beside_direction(self, seen: SeenBlock, c: Tensor) -> dict[str, Tensor]:
         """Return nothing."""
