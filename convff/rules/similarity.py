@@ -64,6 +64,9 @@ class Similar(Wrapped):
         """The rule's direction and the term's; its metrics are those of the rule."""
         _refuse_passes(seen)
         update: LocalUpdate = self.rule.direction(seen, state)
+        first, *others = update.terms
+        if isinstance(first, Outer) and first.x is seen.x:  # of the same input: one weight-gradient serves both
+            return update._replace(terms=(Outer(seen.x, first.post + self._post(seen)), *others))
         return update._replace(terms=(*update.terms, Outer(seen.x, self._post(seen))))
 
     def input_direction(self, seen: Seen) -> Tensor:
