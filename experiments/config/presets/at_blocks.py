@@ -7,12 +7,12 @@ from experiments.config.settings import SettingsError
 
 
 def quick(recipe: Recipe) -> Recipe:
-    """Take a steeper gate: the labels' terms are a small part of the goodness.
+    """Take a steeper gate: the labels' terms are a small part of the goodness. A step is dearer, so fewer epochs.
 
-    On 20,000 images of CIFAR-10, 2 epochs, 5,000 validation images: scale 32 64.1 % (63.7 % with 4 x 4 regions, 63.2 %
-    in the exact form), 100 67.3 % (68.5 % with 4 x 4 regions), 300 64.4 %.
+    On 20,000 images of CIFAR-10, 2 epochs of a narrow network, 5,000 validation images: scale 32 64.1 % (63.7 % with
+    4 x 4 regions, 63.2 % in the exact form), 100 67.3 % (68.5 % with 4 x 4 regions), 300 64.4 %.
     """
-    return replace(recipe, scale=100.0)
+    return replace(recipe, scale=100.0, epochs=4)
 
 
 def paper(recipe: Recipe) -> Recipe:
