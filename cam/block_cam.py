@@ -82,10 +82,10 @@ def _over(by_region: Tensor, a: Tensor) -> Tensor:
     """Return values by region `[B, C, R, R]` at every position of an activity."""
     if a.ndim == 2:
         return by_region.flatten(1)
-    regions, (height, width) = by_region.shape[-1], a.shape[2:]
-    if height % regions or width % regions:
-        raise ValueError(f"{regions} x {regions} regions do not divide a map of {height} x {width}")
-    return by_region.repeat_interleave(height // regions, 2).repeat_interleave(width // regions, 3)
+    (rows, columns), (height, width) = by_region.shape[-2:], a.shape[2:]
+    if height % rows or width % columns:
+        raise ValueError(f"{rows} x {columns} regions do not divide a map of {height} x {width}")
+    return by_region.repeat_interleave(height // rows, 2).repeat_interleave(width // columns, 3)
 
 
 class BlockCAM(ShareCAM):

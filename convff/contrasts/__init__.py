@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from convff.contrasts.base import Contrast, Layout, Passes, Scores
+from convff.contrasts.beside import LabelsBeside
 from convff.contrasts.labelled import LabelContrast
 from convff.contrasts.negatives import RandomNegatives
 from convff.contrasts.stream import LabelImages, LabelStream
@@ -12,6 +13,7 @@ CONTRASTS: dict[str, Callable[..., Contrast]] = {
     "labelled": LabelContrast,
     "unlabelled": Unlabelled,
     "stream": LabelStream,
+    "beside": LabelsBeside,
 }
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "LabelContrast",
     "LabelImages",
     "LabelStream",
+    "LabelsBeside",
     "Layout",
     "Passes",
     "RandomNegatives",

@@ -24,6 +24,7 @@ class Layout(NamedTuple):
         labels: the label in each pass, int64 `[B, P]`; None where no pass carries a label.
         passes: P.
         stream: S.
+        label_images: an image of each label `[K, C, H, W]`, for blocks that bring it in on their own; else None.
 
     Example:
         >>> layout = Layout(targets=torch.tensor([1, 0]), passes=2)
@@ -38,6 +39,7 @@ class Layout(NamedTuple):
     labels: Tensor | None = None
     passes: int = 1
     stream: int = 0
+    label_images: Tensor | None = None
 
     @property
     def rows(self) -> int:

@@ -11,6 +11,7 @@ EVALUATIONS: dict[str, Evaluation] = {
     "groups": Evaluation("goodness of channel groups, one pass per image", judge_by_scores, each_epoch=True),
     "blocks": Evaluation("goodness of every label in every block, one pass", judge_by_scores, each_epoch=True),
     "gains": Evaluation("goodness of channels by each class's gains, one pass", judge_by_scores, each_epoch=True),
+    "beside": Evaluation("goodness of every label beside every block, one pass", judge_by_scores, each_epoch=True),
     "stream": Evaluation("agreement with a stream of labels, one pass", judge_by_scores, each_epoch=True),
     "local_heads": Evaluation("linear heads of all blocks, one pass", judge_by_scores, each_epoch=True),
     "linear": Evaluation("linear readout, fitted at the end (L-BFGS)", judge_by_readout),

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from convff.places.base import Place
+from convff.places.beside import AtBeside, LabelFilters
 from convff.places.blocks import AtBlocks, LabelTerms
 from convff.places.gains import AtGains, Gains
 from convff.places.image import AtImage
@@ -15,16 +16,19 @@ PLACES: dict[str, Callable[..., Place]] = {
     "output": AtOutput,
     "stream": AtStream,
     "gains": AtGains,
+    "beside": AtBeside,
 }
 
 __all__ = [
     "PLACES",
+    "AtBeside",
     "AtBlocks",
     "AtGains",
     "AtImage",
     "AtOutput",
     "AtStream",
     "Gains",
+    "LabelFilters",
     "LabelTerms",
     "Place",
     "fitting_width",

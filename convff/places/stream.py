@@ -10,7 +10,7 @@ from torch import Tensor
 from convff.contrasts import LabelStream, Layout
 from convff.functional import GOODNESS
 from convff.network import Block, LayerLocalNet
-from convff.outer import CACHED
+from convff.places.agreement import agreement, rows_of, shaped_like
 from convff.places.base import Goodness, SeenBlock
 from convff.places.classes import by_class, right_first
 
@@ -91,9 +91,9 @@ class AtStream:
         """Return, where a unit is active, half the other stream's activity there, weighed by the gates: `[N, ...]`."""
         a, t = self._streams(seen)
         gates = by_class(c, seen.layout.targets).to(a.dtype) / 2
-        images, labels = _rows(a), _rows(t)
+        images, labels = rows_of(a), rows_of(t)
         others = torch.cat([gates @ labels, gates.T @ images])
-        return _like(others, seen.a) * (seen.a > 0)
+        return shaped_like(others, seen.a) * (seen.a > 0)
 
     def beside_direction(self, seen: SeenBlock, c: Tensor) -> dict[str, Tensor]:
         """Return nothing."""
@@ -108,38 +108,3 @@ class AtStream:
                 f"and {layout.stream}: take the contrast LabelStream"
             )
         return layout.by_image(seen.a)[:, 0], layout.of_stream(seen.a)
-
-
-def agreement(a: Tensor, t: Tensor) -> Tensor:
-    """Return `<a_n, t_k>`, the agreement of images and labels: `[B, K]`.
-
-    Args:
-        a: activity of the images `[B, ...]`.
-        t: activity of the labels `[K, ...]`.
-
-    Returns:
-        in float32 or better whatever the dtype of the activity: in bfloat16 the best labels would often be equal.
-
-    Example:
-        >>> agreement(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 0.0], [0.0, 3.0]]))
-        tensor([[3., 6.]])
-    """
-    dtype = torch.promote_types(a.dtype, torch.float32)
-    images, labels = _rows(a), _rows(t).to(dtype).T
-    with torch.autocast(a.device.type, enabled=False):
-        # A few images at a time: a float32 copy of the whole activity would leave the processor's caches.
-        parts = images.split(max(1, CACHED // images.shape[1]))
-        return torch.cat([part.to(dtype) @ labels for part in parts])
-
-
-def _rows(a: Tensor) -> Tensor:
-    """Return an activity `[N, ...]` as `[N, n]`, channels last: without a copy where it lies in memory that way."""
-    return a.permute(0, 2, 3, 1).reshape(len(a), -1) if a.ndim == 4 else a
-
-
-def _like(rows: Tensor, a: Tensor) -> Tensor:
-    """Return what `_rows` made of a tensor of the shape of `a`, in that shape again."""
-    if a.ndim == 2:
-        return rows
-    channels, height, width = a.shape[1:]
-    return rows.view(len(rows), height, width, channels).permute(0, 3, 1, 2)

@@ -5,7 +5,7 @@ from convff.testing import local_rules, starting_rules
 from convff.testing.cases import KINDS, Case
 
 
-def check_rule(rule: LocalRule | StartingRule, *, num_classes: int = 4) -> None:
+def check_rule(rule: LocalRule | StartingRule, *, num_classes: int = 4, kinds: tuple[str, ...] = KINDS) -> None:
     """Check that a rule keeps to the contract of `convff.rules.base`, on a dense and on a convolutional block.
 
     A local rule gives finite directions that cover every parameter, writes to nothing, needs nothing of the blocks
@@ -16,6 +16,7 @@ def check_rule(rule: LocalRule | StartingRule, *, num_classes: int = 4) -> None:
     Args:
         rule: the rule, made: `MyRule()`.
         num_classes: number of classes to learn; the layers are twice as wide.
+        kinds: of blocks; name "dense" or "convolutional" alone for a rule that is for one of them.
 
     Raises:
         AssertionError: the rule breaks the contract; the message says how and where.
@@ -35,7 +36,7 @@ def check_rule(rule: LocalRule | StartingRule, *, num_classes: int = 4) -> None:
     """
     _refuse_what_is_no_rule(rule)
     checks = starting_rules.CHECKS if isinstance(rule, StartingRule) else local_rules.CHECKS
-    for kind in KINDS:
+    for kind in kinds:
         case = Case(rule=rule, kind=kind, num_classes=num_classes)
         if hasattr(rule, "check"):
             rule.check(case.net(), num_classes)

@@ -97,9 +97,10 @@ class Asked(Settings):
 
     label_at: PlaceName | None = None  # type: ignore[assignment]
     """Where the label meets the activity. image: in the image, by --labels; stream: each label is an image of its own,
-    by --labels fourier, beside the images; blocks: every block tries all labels on its own input; output: each
-    layer has a group of channels per class; gains: each channel counts for each class by a gain of its own. For the
-    last three no image carries a label. Left out: output, the best one; image if another option asks for it."""
+    by --labels fourier, beside the images; beside: a label's wave stands beside the input of every block, by
+    weights of its own; blocks: every block tries all labels on its own input; output: each layer has a group of
+    channels per class; gains: each channel counts for each class by a gain of its own. For the last three no image
+    carries a label. Left out: output, the best one; image if another option asks for it."""
 
 
 def _asking(default: Settings) -> Asked:

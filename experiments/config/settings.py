@@ -37,6 +37,7 @@ NetName = Literal["deep", "wide"]
 SelectionName = Literal["optimised", "random"]
 EngineName = Literal["closed", "autograd"]
 RENAMED: dict[str, PresetName] = {"best": "long"}  # presets
+LABELS_APART = ("stream", "beside")  # places where labels are images of their own
 LABEL_FREE_RULES = ("local_head",)  # no image carries a label, wherever it is
 
 
@@ -205,7 +206,7 @@ class Settings(Overrides):
     @property
     def takes_labels(self) -> bool:
         """Whether labels are images, or are put into images: then `labels` says which."""
-        return self.label_at in ("image", "stream") and self.rule not in LABEL_FREE_RULES
+        return self.label_at in ("image", *LABELS_APART) and self.rule not in LABEL_FREE_RULES
 
     @property
     def label_name(self) -> str:

@@ -6,6 +6,7 @@ A new kind is a function and a row of the table.
 from collections.abc import Callable, Iterable
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from cam import (
@@ -23,7 +24,7 @@ from cam import (
     StreamCAM,
     StreamModel,
 )
-from convff import Gains, LabelTerms
+from convff import Gains, LabelFilters, LabelTerms, evaluating
 from experiments.run.folder import RunWithNetwork
 from labels import StreamLabels
 
@@ -81,6 +82,23 @@ def block_maps(trained: RunWithNetwork, first: int, contribution: Contribution) 
     return BlockCAM(model, model.layers)
 
 
+def beside_maps(trained: RunWithNetwork, first: int, contribution: Contribution) -> BlockCAM | None:
+    """Give the maps of the goodness of labels whose images stand beside every block's input; see `goodness_maps`."""
+    parts, place, beside = trained.parts, trained.parts.rule.label_at, trained.modules["beside"]
+    if not isinstance(parts.labels, StreamLabels):
+        return None  # a rule of the user's own has found label images elsewhere
+    assert isinstance(beside, nn.ModuleList)
+    blank = torch.zeros(1, *parts.train.shape, device=parts.device)
+    images = parts.labels.label_images(blank)
+    with torch.no_grad(), evaluating(trained.net):
+        terms = [
+            cast(LabelFilters, module).maps(place.planes(images, a.shape[2:]))
+            for module, a in zip(beside, trained.net(blank), strict=True)
+        ]
+    model = BlockModel(trained.net, parts.labels, terms, first=first, contribution=contribution)
+    return BlockCAM(model, model.layers)
+
+
 def gain_maps(trained: RunWithNetwork, first: int, contribution: Contribution) -> GainCAM:
     """Give the maps of the goodness of channels that count for each class by a gain; see `goodness_maps`."""
     beside = trained.modules["beside"]
@@ -123,6 +141,7 @@ SCORE_MAPS: dict[str, MakeMaps] = {
     "goodness": of_goodness(goodness_maps),
     "groups": of_goodness(group_maps),
     "blocks": of_goodness(block_maps),
+    "beside": of_goodness(beside_maps),
     "gains": of_goodness(gain_maps),
     "stream": of_goodness(stream_maps),
     "local_heads": local_head_maps,

@@ -6,7 +6,7 @@ from typing import Any
 
 from convff import MODELS, ImageData
 from experiments.config.recipe import Recipe
-from experiments.config.settings import Settings
+from experiments.config.settings import LABELS_APART, Settings
 from experiments.label_sets.choice import CHOOSABLE, choose
 from experiments.run.building import build, look_up
 from labels import LABELS, LabelGenerator, NoLabels, StreamLabels
@@ -25,7 +25,7 @@ def new_labels(settings: Settings, recipe: Recipe, data: ImageData) -> LabelGene
     if not settings.takes_labels:
         return NoLabels(data.num_classes)
     labels = _of_family(settings, recipe, data)
-    return StreamLabels(labels) if settings.label_at == "stream" else labels
+    return StreamLabels(labels) if settings.label_at in LABELS_APART else labels
 
 
 def _of_family(settings: Settings, recipe: Recipe, data: ImageData) -> LabelGenerator:
@@ -52,7 +52,7 @@ def _of_family(settings: Settings, recipe: Recipe, data: ImageData) -> LabelGene
 
 
 def label_family(settings: Settings) -> Any:
-    """Return the class of the label generator; of the family, for a stream of labels."""
+    """Return the class of the label generator; of the family, where labels are images of their own."""
     return look_up("labels", settings.labels, LABELS) if settings.takes_labels else NoLabels
 
 

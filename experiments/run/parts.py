@@ -28,7 +28,7 @@ from convff import (
 from experiments.config.own import own_file
 from experiments.config.presets import recipe_for
 from experiments.config.recipe import Recipe
-from experiments.config.settings import Settings, SettingsError
+from experiments.config.settings import LABELS_APART, Settings, SettingsError
 from experiments.datasets import Dataset
 from experiments.run import data
 from experiments.run.evaluate import Evaluator
@@ -195,7 +195,7 @@ def with_labels_of(parts: Parts, checkpoint: Checkpoint) -> Parts:
     if own_file(parts.settings.labels) is None or not parts.settings.takes_labels:
         return replace(parts, labels=labels_from_spec(spec))
     family = label_family(parts.settings)
-    if parts.settings.label_at == "stream":
+    if parts.settings.label_at in LABELS_APART:
         return replace(parts, labels=StreamLabels(family.from_spec(spec["of"])))
     return replace(parts, labels=family.from_spec(spec))
 

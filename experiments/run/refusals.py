@@ -5,7 +5,7 @@ from typing import Any
 
 from convff import GATES, MODELS, RULES
 from experiments.config.recipe import Recipe
-from experiments.config.settings import Settings, SettingsError
+from experiments.config.settings import LABELS_APART, Settings, SettingsError
 from experiments.label_sets.choice import CHOOSABLE
 from experiments.run.building import look_up, takes
 from experiments.run.labels import label_family
@@ -77,8 +77,8 @@ def _idle_for_labels(settings: Settings, recipe: Recipe) -> Reasons:
         "label_selection": settings.labels not in CHOOSABLE
         and f"{labels} has no candidates ({', '.join(CHOOSABLE)} have)",
     }
-    if settings.label_at == "stream":
-        reason = "in a stream of their own labels are not mixed with images"
+    if settings.label_at in LABELS_APART:
+        reason = f"with --label-at {settings.label_at} labels are not mixed with images"
         idle |= dict.fromkeys(("label_intensity", "label_scale"), reason)
     if not settings.takes_labels:
         where = f"--label-at {settings.label_at}" if settings.label_at != "image" else f"--rule {settings.rule}"

@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor
 
 from cam import BlockCAM, BlockModel, GoodnessDifference
-from convff import AtBlocks, ForwardForward, block_scores, cnn6, keyed_generator
-from labels import NoLabels
+from convff import AtBeside, AtBlocks, ForwardForward, block_scores, cnn6, evaluating, keyed_generator
+from labels import FourierLabels, NoLabels, StreamLabels
 from tests.cam.helpers import CLASSES
 
 Model = tuple[BlockModel, torch.nn.ModuleList]
@@ -61,3 +62,21 @@ def test_regions_that_do_not_divide_a_map_are_refused() -> None:
     model, _ = model_of(3)
     with pytest.raises(ValueError, match="3 x 3 regions do not divide a map of"):
         model(images())
+
+
+def test_terms_may_be_whole_maps_as_of_labels_beside_every_block() -> None:
+    """Every position is a region of its own: scores are those of the rule, and the maps sum to them."""
+    made, x = model_of(1)[0].net, images()
+    labels, place = StreamLabels(FourierLabels(CLASSES, (8, 8))), AtBeside(num_classes=CLASSES)
+    rule = ForwardForward(label_at=place)
+    beside = torch.nn.ModuleList(place.beside(block, keyed_generator(0, "beside", i)) for i, block in enumerate(made))
+    beside.double()
+    with torch.no_grad(), evaluating(made):
+        planes = [place.planes(labels.label_images(x), tuple(a.shape[2:])) for a in made(x)]
+    terms = [module.maps(plane) for module, plane in zip(beside, planes, strict=True)]
+    model = BlockModel(made, labels, terms, first=1, contribution=rule.contribution)
+    scores = block_scores(made, x, labels, rule, beside)[1:].sum(dim=0)
+    torch.testing.assert_close(model(x).detach(), scores, rtol=1e-11, atol=1e-14)
+    for k in range(CLASSES):
+        maps = BlockCAM(model, model.layers).maps(x, [ClassifierOutputTarget(k)] * 3)
+        torch.testing.assert_close(maps.shares().sum(dim=1), scores[:, k], rtol=1e-10, atol=1e-13)

@@ -1,0 +1,52 @@
+"""How far the activity of images agrees with maps of the labels, unit by unit."""
+
+import torch
+from torch import Tensor
+
+from convff.outer import CACHED
+
+
+def agreement(a: Tensor, t: Tensor) -> Tensor:
+    """Return `<a_n, t_k>`, the agreement of images and labels: `[B, K]`.
+
+    Args:
+        a: activity of the images `[B, ...]`.
+        t: activity or maps of the labels `[K, ...]`.
+
+    Returns:
+        in float32 or better whatever the dtype of the activity: in bfloat16 the best labels would often be equal.
+
+    Example:
+        >>> agreement(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 0.0], [0.0, 3.0]]))
+        tensor([[3., 6.]])
+    """
+    dtype = torch.promote_types(a.dtype, torch.float32)
+    images, labels = rows_of(a), rows_of(t).to(dtype).T
+    with torch.autocast(a.device.type, enabled=False):
+        # A few images at a time: a float32 copy of the whole activity would leave the processor's caches.
+        parts = images.split(max(1, CACHED // images.shape[1]))
+        return torch.cat([part.to(dtype) @ labels for part in parts])
+
+
+def rows_of(a: Tensor) -> Tensor:
+    """Return an activity `[N, ...]` as `[N, n]`, channels last: without a copy where it lies in memory that way.
+
+    Example:
+        >>> rows_of(torch.zeros(2, 3, 4, 5)).shape
+        torch.Size([2, 60])
+    """
+    return a.permute(0, 2, 3, 1).reshape(len(a), -1) if a.ndim == 4 else a
+
+
+def shaped_like(rows: Tensor, a: Tensor) -> Tensor:
+    """Return what `rows_of` made of a tensor of the shape of `a`, in that shape again.
+
+    Example:
+        >>> a = torch.rand(2, 3, 4, 5)
+        >>> torch.equal(shaped_like(rows_of(a), a), a)
+        True
+    """
+    if a.ndim == 2:
+        return rows
+    channels, height, width = a.shape[1:]
+    return rows.view(len(rows), height, width, channels).permute(0, 3, 1, 2)
