@@ -17,7 +17,7 @@ CASES: dict[str, dict[str, object]] = {
     "gains": {"label_at": "gains"},
     "gains, random": {"label_at": "gains", "label_gains": "random"},
     "stream": {"label_at": "stream"},
-    "beside": {"label_at": "beside"},
+    "beside": {"label_at": "beside", "pool_after": (1,), "epochs": 4},  # a wave needs some pixels
     "local_heads": {"rule": "local_head"},
     "groups": {"label_at": "output", "similarity": 0.5, "stagger": 0.5, "augment": "flips_shifts"},
 }
