@@ -1,9 +1,11 @@
 """A Markdown table of finished runs, as in the README.
 
-Example: `python experiments/table.py runs/*`. Each argument is a run folder or a `results.json`.
+Example: `python experiments/table.py runs/*`. Each argument is a run folder or a `results.json`. Runs of one method and of
+different seeds make one row, with means and standard deviations.
 """
 
 import json
+import statistics
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,30 +13,49 @@ from typing import Any
 from experiments.tools.command import exit_on
 from experiments.tools.words import labels_in_words, rule_in_words
 
-COLUMNS = "data | labels | rule | goodness | readout | untrained control | minutes"
+COLUMNS = "data | labels | rule | goodness | readout | untrained control | minutes of training | in all"
+READOUTS = ("linear", "linear_joint")
 
 
-def row(results: dict[str, Any]) -> str:
-    """The table's row of one `results.json`.
+def row(*runs: dict[str, Any]) -> str:
+    """The table's row of one `results.json`, or of several that differ in their seeds.
 
     Example:
         >>> accuracy, control = {"goodness": 0.5, "linear": None}, {"untrained_linear": None}
-        >>> base = {"dataset": "MNIST", "labels": "fourier", "rule": "ff", "seconds": {"total": 90}}
+        >>> base = {"dataset": "MNIST", "labels": "fourier", "rule": "ff", "seconds": {"training": 60, "total": 90}}
         >>> row(base | {"accuracy": accuracy, "control": control})
-        '| MNIST | fourier | ff | 50.0 % | - | - | 1.5 |'
+        '| MNIST | fourier | ff | 50.0 % | - | - | 1.0 | 1.5 |'
+        >>> other = base | {"accuracy": accuracy | {"goodness": 0.52}, "control": control}
+        >>> row(base | {"accuracy": accuracy, "control": control}, other)
+        '| MNIST | fourier | ff | 51.0 ± 1.4 % (2 seeds) | - | - | 1.0 | 1.5 |'
     """
-    accuracy = results["accuracy"]
-    other = next((name for name in ("head", "groups", "blocks") if accuracy.get(name) is not None), None)
+    first = runs[0]
+    judged = next((name for name, value in first["accuracy"].items() if name not in READOUTS and value is not None), "")
+    named = f" ({judged})" if judged not in ("goodness", "") else ""
+    seeds = f" ({len(runs)} seeds)" if len(runs) > 1 else ""
     cells = [
-        results["dataset"],
-        labels_in_words(results["labels"], results.get("label_selection")),
-        rule_in_words(results["rule"], results.get("stabilise", ())),
-        _percent(accuracy["goodness"]) if other is None else f"{_percent(accuracy[other])} ({other})",
-        _percent(accuracy["linear"]),
-        _percent(results["control"]["untrained_linear"]),
-        f"{results['seconds']['total'] / 60:.1f}",
+        first["dataset"],
+        labels_in_words(first["labels"], first.get("label_selection")),
+        rule_in_words(first["rule"], first.get("stabilise", ())),
+        _percent([run["accuracy"].get(judged) for run in runs]) + (f"{named}{seeds}" if judged else ""),
+        _percent([run["accuracy"].get("linear") for run in runs]),
+        _percent([run["control"]["untrained_linear"] for run in runs]),
+        *(f"{statistics.mean(run['seconds'][part] for run in runs) / 60:.1f}" for part in ("training", "total")),
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def rows(results: list[dict[str, Any]]) -> list[str]:
+    """The rows of several results, in their order; those of one method make one row where all their seeds differ."""
+    methods: dict[str, list[dict[str, Any]]] = {}
+    for each in results:
+        method = [each.get(name) for name in ("dataset", "judged_on", "labels", "label_selection", "rule", "stabilise")]
+        methods.setdefault(json.dumps([*method, each.get("preset"), each.get("net")]), []).append(each)
+    found = []
+    for alike in methods.values():
+        seeds = {each.get("seed") for each in alike}
+        found += [row(*alike)] if len(seeds) == len(alike) else [row(each) for each in alike]
+    return found
 
 
 def table(paths: list[Path]) -> str:
@@ -45,11 +66,16 @@ def table(paths: list[Path]) -> str:
     """
     files = [path / "results.json" if path.is_dir() else path for path in paths]
     header = [f"| {COLUMNS} |", "|" + "---|" * (COLUMNS.count("|") + 1)]
-    return "\n".join(header + [row(json.loads(file.read_text())) for file in files])
+    return "\n".join(header + rows([json.loads(file.read_text()) for file in files]))
 
 
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f} %"
+def _percent(shares: list[float | None]) -> str:
+    """Return a share in per cent, or the mean of several and their standard deviation."""
+    known = [100 * share for share in shares if share is not None]
+    if not known or len(known) < len(shares):
+        return "-"
+    mean = f"{statistics.mean(known):.1f}"
+    return f"{mean} %" if len(known) == 1 else f"{mean} ± {statistics.stdev(known):.1f} %"
 
 
 def _missing(error: Exception) -> str:
