@@ -1,7 +1,7 @@
 """A Markdown table of finished runs, as in the README.
 
-Example: `python experiments/table.py runs/*`. Each argument is a run folder or a `results.json`. Runs of one method that
-differ in the seed make one row, with means and standard deviations.
+Example: `python experiments/table.py runs/*`. Each argument is a run folder or a `results.json`. Runs of one method
+that differ in the seed make one row, with means and standard deviations.
 """
 
 import json

@@ -128,7 +128,7 @@ class AtBeside:
         a, gates = seen.a, by_class(c, seen.layout.targets)
         terms = shaped_like(gates.to(a.dtype) @ rows_of(self._maps(seen)).to(a.dtype), a)
         total = gates.sum(dim=1).to(a.dtype).view(-1, 1, 1, 1)
-        return torch.where(a > 0, total * a + terms, 0)
+        return a.sign().mul_(total * a + terms)
 
     def beside_direction(self, seen: SeenBlock, c: Tensor) -> dict[str, Tensor]:
         """Return the ascent of the label's filters."""

@@ -149,7 +149,7 @@ class AtBlocks:
         a = split_into_regions(seen.a, self.regions)
         weight = torch.einsum("nk,krqo->nrqo", gates.to(v.dtype), _by_region(v)).to(a.dtype)
         gated = _per_image(gates.sum(dim=1), a) * a + weight[:, :, None, :, None]
-        return joined_regions(torch.where(a > 0, gated, 0), seen.a)
+        return joined_regions(a.sign().mul_(gated), seen.a)  # in place, and faster than to choose
 
     def beside_direction(self, seen: SeenBlock, c: Tensor) -> dict[str, Tensor]:
         """Return the ascent of the label terms, `sum_n c_nk a_nk` by region; it sums to 0 over labels as they do."""

@@ -93,7 +93,7 @@ class AtStream:
         gates = by_class(c, seen.layout.targets).to(a.dtype) / 2
         images, labels = rows_of(a), rows_of(t)
         others = torch.cat([gates @ labels, gates.T @ images])
-        return shaped_like(others, seen.a) * (seen.a > 0)
+        return seen.a.sign().mul_(shaped_like(others, seen.a))
 
     def beside_direction(self, seen: SeenBlock, c: Tensor) -> dict[str, Tensor]:
         """Return nothing."""

@@ -140,7 +140,7 @@ def _gates(seen: Seen, scores: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
 def _post(seen: Seen, head: RegionalHead, gates: Tensor) -> Tensor:
     """Return minus what the scores want of each unit, for gates `c_nk`; in the shape and dtype of the activity."""
     wanted = torch.einsum("nk,krqo->nrqo", -gates / len(gates), head.weight.to(gates.dtype)).to(seen.a.dtype)
-    return torch.where(seen.a > 0, spread_over_regions(wanted, seen.a), 0)
+    return seen.a.sign().mul_(spread_over_regions(wanted, seen.a))
 
 
 def _pooled(seen: Seen) -> Tensor:

@@ -97,7 +97,7 @@ class Similar(Wrapped):
         dF = dc - dc.mean(dim=1, keepdim=True)
         regions = 1 if seen.a.ndim == 2 else self.regions
         by_region = dF.view(len(f), regions, regions, -1).to(seen.a.dtype)
-        return torch.where(seen.a > 0, spread_over_regions(by_region, seen.a), 0)
+        return seen.a.sign().mul_(spread_over_regions(by_region, seen.a))
 
 
 def _features(a: Tensor, regions: int) -> tuple[Tensor, Tensor]:
