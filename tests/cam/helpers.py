@@ -177,6 +177,9 @@ def judged(
     if kind == "local_heads":  # which start at zero
         for i, parameter in enumerate(beside.parameters()):
             nn.init.normal_(parameter, generator=keyed_generator(0, "heads", i))
+    if kind == "gains":  # so that no map is without evidence
+        for module in beside:
+            module.gains.data.abs_()
     made = made.to(dtype)
     options = {"first": first} | ({} if place is None else {"contribution": rule.contribution})
     model = {

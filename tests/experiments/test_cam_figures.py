@@ -288,7 +288,7 @@ def test_runs_without_positions_or_scores_are_refused(tmp_path: Path) -> None:
 def test_the_papers_figures(runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     figures_script.main(figures_script.Options(runs=tuple(runs.values()), out=tmp_path))
     expected = {f"{kind}-{folder.name}" for kind in ("layers", "confusion") for folder in runs.values()}
-    assert written(tmp_path) == expected | {"discrimination-digits", "steps-digits"}
+    assert written(tmp_path) == expected | {"discrimination-digits", "steps-digits", "minutes-digits"}
     assert "no accuracy against filters" in capsys.readouterr().out
     assert all(ink(tmp_path / f"{name}.png") > 0.005 for name in written(tmp_path))
 
