@@ -38,7 +38,7 @@ def quick(settings: Settings) -> Recipe:
         optimizer="orthogonal",
         lr=0.02,
         batch_size=128,
-        epochs=6,
+        epochs=5 if settings.dataset in ("mnist", "fashion_mnist") else 6,  # which have a fifth more images
         stagger=0.3,  # a sixth faster, and no worse
         first_scored=3 if model == "cnn6" else None,  # the first three of six blocks are weaker by 5 points and more
         augment="flips" if settings.dataset in MIRRORED else "none",
