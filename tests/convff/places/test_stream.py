@@ -24,7 +24,6 @@ from convff import (
     block_scores,
     cnn6,
     keyed_generator,
-    mlp,
 )
 from convff.gates import Gate
 from labels import ChannelLabels, EchoLabels, FourierLabels, LearnedLabels, StreamLabels, labels_from_spec
@@ -121,31 +120,6 @@ def test_in_evaluation_an_image_is_judged_alone_and_labels_as_in_training() -> N
     alone = torch.cat([block_scores(net, image[None], WAVES, rule) for image in images], dim=1)
     assert torch.allclose(together, alone, atol=1e-6)
     assert together.std() > 0
-
-
-@pytest.mark.parametrize(
-    "make", [lambda: cnn6((1, 8, 8), widths=(6, 6), pool_after=(1,)), lambda: mlp((1, 8, 8), widths=(6, 6))]
-)
-def test_what_a_block_passes_up_says_nothing_of_the_right_label(make: object) -> None:
-    """In training mode, with shuffled targets: every row of every block is the same to the bit."""
-    inputs, _ = LabelStream(WAVES)(batch_of([0, 1, 2, 0]), torch.Generator())
-    net = make()  # type: ignore[operator]
-    net.train()
-    seen: list[list[Tensor]] = []
-    for targets in ([0, 1, 2, 0], [2, 2, 1, 1]):
-        inputs, layout = LabelStream(WAVES)(batch_of(targets), torch.Generator())
-        found: list[Tensor] = []
-
-        def visit(
-            index: int, block: Block, h: Tensor, found: list[Tensor] = found, stream: int = layout.stream
-        ) -> Tensor:
-            found.append(block.activity(block.normalised(h, stream)))
-            return found[-1]
-
-        with torch.no_grad():
-            net.route(inputs, visit)
-        seen.append(found)
-    assert all(torch.equal(one, other) for one, other in zip(*seen, strict=True))
 
 
 def batch_of(targets: list[int]) -> Batch:
