@@ -208,7 +208,7 @@ def _legend(
     axes: list["Axes"],
     note: str,
     *,
-    ends: tuple[str, str] = ("speaks against\nthe class", "speaks\nfor it"),
+    ends: tuple[str, str] = ("speaks\nagainst it", "speaks\nfor it"),
 ) -> None:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LinearSegmentedColormap, Normalize
