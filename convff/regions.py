@@ -25,6 +25,17 @@ def region_means(a: Tensor, regions: int) -> Tensor:
     return F.adaptive_avg_pool2d(a, regions).permute(0, 2, 3, 1).to(dtype)
 
 
+def refuse_uneven_regions(a: Tensor, regions: int) -> None:
+    """Refuse R x R regions that do not divide the maps of an activity `[N, O, H, W]`.
+
+    Raises:
+        ValueError: they do not.
+    """
+    height, width = a.shape[2:]
+    if height % regions or width % regions:
+        raise ValueError(f"{regions} x {regions} regions do not divide a map of {height} x {width}")
+
+
 def split_into_regions(a: Tensor, regions: int) -> Tensor:
     """Cut each map into R x R equal regions.
 
@@ -44,24 +55,25 @@ def split_into_regions(a: Tensor, regions: int) -> Tensor:
     """
     if a.ndim == 2:
         return a[:, None, None, None, None]
+    refuse_uneven_regions(a, regions)
     count, channels, height, width = a.shape
-    if height % regions or width % regions:
-        raise ValueError(f"{regions} x {regions} regions do not divide a map of {height} x {width}")
     return a.permute(0, 2, 3, 1).reshape(count, regions, height // regions, regions, width // regions, channels)
 
 
-def joined_regions(split: Tensor, like: Tensor) -> Tensor:
-    """Return what `split_into_regions` made of an activity of the shape of `like`, in that shape again.
+def shaped_like(values: Tensor, like: Tensor) -> Tensor:
+    """Return values that lie position by position, channels last, in the shape of an activity.
+
+    Rows `[N, n]` of `convff.places.agreement.rows_of` and regions of `split_into_regions` are such values.
 
     Example:
         >>> a = torch.rand(2, 3, 8, 4)
-        >>> torch.equal(joined_regions(split_into_regions(a, 2), a), a)
+        >>> torch.equal(shaped_like(split_into_regions(a, 2), a), a)
         True
     """
     if like.ndim == 2:
-        return split.flatten(1)
+        return values.flatten(1)
     channels, height, width = like.shape[1:]
-    return split.reshape(len(split), height, width, channels).permute(0, 3, 1, 2)
+    return values.reshape(len(values), height, width, channels).permute(0, 3, 1, 2)
 
 
 def spread_over_regions(values: Tensor, a: Tensor) -> Tensor:
@@ -85,11 +97,11 @@ def spread_over_regions(values: Tensor, a: Tensor) -> Tensor:
     if height % regions == width % regions == 0:
         each = values * (regions**2 / (height * width))
         whole = each[:, :, None, :, None].expand(-1, -1, height // regions, -1, width // regions, -1)
-        return joined_regions(whole, a)
+        return shaped_like(whole, a)
     rows, columns = (_shares(size, regions).to(values) for size in (height, width))  # (R, H) and (R, W)
     by_column = columns.T @ values  # (N, R, W, O)
     whole = rows.T @ by_column.view(count, regions, width * channels)
-    return whole.view(count, height, width, channels).permute(0, 3, 1, 2)
+    return shaped_like(whole, a)
 
 
 def _shares(size: int, regions: int) -> Tensor:

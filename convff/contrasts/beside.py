@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from convff.contrasts.base import Layout, Passes, Scores
-from convff.contrasts.stream import LabelImages
+from convff.contrasts.stream import LabelImages, images_apart
 from convff.data import Batch
 
 
@@ -38,7 +38,5 @@ class LabelsBeside:
         self, batch: Batch, generator: torch.Generator, scores: Scores | None = None, rows: slice = slice(None)
     ) -> Passes:
         """See `Contrast`; nothing is drawn."""
-        if not hasattr(self.stream, "label_images"):
-            raise TypeError(f"{type(self.stream).__name__} has no image of each label: wrap it in labels.StreamLabels")
-        images = self.stream.neutral(batch.inputs[rows])
-        return Passes(images, Layout(batch.targets[rows], label_images=self.stream.label_images(images)))
+        images, of_labels = images_apart(self.stream, batch.inputs[rows])
+        return Passes(images, Layout(batch.targets[rows], label_images=of_labels))

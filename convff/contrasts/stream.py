@@ -24,6 +24,18 @@ class LabelImages(Protocol):
         ...
 
 
+def images_apart(stream: LabelImages, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the images without a label `[B, C, H, W]`, and the image of every label `[K, C, H, W]`.
+
+    Raises:
+        TypeError: the labels have no images of their own.
+    """
+    if not hasattr(stream, "label_images"):
+        raise TypeError(f"{type(stream).__name__} has no image of each label: wrap it in labels.StreamLabels")
+    unlabelled = stream.neutral(images)
+    return unlabelled, stream.label_images(unlabelled)
+
+
 @dataclass(frozen=True, eq=False)
 class LabelStream:
     """One pass per image, and one per label: B + K rows, the label images last (SigProp).
@@ -57,8 +69,5 @@ class LabelStream:
         self, batch: Batch, generator: torch.Generator, scores: Scores | None = None, rows: slice = slice(None)
     ) -> Passes:
         """See `Contrast`; nothing is drawn. Every process has all label images, beside its own part of the images."""
-        if not hasattr(self.stream, "label_images"):
-            raise TypeError(f"{type(self.stream).__name__} has no image of each label: wrap it in labels.StreamLabels")
-        images = self.stream.neutral(batch.inputs[rows])
-        inputs = torch.cat([images, self.stream.label_images(images)])
+        inputs = torch.cat(images_apart(self.stream, batch.inputs[rows]))
         return Passes(inputs, Layout(batch.targets[rows], stream=self.stream.num_classes))

@@ -36,17 +36,3 @@ def rows_of(a: Tensor) -> Tensor:
         torch.Size([2, 60])
     """
     return a.permute(0, 2, 3, 1).reshape(len(a), -1) if a.ndim == 4 else a
-
-
-def shaped_like(rows: Tensor, a: Tensor) -> Tensor:
-    """Return what `rows_of` made of a tensor of the shape of `a`, in that shape again.
-
-    Example:
-        >>> a = torch.rand(2, 3, 4, 5)
-        >>> torch.equal(shaped_like(rows_of(a), a), a)
-        True
-    """
-    if a.ndim == 2:
-        return rows
-    channels, height, width = a.shape[1:]
-    return rows.view(len(rows), height, width, channels).permute(0, 3, 1, 2)

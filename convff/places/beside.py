@@ -12,9 +12,10 @@ from torch.nn.grad import conv2d_weight
 from convff.contrasts import LabelsBeside, Layout
 from convff.functional import GOODNESS
 from convff.network import Block, LayerLocalNet
-from convff.places.agreement import agreement, rows_of, shaped_like
+from convff.places.agreement import agreement, rows_of
 from convff.places.base import Goodness, SeenBlock
 from convff.places.classes import by_class, refuse_labelled_passes, right_first
+from convff.regions import shaped_like
 
 
 class LabelFilters(nn.Module):

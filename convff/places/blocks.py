@@ -12,7 +12,7 @@ from convff.functional import GOODNESS
 from convff.network import Block, LayerLocalNet
 from convff.places.base import Goodness, SeenBlock
 from convff.places.classes import by_class, refuse_labelled_passes, right_first
-from convff.regions import joined_regions, region_means, split_into_regions
+from convff.regions import region_means, shaped_like, split_into_regions
 
 
 class LabelTerms(nn.Module):
@@ -149,7 +149,7 @@ class AtBlocks:
         a = split_into_regions(seen.a, self.regions)
         weight = torch.einsum("nk,krqo->nrqo", gates.to(v.dtype), _by_region(v)).to(a.dtype)
         gated = _per_image(gates.sum(dim=1), a) * a + weight[:, :, None, :, None]
-        return joined_regions(a.sign().mul_(gated), seen.a)  # in place, and faster than to choose
+        return shaped_like(a.sign().mul_(gated), seen.a)  # in place, and faster than to choose
 
     def beside_direction(self, seen: SeenBlock, c: Tensor) -> dict[str, Tensor]:
         """Return the ascent of the label terms, `sum_n c_nk a_nk` by region; it sums to 0 over labels as they do."""

@@ -13,7 +13,7 @@ from convff.network import Block, LayerLocalNet
 from convff.outer import gated
 from convff.places.base import Goodness, SeenBlock
 from convff.places.classes import by_class, refuse_labelled_passes, right_first
-from convff.regions import joined_regions, region_means, split_into_regions
+from convff.regions import refuse_uneven_regions, region_means, shaped_like, split_into_regions
 
 
 def fitting_width(width: int, num_classes: int) -> int:
@@ -145,10 +145,7 @@ class AtOutput:
         """Return the number of regions along each side of an activity; dense layers have one."""
         if a.ndim == 2:
             return 1
-        if a.shape[2] % self.regions or a.shape[3] % self.regions:
-            raise ValueError(
-                f"{self.regions} x {self.regions} regions do not divide a map of {a.shape[2]} x {a.shape[3]}"
-            )
+        refuse_uneven_regions(a, self.regions)
         return self.regions
 
     def post(self, seen: SeenBlock, c: Tensor) -> Tensor:
@@ -159,7 +156,7 @@ class AtOutput:
         split = split_into_regions(seen.a, self.regions)  # (B, R, h, R, w, C)
         gates = by_class(c, _per_region(seen.layout.targets, self.regions**2))
         by_region = self._by_channel(gates.view(len(split), self.regions, 1, self.regions, 1, -1), seen.a)
-        return joined_regions(split * by_region.to(split.dtype), seen.a)
+        return shaped_like(split * by_region.to(split.dtype), seen.a)
 
     def beside_direction(self, seen: SeenBlock, c: Tensor) -> dict[str, Tensor]:
         """Return nothing."""

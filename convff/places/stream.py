@@ -10,9 +10,10 @@ from torch import Tensor
 from convff.contrasts import LabelStream, Layout
 from convff.functional import GOODNESS
 from convff.network import Block, LayerLocalNet
-from convff.places.agreement import agreement, rows_of, shaped_like
+from convff.places.agreement import agreement, rows_of
 from convff.places.base import Goodness, SeenBlock
 from convff.places.classes import by_class, right_first
+from convff.regions import shaped_like
 
 
 @dataclass(frozen=True, kw_only=True)
