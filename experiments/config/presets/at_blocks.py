@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from experiments.config.recipe import Recipe
-from experiments.config.settings import SettingsError
 
 
 def quick(recipe: Recipe) -> Recipe:
@@ -13,8 +12,3 @@ def quick(recipe: Recipe) -> Recipe:
     4 x 4 regions, 63.2 % in the exact form), 100 67.3 % (68.5 % with 4 x 4 regions), 300 64.4 %.
     """
     return replace(recipe, scale=100.0, epochs=4)
-
-
-def paper(recipe: Recipe) -> Recipe:
-    """Refuse: none of the papers that this package builds has a label-free trunk."""
-    raise SettingsError("--preset paper has the label in the image, as the paper has it: take --preset quick")

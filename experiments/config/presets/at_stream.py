@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from experiments.config.recipe import Recipe
-from experiments.config.settings import SettingsError
 
 
 def quick(recipe: Recipe) -> Recipe:
@@ -12,8 +11,3 @@ def quick(recipe: Recipe) -> Recipe:
     On 20,000 images of CIFAR-10, 2 epochs, 5,000 validation images: scale 30 64.2 %, 100 64.7 %, 300 60.9 %.
     """
     return replace(recipe, scale=100.0, epochs=4)
-
-
-def paper(recipe: Recipe) -> Recipe:
-    """Refuse: none of the papers that this package builds has a stream of labels."""
-    raise SettingsError("--preset paper has the label in the image, as the paper has it: take --preset quick")

@@ -11,7 +11,7 @@ from typing import Any
 from experiments.config.presets import one_pass
 from experiments.config.presets.rules import of_place, of_rule
 from experiments.config.recipe import Recipe
-from experiments.config.settings import Settings
+from experiments.config.settings import Settings, SettingsError
 
 GRAY = ("mnist", "fashion_mnist", "digits")
 
@@ -46,6 +46,8 @@ def paper(settings: Settings) -> Recipe:
     CIFAR: 6 convolutions, 100 epochs of batches of 32, Adam 1e-4 constant, K = 0.30 (60.9 % Fourier, 68.6 % morphology,
     by the readout). Sum goodness against a threshold of as many as there are units. Widths on CIFAR are ours.
     """
+    if settings.label_at != "image":
+        raise SettingsError("--preset paper has the label in the image, as the paper has it: take --preset quick")
     model = _net(settings)
     common = Recipe(
         model=model,
@@ -65,7 +67,7 @@ def paper(settings: Settings) -> Recipe:
         )
     else:
         recipe = replace(common, label_intensity=0.30, lr=1e-4, decay="constant", epochs=100, batch_size=32)
-    return of_place(settings.label_at, "paper")(of_rule(settings.rule, "paper")(recipe))
+    return of_rule(settings.rule, "paper")(recipe)
 
 
 _PAPER_OPTIONS: dict[str, dict[str, Any]] = {
