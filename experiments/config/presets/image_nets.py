@@ -33,8 +33,10 @@ def smoke(settings: Settings) -> Recipe:
 
 
 def long(settings: Settings) -> Recipe:
-    """30 minutes on two cores: `quick` with six times the epochs."""
+    """30 minutes on two cores: `quick` with more epochs."""
     recipe = quick(settings)
+    if one_pass.sees_once(settings):
+        return one_pass.longer(settings, recipe)
     return replace(recipe, epochs=6 * recipe.epochs)
 
 

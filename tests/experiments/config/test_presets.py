@@ -58,9 +58,19 @@ def test_the_old_name_of_a_preset_is_read_and_says_so(capsys: pytest.CaptureFixt
     assert recipe_for(Settings(preset="best")) == recipe_for(Settings(preset="long"))
 
 
-def test_long_is_six_times_quick() -> None:
-    quick, long = recipe_for(Settings()), recipe_for(Settings(preset="long"))
+def test_long_is_six_times_quick_with_the_label_in_the_image() -> None:
+    quick, long = (recipe_for(Settings(preset=preset, label_at="image")) for preset in ("quick", "long"))
     assert long == replace(quick, epochs=6 * quick.epochs)
+
+
+@pytest.mark.parametrize(("dataset", "augment"), [("cifar10", "flips_shifts"), ("mnist", "shifts")])
+@pytest.mark.parametrize("label_at", ["output", "blocks", "stream"])
+def test_long_goes_on_with_shifted_images_where_no_image_has_a_label(label_at: str, dataset: str, augment: str) -> None:
+    quick, long = (
+        recipe_for(Settings(preset=preset, label_at=label_at, dataset=dataset)) for preset in ("quick", "long")
+    )
+    assert 5 * quick.epochs < long.epochs < 6 * quick.epochs
+    assert long == replace(quick, epochs=long.epochs, augment=augment)
 
 
 def test_a_rules_preset_is_a_file_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
