@@ -1,4 +1,4 @@
-"""The figures of runs, and the paper's figures 3 and 5 from finished runs. No display is needed.
+"""Draw figures of finished runs, among them the paper's figures 3 and 5. No display is needed.
 
 Example: `python experiments/figures.py runs/* --out figures`. It writes, as PNG and PDF:
 
@@ -6,8 +6,9 @@ Example: `python experiments/figures.py runs/* --out figures`. It writes, as PNG
 - `discrimination-DATASET`: the discrimination of several runs side by side (figures 5a, 5b);
 - `steps-DATASET`: accuracy on held-out images against steps, several runs in one panel;
 - `minutes-DATASET`: the same against minutes of training, and when each run reached 75 %;
+- `blocks-DATASET`: the accuracy of each block alone, and how many directions its features use;
 - `confusion-RUN`: the confusion matrix (figure 3b), from the run's checkpoint and its data;
-- `filters-DATASET`: accuracy against filters a layer (figure 3a), where runs differ in `--width`.
+- `filters-DATASET`: accuracy against filters per layer (figure 3a), where runs differ in `--width`.
 """
 
 import sys
@@ -17,7 +18,7 @@ from pathlib import Path
 import tyro
 
 from experiments.config.settings import SettingsError
-from experiments.run import curves, figures, folder
+from experiments.run import blocks, curves, figures, folder
 from experiments.tools.command import exit_on
 
 
@@ -29,14 +30,14 @@ class Options:
     """Run folders."""
 
     out: Path = Path("figures")
-    """Where to write."""
+    """Folder to write to."""
 
     confusion: bool = True
-    """Draw the confusion matrices too, which needs the runs' data."""
+    """Also draw the confusion matrices, which needs the runs' data."""
 
 
 def main(options: Options) -> list[Path]:
-    """Draw everything that the runs have the numbers for; returns what was written, and says what was left out."""
+    """Draw every figure that the runs have numbers for; return the files, and print what could not be drawn."""
     runs = [folder.read(path) for path in options.runs]
     written = []
     for run in runs:
@@ -52,6 +53,9 @@ def main(options: Options) -> list[Path]:
             curves.draw_accuracy_against_steps(local, written[-1])
         path = options.out / f"minutes-{dataset}.png"
         if len(same) > 1 and curves.draw_accuracy_against_minutes(same, path):
+            written.append(path)
+        path = options.out / f"blocks-{dataset}.png"
+        if blocks.draw_blocks(same, path):
             written.append(path)
         path = options.out / f"filters-{dataset}.png"
         if figures.draw_accuracy_against_filters(same, path):

@@ -28,14 +28,19 @@ class Panel:
 
     Args:
         signed: the map `[H, W]`.
-        value: what it sums to, written beneath; None for a map that is no share of anything.
+        value: its sum, written beneath; None for a map whose sum means nothing.
     """
 
     signed: Tensor
     value: float | None
 
     def note(self) -> str:
-        """What is written beneath the map."""
+        """Return the text beneath the map.
+
+        Example:
+            >>> Panel(torch.tensor([[0.5, 1.0]]), 1.5).note()
+            '+1.50'
+        """
         (kind,) = kinds(self.signed[None])
         if kind == "constant":
             return "constant"
@@ -43,13 +48,13 @@ class Panel:
 
 
 def layers_figure(image: Tensor, classes: Sequence[int], views: Sequence[Explained], path: Path, title: str) -> None:
-    """One image: a row for each run, a column for each layer, and their sum (for backpropagation its CAM).
+    """Draw one image: a row per run, a column per layer, and their sum (for backpropagation its CAM).
 
     All maps of a row share one scale, so that a layer that adds little looks pale.
 
     Args:
         image: `[C, H, W]` in [0, 1].
-        classes: the class that is explained, for each run.
+        classes: the class to explain, for each run.
         views: the runs.
         path: where to write.
         title: what the image is.
@@ -62,7 +67,7 @@ def layers_figure(image: Tensor, classes: Sequence[int], views: Sequence[Explain
         for row, (view, chosen) in enumerate(zip(views, classes, strict=True)):
             _layers_row(grid[row], image, chosen, view, headed=row == 0)
         figure.suptitle(title, fontsize=8)
-        _legend(figure, list(grid.flat), "one scale a row; beneath each map, what it sums to")
+        _legend(figure, list(grid.flat), "one scale per row; beneath each map, its sum")
 
 
 def _layers_row(axes: Sequence["Axes"], image: Tensor, chosen: int, view: Explained, *, headed: bool) -> None:
@@ -76,8 +81,8 @@ def _layers_row(axes: Sequence["Axes"], image: Tensor, chosen: int, view: Explai
     ]
     panels.append(Panel(summed, summed.sum().item()))
     titles = [*view.layer_names, "sum" if exact else "CAM"]
-    scale = _scale([panel.signed for panel in panels])
-    _input(axes[0], image)
+    scale = largest([panel.signed for panel in panels])
+    show_image(axes[0], image)
     if headed:
         axes[0].set_title("input")
     axes[0].set_ylabel(_row_name(view))
@@ -96,11 +101,11 @@ def _layers_row(axes: Sequence["Axes"], image: Tensor, chosen: int, view: Explai
 def sums_figure(
     images: Tensor, classes: Sequence[Sequence[int]], views: Sequence[Explained], path: Path, title: str
 ) -> None:
-    """Several images side by side: the input, and beneath it each run's map (figure 4 of Scodellaro et al. 2025).
+    """Draw several images side by side: the input, and beneath it each run's map (figure 4 of Scodellaro et al. 2025).
 
     Args:
         images: `[N, C, H, W]` in [0, 1].
-        classes: for each run the class that is explained in each image.
+        classes: for each run, the class to explain in each image.
         views: the runs.
         path: where to write.
         title: what the images are.
@@ -111,21 +116,21 @@ def sums_figure(
         grid = figure.subplots(1 + len(views), columns, squeeze=False)
         names = views[0].trained.parts.train.class_names
         for column, image in enumerate(images):
-            _input(grid[0, column], image)
+            show_image(grid[0, column], image)
             grid[0, column].set_title(names[classes[0][column]])
         grid[0, 0].set_ylabel("input")
         for row, (view, chosen) in enumerate(zip(views, classes, strict=True), start=1):
             summed = view.method.maps(images, class_targets(torch.tensor(chosen))).summed()
             for column, image in enumerate(images):
                 panel = Panel(summed[column], summed[column].sum().item())
-                _draw(grid[row, column], image, panel, _scale([panel.signed]), says=_says(view, image, chosen[column]))
+                _draw(grid[row, column], image, panel, largest([panel.signed]), says=_says(view, image, chosen[column]))
             grid[row, 0].set_ylabel(_row_name(view))
         figure.suptitle(title, fontsize=8)
-        _legend(figure, list(grid.flat), "one scale a map; beneath it, its sum")
+        _legend(figure, list(grid.flat), "one scale per map; beneath it, its sum")
 
 
 def goodness_figure(images: Tensor, classes: Sequence[int], views: Sequence[Explained], path: Path, title: str) -> None:
-    """What the right class has over the wrong one that comes closest, by the scores that the rule is judged by.
+    """Draw by how much the right class exceeds the closest wrong one, in the scores that judge the rule.
 
     Args:
         images: `[N, C, H, W]` in [0, 1].
@@ -139,7 +144,7 @@ def goodness_figure(images: Tensor, classes: Sequence[int], views: Sequence[Expl
         grid = figure.subplots(1 + len(views), len(images), squeeze=False)
         names = views[0].trained.parts.train.class_names
         for column, image in enumerate(images):
-            _input(grid[0, column], image)
+            show_image(grid[0, column], image)
             grid[0, column].set_title(names[classes[column]])
         grid[0, 0].set_ylabel("input")
         for row, view in enumerate(views, start=1):
@@ -151,19 +156,19 @@ def goodness_figure(images: Tensor, classes: Sequence[int], views: Sequence[Expl
             for column, image in enumerate(images):
                 panel = Panel(summed[column], summed[column].sum().item())
                 says = f"over “{names[rivals[column]]}”"
-                _draw(grid[row, column], image, panel, _scale([panel.signed]), says=says)
+                _draw(grid[row, column], image, panel, largest([panel.signed]), says=says)
             grid[row, 0].set_ylabel(_row_name(view))
         figure.suptitle(title, fontsize=8)
         _legend(
             figure,
             list(grid.flat),
-            "one scale a map; beneath it, the difference of the two",
+            "one scale per map; beneath it, the difference of the two",
             ends=("speaks for\nthe rival", "speaks for\nthe right class"),
         )
 
 
 def _size(columns: int, rows: int) -> tuple[float, float]:
-    """Width and height: a column of a paper for few images, the page for many."""
+    """Return width and height: a column of a paper for few images, the page for many."""
     width = style.COLUMN if columns <= 4 else style.PAGE
     side = (width - 0.5) / columns
     return width, 0.9 + rows * (side + 0.26)
@@ -179,16 +184,18 @@ def _predicted(view: Explained, image: Tensor) -> int:
 
 
 def _says(view: Explained, image: Tensor, chosen: int) -> str:
-    """What the network says instead of the class that is explained; nothing where it says the same."""
+    """Return what the network says if that is not the explained class, else nothing."""
     predicted = _predicted(view, image)
     return "" if predicted == chosen else f"says “{view.trained.parts.train.class_names[predicted]}”"
 
 
-def _scale(maps: Sequence[Tensor]) -> float:
+def largest(maps: Sequence[Tensor]) -> float:
+    """Return the size of the largest values of maps, but for a few outliers: the end of their colour scale."""
     return max(float(np.percentile(signed.abs().numpy(), SCALE_PERCENTILE)) for signed in maps)
 
 
-def _input(axes: "Axes", image: Tensor) -> None:
+def show_image(axes: "Axes", image: Tensor) -> None:
+    """Show an image `[C, H, W]` in [0, 1], gray if it has one channel."""
     style.bare(axes)
     if len(image) == 1:
         axes.imshow(image[0].numpy(), cmap="gray", vmin=0, vmax=1)

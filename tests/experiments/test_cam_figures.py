@@ -249,9 +249,9 @@ def test_your_own_image(runs: dict[str, Path], tmp_path: Path) -> None:
         ({"images": 0}, "--images must be at least 1"),
         ({"judged": 1}, "--judged 0 or at least 2"),
         ({"classes": ("cat",)}, "--classes cat: .*digits has the classes 0, 1"),
-        ({"images": 10_000}, "--images 10000 is more than"),
+        ({"images": 10_000}, "--images 10000: there are only"),
         ({"image": Path("none.png")}, "none.png cannot be read"),
-        ({"image": Path("a.png"), "classes": ("1", "2")}, "the one class to explain, not 2"),
+        ({"image": Path("a.png"), "classes": ("1", "2")}, "must name one class to explain, got 2"),
     ],
 )
 def test_options_that_cannot_be_followed_are_refused(
@@ -288,7 +288,9 @@ def test_runs_without_positions_or_scores_are_refused(tmp_path: Path) -> None:
 def test_the_papers_figures(runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     figures_script.main(figures_script.Options(runs=tuple(runs.values()), out=tmp_path))
     expected = {f"{kind}-{folder.name}" for kind in ("layers", "confusion") for folder in runs.values()}
-    assert written(tmp_path) == expected | {"discrimination-digits", "steps-digits", "minutes-digits"}
+    assert written(tmp_path) == expected | {
+        f"{kind}-digits" for kind in ("discrimination", "steps", "minutes", "blocks")
+    }
     assert "no accuracy against filters" in capsys.readouterr().out
     assert all(ink(tmp_path / f"{name}.png") > 0.005 for name in written(tmp_path))
 

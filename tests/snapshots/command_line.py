@@ -45,6 +45,7 @@ SCRIPTS = (
     Script("experiments/label_gallery.py", "experiments.label_sets.settings.GallerySettings"),
     Script("experiments/figures.py", "experiments.figures.Options"),
     Script("experiments/cam_figures.py", "experiments.cam_figures.Options"),
+    Script("experiments/overview.py", "experiments.overview.Options"),
     Script("experiments/hebbff_table.py", "experiments.hebbff_table.Tables"),
     Script("experiments/ablation.py", "experiments.config.ablation.Ablation"),
 )

@@ -50,7 +50,7 @@ def _generic(origin: object, arguments: tuple[object, ...]) -> str:
 
 
 def _plain(hint: object) -> str:
-    """A type that takes no arguments, or what stands in the place of one."""
+    """A type that takes no arguments, or what stands for one."""
     if hint in (None, NoneType):
         return "None"
     if hint is ...:

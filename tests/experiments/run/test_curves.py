@@ -14,7 +14,8 @@ def run_of(accuracies: list[float], column: str = "validation_groups_accuracy", 
         {"epoch": epoch, column: accuracy, "images_per_second": 100.0, "seconds": seconds}
         for epoch, accuracy in enumerate(accuracies, start=1)
     ]
-    return RunRecord(Path("run"), Settings(label_at="output"), {"batch_size": 10}, {"dataset": "drawn"}, rows)
+    recipe = {"batch_size": 10, "optimizer": "adam"}
+    return RunRecord(Path("run"), Settings(label_at="output"), recipe, {"dataset": "drawn"}, rows)
 
 
 def test_minutes_are_those_of_training_added_up() -> None:
