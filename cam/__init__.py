@@ -1,4 +1,4 @@
-"""Class activation maps: what a network looks at. Called as the classes of grad-cam are; signed maps besides."""
+"""Class activation maps: what a network looks at. Called like the classes of grad-cam, with signed maps in addition."""
 
 from cam.base import NoEvidenceWarning, SignedCAM
 from cam.block_cam import BlockCAM, BlockModel

@@ -1,4 +1,4 @@
-"""What all maps share: the call of grad-cam, and signed maps beside the scaled ones."""
+"""The base class of all maps: the interface of grad-cam, and signed maps beside the scaled ones."""
 
 import warnings
 from abc import abstractmethod
@@ -20,47 +20,46 @@ from cam.recorder import Recorder
 
 
 class NoEvidenceWarning(UserWarning):
-    """A map that shows nothing: it is constant, or no position speaks for the target."""
+    """A map shows nothing: it is constant, or no position speaks for the target."""
 
 
 def refuse_strangers(layers: Sequence[nn.Module], known: Sequence[nn.Module]) -> None:
-    """Refuse target layers that the scores of a model are not made of.
+    """Raise ValueError for target layers that do not count for the scores of a model.
 
     Args:
         layers: the target layers.
-        known: the layers that count.
+        known: the layers that count, `model.layers`.
 
     Raises:
-        ValueError: a layer is none of the known ones.
+        ValueError: a layer that is not in `known`.
 
     Example:
         >>> relu, other = nn.ReLU(), nn.Sigmoid()
         >>> refuse_strangers([relu], [relu])
         >>> refuse_strangers([relu, other], [relu])
         Traceback (most recent call last):
-        ValueError: target layer 1 (Sigmoid) does not count; 1 layers do, those of model.layers
+        ValueError: target layer 1 (Sigmoid) must be one of the 1 layers of model.layers
     """
     for place, layer in enumerate(layers):
         if not any(layer is one for one in known):
             raise ValueError(
-                f"target layer {place} ({type(layer).__name__}) does not count; {len(known)} layers do, those of "
-                "model.layers"
+                f"target layer {place} ({type(layer).__name__}) must be one of the {len(known)} layers of model.layers"
             )
 
 
 class SignedCAM(BaseCAM):  # type: ignore[misc]
-    """A method of grad-cam that gives signed maps, layer by layer, and sums them before it scales anything.
+    """Base class of methods that compute signed maps per layer and sum them before any scaling.
 
-    Called as grad-cam's own classes are, it gives what they give: the positive part of the map, scaled to [0, 1] for
-    each image. `maps` gives the signed ones. A model is left as it was: no hook, no gradient, and its modes restored.
+    A call returns what grad-cam's own classes return: the positive part of the map, scaled to [0, 1] per image. `maps`
+    returns signed maps. The model is left unchanged: no hooks, no gradients, and its modes restored.
 
     Args:
-        model: images `[B, C, H, W]` to scores `[B, K]`.
+        model: from images `[B, C, H, W]` to scores `[B, K]`.
         target_layers: the modules whose activity is explained.
-        reshape_transform: only there because grad-cam's classes have it.
+        reshape_transform: must be None; present only because grad-cam's classes have it.
 
     Raises:
-        ValueError: no target layer, one that is named twice, a model without parameters, or a `reshape_transform`.
+        ValueError: no target layer, a repeated one, a model without parameters, or a `reshape_transform`.
     """
 
     needs_graph = False
@@ -70,9 +69,11 @@ class SignedCAM(BaseCAM):  # type: ignore[misc]
         if reshape_transform is not None:
             raise ValueError("reshape_transform is not supported: the activity must be [B, C, h, w]")
         if not target_layers or len({id(layer) for layer in target_layers}) < len(target_layers):
-            raise ValueError(f"target_layers must name at least one layer and none twice, not {len(target_layers)}")
+            raise ValueError(
+                f"target_layers must name at least one layer and none twice, got {len(target_layers)} layers"
+            )
         if next(model.parameters(), None) is None:
-            raise ValueError(f"{type(model).__name__} has no parameters, so it has no device to run on")
+            raise ValueError(f"{type(model).__name__} has no parameters, so its device is unknown")
         with evaluating(model):  # grad-cam would leave the model in evaluation mode
             super().__init__(model, list(target_layers))
         self.activations_and_grads.release()
@@ -83,15 +84,15 @@ class SignedCAM(BaseCAM):  # type: ignore[misc]
     def layer_maps(
         self, activations: Sequence[Tensor], outputs: Tensor, targets: Sequence[Target]
     ) -> tuple[list[Tensor], Tensor | None]:
-        """The method itself.
+        """Compute the signed maps of each target layer.
 
         Args:
-            activations: of each target layer, as the model gave it.
+            activations: the activity of each target layer.
             outputs: the model's scores `[B, K]`.
             targets: what to explain, one per image.
 
         Returns:
-            signed maps `[B, h, w]` of each layer, and the bias `[B]` (see `Maps`).
+            Signed maps `[B, h, w]` of each layer, and the bias `[B]` or None (see `Maps`).
         """
 
     def __call__(
@@ -101,19 +102,19 @@ class SignedCAM(BaseCAM):  # type: ignore[misc]
         aug_smooth: bool = False,
         eigen_smooth: bool = False,
     ) -> npt.NDArray[np.float32]:
-        """Maps `[B, H, W]` in [0, 1]: the positive part of the sum over the layers.
+        """Return maps `[B, H, W]` in [0, 1]: the positive part of the sum over the layers.
 
         Args:
             input_tensor: images `[B, C, H, W]`.
-            targets: what to explain, one per image; each image's highest score if left out.
+            targets: what to explain, one per image; each image's highest score if omitted.
             aug_smooth: average over flipped and dimmed copies of the image.
-            eigen_smooth: refused; it would keep neither signs nor sums.
+            eigen_smooth: must be False; it would keep neither signs nor sums.
 
         Raises:
-            ValueError: `eigen_smooth`, or targets that do not fit the images, or maps that are not finite.
+            ValueError: `eigen_smooth`, not one target per image, or maps that are not finite.
 
         Warns:
-            NoEvidenceWarning: some maps are constant or have no positive part, and come out as zeros.
+            NoEvidenceWarning: some maps are constant or have no positive part, and become zeros.
         """
         maps: npt.NDArray[np.float32] = super().__call__(input_tensor, targets, aug_smooth, eigen_smooth)
         return maps
@@ -121,35 +122,35 @@ class SignedCAM(BaseCAM):  # type: ignore[misc]
     def forward(
         self, input_tensor: Tensor, targets: Sequence[Target] | None = None, eigen_smooth: bool = False
     ) -> npt.NDArray[np.float32]:
-        """One pass of `__call__`, without copies."""
+        """Run one pass of `__call__`, without augmented copies."""
         targets = self._record(input_tensor, targets)
         return self.aggregate_multi_layers(self.compute_cam_per_layer(input_tensor, targets, eigen_smooth))
 
     def maps(self, input_tensor: Tensor, targets: Sequence[Target] | None = None) -> Maps:
-        """Signed maps of images `[B, C, H, W]`; see `__call__` for the targets."""
+        """Return signed maps of images `[B, C, H, W]`; see `__call__` for the targets."""
         targets = self._record(input_tensor, targets)
         return self._maps(input_tensor, targets)
 
     def compute_cam_per_layer(
         self, input_tensor: Tensor, targets: Sequence[Target], eigen_smooth: bool = False
     ) -> list[npt.NDArray[Any]]:
-        """Signed maps `[B, 1, H, W]` of each layer at the size of the image; a step of grad-cam's, for `FinerCAM`."""
+        """Return signed maps `[B, 1, H, W]` of each layer at the size of the image; `FinerCAM` calls this."""
         if eigen_smooth:
-            raise ValueError("eigen_smooth keeps neither the signs nor the sums of these maps")
+            raise ValueError("eigen_smooth must be False: it keeps neither the signs nor the sums of these maps")
         maps = self._maps(input_tensor, targets).on_image()
         return [layer[:, None].cpu().numpy() for layer in maps.unbind(dim=1)]
 
     def aggregate_multi_layers(self, cam_per_target_layer: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
-        """The sum over the layers, then its positive part, then the scale: in this order, a layer keeps its share."""
+        """Sum over the layers, take the positive part, then scale: in this order, each layer keeps its share."""
         summed = np.concatenate(list(cam_per_target_layer), axis=1).sum(axis=1)
         if not np.isfinite(summed).all():
-            raise ValueError("the maps are not finite: are the images or the weights?")
+            raise ValueError("maps contain NaN or inf; check the images and the weights")
         found = kinds(torch.from_numpy(summed))
         summed[[kind == CONSTANT for kind in found]] = 0  # or its rounding errors would be scaled to [0, 1]
         empty = [kind for kind in found if kind != FINE]
         if empty:
             warnings.warn(
-                f"{len(empty)} of {len(found)} maps show nothing ({', '.join(sorted(set(empty)))}) and come out as "
+                f"{len(empty)} of {len(found)} maps show nothing ({', '.join(sorted(set(empty)))}) and become "
                 "zeros; look at the signed maps instead",
                 NoEvidenceWarning,
                 stacklevel=2,
@@ -164,12 +165,12 @@ class SignedCAM(BaseCAM):  # type: ignore[misc]
         return targets
 
     def _maps(self, input_tensor: Tensor, targets: Sequence[Target]) -> Maps:
-        """The maps of what the recorder holds, which it then lets go of."""
+        """Return the maps of what the recorder holds, and release it."""
         recorder: Recorder = self.activations_and_grads
         outputs = recorder.outputs
         assert outputs is not None
         if len(targets) != len(outputs):
-            raise ValueError(f"there must be one target for each of {len(outputs)} images, not {len(targets)}")
+            raise ValueError(f"there must be one target for each of {len(outputs)} images, got {len(targets)}")
         try:
             layers, bias = self.layer_maps(recorder.activations, outputs, targets)
             scores = torch.stack([target(row).sum() for target, row in zip(targets, outputs.detach(), strict=True)])
@@ -181,16 +182,16 @@ class SignedCAM(BaseCAM):  # type: ignore[misc]
     def __exit__(
         self, exc_type: type[BaseException] | None, exc_value: BaseException | None, exc_tb: TracebackType | None
     ) -> None:
-        """Let go of what was recorded; unlike grad-cam's, it lets every exception through."""
+        """Release what was recorded; unlike grad-cam's `__exit__`, suppress no exception."""
         self.activations_and_grads.release()
 
     def __del__(self) -> None:
-        if hasattr(self, "activations_and_grads"):  # not where the constructor refused
+        if hasattr(self, "activations_and_grads"):  # not if the constructor raised
             self.activations_and_grads.release()
 
 
 def _scaled(maps: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Each map's range to [0, 1]; grad-cam adds 1e-7 to it, which is much beside the goodness of one position."""
+    """Scale each map to [0, 1]; grad-cam adds 1e-7 to the range, which is large for the goodness of one position."""
     lowest, highest = maps.min(axis=(1, 2), keepdims=True), maps.max(axis=(1, 2), keepdims=True)
     width = np.where(highest > lowest, highest - lowest, 1)
     scaled: npt.NDArray[np.float32] = ((maps - lowest) / width).astype(np.float32)
@@ -198,10 +199,14 @@ def _scaled(maps: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 
 def positions(activity: Tensor, layer: nn.Module) -> tuple[int, int]:
-    """Height and width of an activity `[B, C, h, w]`.
+    """Return height and width of an activity `[B, C, h, w]`.
 
     Raises:
-        ValueError: the layer has no positions.
+        ValueError: a layer without positions.
+
+    Example:
+        >>> positions(torch.rand(2, 3, 4, 5), nn.ReLU())
+        (4, 5)
     """
     if activity.ndim != 4:
         raise ValueError(

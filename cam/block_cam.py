@@ -1,4 +1,4 @@
-"""Networks whose blocks try all labels on their own input: their scores, and where these come from."""
+"""Networks whose blocks try all labels on their own input: the scores, and where they come from."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,27 +11,27 @@ from cam.share_cam import ShareCAM, ShareModel
 
 
 class BlockModel(ShareModel):
-    """Goodness of every label in every block, by one pass of a trunk that carries no label.
+    """Goodness of every label in every block, from one pass of images without a label.
 
-    With terms `v_k` that label k adds to a unit before its ReLU, and no label changing which units are active, the
-    goodness of a block with activity a and n units is `1/n sum (a^2 + 2 a v_k + 1[a > 0] v_k^2)`.
+    Label k adds a term `v_k` to a unit before its ReLU, and no label changes which units are active. So the goodness
+    of a block with activity a and n units is `1/n sum (a^2 + 2 a v_k + 1[a > 0] v_k^2)`.
 
     Args:
         net: the network.
         labels: makes the input that carries no label.
-        terms: of each block, `[K, C, R, R]`: a number per label, channel and region of the map; 0 in sum over labels.
+        terms: for each block, `[K, C, R, R]`: one per label, channel and region of the map; they sum to 0 over labels.
         first: index of the first block that counts.
-        contribution: gives what each unit of an activity adds to the goodness: `mean_contribution` as above, or
+        contribution: returns what each unit of an activity adds to the goodness: `mean_contribution` as above, or
             `sum_contribution` without the 1/n.
 
     Attributes:
         layers: the blocks that count: the target layers of `BlockCAM`.
-        terms: those of the blocks that count.
+        terms: the terms of the blocks that count.
         contribution: as given.
 
     Raises:
-        ValueError: `first` leaves no block, or there are not as many terms as blocks; when called, regions do not
-            divide a map.
+        ValueError: `first` outside [0, number of blocks), or not one tensor of terms per block; when called, regions
+            that do not divide a map.
 
     Example:
         >>> from convff import cnn3
@@ -68,7 +68,7 @@ class BlockModel(ShareModel):
         """See `ShareModel`.
 
         Raises:
-            ValueError: the regions do not divide the map.
+            ValueError: regions that do not divide the map.
         """
         v, mixing = self.terms[self.place(layer)].to(a), mixing.to(a)
         once = torch.einsum("bk,kcrq->bcrq", mixing, v)
@@ -79,25 +79,25 @@ class BlockModel(ShareModel):
 
 
 def _over(by_region: Tensor, a: Tensor) -> Tensor:
-    """Return values by region `[B, C, R, R]` at every position of an activity."""
+    """Expand values per region `[B, C, R, R]` to every position of an activity."""
     if a.ndim == 2:
         return by_region.flatten(1)
     (rows, columns), (height, width) = by_region.shape[-2:], a.shape[2:]
     if height % rows or width % columns:
-        raise ValueError(f"{rows} x {columns} regions do not divide a map of {height} x {width}")
+        raise ValueError(f"{rows} x {columns} regions must divide the map evenly, got a map of {height} x {width}")
     return by_region.repeat_interleave(height // rows, 2).repeat_interleave(width // columns, 3)
 
 
 class BlockCAM(ShareCAM):
-    """The share that each position has in the goodness of a label that every block tries on its own input.
+    """The share of each position in the goodness of a label that every block tries on its own input.
 
-    The goodness is a sum over units, so the maps of all blocks that count sum to the score of the label; that of
+    The goodness is a sum over units, so the maps of all blocks that count sum to the score of the label. The map of
     `GoodnessDifference(a, b)` is positive where label a fits better than label b.
 
     Args:
         model: a `BlockModel`.
         target_layers: some or all of `model.layers`.
-        reshape_transform: only there because grad-cam's classes have it.
+        reshape_transform: must be None; present only because grad-cam's classes have it.
 
     Raises:
         ValueError: see `ShareCAM`.

@@ -1,4 +1,4 @@
-"""CentredCAM: what the activity of an image adds to the score that the usual activity has already."""
+"""CentredCAM: what the activity of an image adds to the score of the usual activity."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ from cam.recorder import Recorder
 
 
 def usual_activity(model: nn.Module, images: Tensor, *, batch: int = 100) -> list[Tensor]:
-    """The mean activity `[C, h, w]` of every layer that a readout reads, over images `[N, C, H, W]`.
+    """Return the mean activity `[C, h, w]` of every layer that a readout reads, over images `[N, C, H, W]`.
 
     Args:
-        model: as `LinearCAM` takes it.
+        model: as for `LinearCAM`.
         images: e.g. a thousand training images.
-        batch: how many go through the model at once.
+        batch: number of images per pass.
     """
     read: LinearlyRead = model  # type: ignore[assignment]
     recorder = Recorder(model, read.layers, needs_graph=False)
@@ -32,17 +32,17 @@ def usual_activity(model: nn.Module, images: Tensor, *, batch: int = 100) -> lis
 
 
 class CentredCAM(LinearCAM):
-    """Readout weight times activity, counted from the usual activity: `M_l[y, x] = sum_c W_klcyx (a - a_usual)_lcyx`.
+    """Readout weight times activity, measured from the usual activity: `M_l[y, x] = sum_c W_klcyx (a - a_usual)_lcyx`.
 
-    `LinearCAM` counts from zero activity, so its maps hold, beside what is special about an image, what every image
-    adds at that place. A readout that was fitted to standardised features makes much of the difference from the mean.
-    Here the usual part is in the bias, which is the score of the usual activity: the maps and the bias sum to the
-    score all the same.
+    `LinearCAM` measures from zero activity, so its maps hold, beside what is special about an image, what every image
+    adds at that position. A readout that was fitted to standardised features depends on the difference from the mean.
+    Here the usual part goes into the bias, which is the score of the usual activity: the maps and the bias still sum
+    to the score.
 
     Args:
-        model: as `LinearCAM` takes it.
+        model: as for `LinearCAM`.
         target_layers: some or all of `model.layers`.
-        reshape_transform: only there because grad-cam's classes have it.
+        reshape_transform: must be None; present only because grad-cam's classes have it.
         usual: the usual activity `[C, h, w]` of each of `model.layers`, from `usual_activity`.
 
     Raises:
@@ -60,7 +60,7 @@ class CentredCAM(LinearCAM):
         True
 
     Reference:
-        Our own. Differences from a reference: Shrikumar et al. 2017, "DeepLIFT", the same for a linear readout.
+        Our own; for a linear readout the same as DeepLIFT, Shrikumar et al. 2017, with the usual activity as reference.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The equations of class activation maps, of a linear readout and of goodness, as pure functions.
 
 Legend: B images; K classes; C channels; (h, w) a layer's map; (H, W) the image; g = dt/dscores `[B, K]`, the gradient
-of what is explained by the scores (for a class score: a one-hot row).
+of the target with respect to the scores (for a class score: a one-hot row).
 
 Sources: Zhou et al. 2016, "Learning deep features for discriminative localization" (CAM); Scodellaro et al. 2025,
 "Explainable AI: class activation maps"; Draelos & Carin 2020, "Use HiResCAM instead of Grad-CAM".
@@ -14,15 +14,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Target = Callable[[Tensor], Tensor]
-"""What a map explains: the scores `[K]` of one image to a number. See `pytorch_grad_cam.utils.model_targets`."""
+"""What a map explains: a number made of the scores `[K]` of one image. See `pytorch_grad_cam.utils.model_targets`."""
 
 
 def regions(a: Tensor, grid: int | None) -> Tensor:
-    """Activity averaged over a grid of regions of each map; every position where `grid` is None.
+    """Average activity over a grid of regions of each map; leave it unchanged if `grid` is None.
 
     Args:
-        a: activity `[B, C, h, w]`, or `[B, D]` of a dense layer, which has no positions and is left alone.
-        grid: regions per side, at most as many as there are positions.
+        a: activity `[B, C, h, w]`, or `[B, D]` of a dense layer, which has no positions and is left unchanged.
+        grid: regions per side; at most one per position.
 
     Returns:
         `[B, C, min(grid, h), min(grid, w)]`, or `a` itself.
@@ -38,7 +38,9 @@ def regions(a: Tensor, grid: int | None) -> Tensor:
 
 
 def pooling_matrix(size: int, grid: int, like: Tensor) -> Tensor:
-    """The average over regions of one axis as a matrix `[grid, size]`; regions overlap where grid does not divide size.
+    """Return the average over regions of one axis as a matrix `[grid, size]`.
+
+    Regions overlap if `grid` does not divide `size`.
 
     Example:
         >>> pooling_matrix(3, 2, torch.empty(0))
@@ -50,15 +52,15 @@ def pooling_matrix(size: int, grid: int, like: Tensor) -> Tensor:
 
 
 def position_weights(v: Tensor, size: tuple[int, int], grid: int | None) -> Tensor:
-    """Weights of a readout of regions as weights of every position: `regions` transposed.
+    """Turn the weights of a readout of regions into weights of every position: `regions` transposed.
 
-    `sum(v * regions(a)) == sum(position_weights(v) * a)`: a region's weight is shared out over its positions, and
-    a position in two regions gets a part of both.
+    `sum(v * regions(a)) == sum(position_weights(v) * a)`: a region's weight is divided among its positions,
+    and a position in two regions gets a part of both.
 
     Args:
         v: weights of one layer's features `[B, C * h' * w']`, h' and w' the regions.
         size: h and w of the layer's map.
-        grid: as the readout has it.
+        grid: the `grid` of the readout.
 
     Returns:
         `[B, C, h, w]`.
@@ -77,10 +79,10 @@ def position_weights(v: Tensor, size: tuple[int, int], grid: int | None) -> Tens
 
 
 def spread_to_image(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Maps `[B, h, w]` at the size of the image, each with its sum kept.
+    """Spread maps `[B, h, w]` to the size of the image, keeping the sum of each.
 
     Every position's share is spread over the pixels near it, with bilinear weights that sum to one; positions are taken
-    for the centres of equal cells of the image, as resizing does. Plain resizing would multiply the sum by the ratio of
+    as the centres of equal cells of the image, as in resizing. Plain resizing would multiply the sum by the ratio of
     the areas, so that coarse layers would look stronger than they are.
 
     Example:
@@ -92,24 +94,24 @@ def spread_to_image(maps: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _spreading(size: int, pixels: int, like: Tensor) -> Tensor:
-    """`[pixels, size]`: how much of each position goes to each pixel; columns sum to one."""
+    """Return `[pixels, size]`: how much of each position goes to each pixel; columns sum to one."""
     unit = torch.eye(size, dtype=like.dtype, device=like.device)
     resized = F.interpolate(unit[None, None], size=(pixels, size), mode="bilinear", antialias=True)[0, 0]
     return resized / resized.sum(dim=0)
 
 
 def target_gradient(scores: Tensor, targets: Sequence[Target]) -> Tensor:
-    """The gradient g `[B, K]` of what is explained by the scores `[B, K]`; autograd on the scores alone.
+    """Return the gradient g `[B, K]` of the targets with respect to the scores `[B, K]`; needs no graph.
 
     Raises:
-        ValueError: there is not one target for each image.
+        ValueError: not one target per image.
 
     Example:
         >>> target_gradient(torch.zeros(1, 3), [lambda scores: scores[2] - scores[0]])
         tensor([[-1.,  0.,  1.]])
     """
     if len(targets) != len(scores):
-        raise ValueError(f"there must be one target for each of {len(scores)} images, not {len(targets)}")
+        raise ValueError(f"there must be one target for each of {len(scores)} images, got {len(targets)}")
     with torch.enable_grad():
         leaf = scores.detach().clone().requires_grad_()
         explained = total(leaf, targets)
@@ -118,12 +120,17 @@ def target_gradient(scores: Tensor, targets: Sequence[Target]) -> Tensor:
 
 
 def total(scores: Tensor, targets: Sequence[Target]) -> Tensor:
-    """What is explained, summed over the images: one backward pass serves all of them."""
+    """Return the sum of the targets over the images, so that one backward pass serves all of them.
+
+    Example:
+        >>> total(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), [torch.max, torch.min])
+        tensor(5.)
+    """
     return torch.stack([target(row).sum() for target, row in zip(targets, scores, strict=True)]).sum()
 
 
 def mean_contribution(a: Tensor) -> Tensor:
-    """Give what each unit adds to goodness as a mean of squares, so that layers of any size weigh alike.
+    """Return what each unit adds to goodness as a mean of squares, so that layers of any size have the same weight.
 
     Args:
         a: activity `[N, ...]`, with at least one sample.
@@ -139,13 +146,13 @@ def mean_contribution(a: Tensor) -> Tensor:
         tensor([[0.5000, 4.5000]])
 
     Reference:
-        Hinton 2022, "The Forward-Forward Algorithm", section 2, with the mean in place of the sum.
+        Hinton 2022, "The Forward-Forward Algorithm", section 2, with the mean instead of the sum.
     """
     return a.square() / a[0].numel()
 
 
 def sum_contribution(a: Tensor) -> Tensor:
-    """Give what each unit adds to goodness as a sum of squares.
+    """Return what each unit adds to goodness as a sum of squares.
 
     Args:
         a: activity `[N, ...]`.

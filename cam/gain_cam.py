@@ -1,4 +1,4 @@
-"""Goodness of channels that count for every class by a gain of its own: the scores, and where they come from."""
+"""Goodness in which each channel has a gain per class: the scores, and where they come from."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,20 +10,20 @@ from cam.share_cam import ShareCAM, ShareModel
 
 
 class GainModel(ShareModel):
-    """Goodness of every class by one pass, where each channel counts for each class: `sum_c G_kc q_c`.
+    """Goodness of every class from one pass, each channel weighted by a gain per class: `sum_c G_kc q_c`.
 
     Args:
         net: the network.
         labels: makes the input that carries no label.
-        gains: of each block, what its channels (or units) count for the classes, `[K, C]`.
-        contribution: gives what each unit of an activity `[N, ...]` adds to the `q` of its channel, in its shape.
+        gains: for each block, the gains of its channels (or units) per class, `[K, C]`.
+        contribution: returns what each unit of an activity `[N, ...]` adds to the `q` of its channel, same shape.
         first: index of the first block that counts.
 
     Attributes:
         layers: the blocks that count: the target layers of `GainCAM`.
 
     Raises:
-        ValueError: `first` leaves no block, or there are not as many gains as blocks.
+        ValueError: `first` outside [0, number of blocks), or not one tensor of gains per block.
 
     Example:
         >>> from convff import cnn3
@@ -62,14 +62,14 @@ class GainModel(ShareModel):
 
 
 class GainCAM(ShareCAM):
-    """The share that each position has in the goodness of a class for which every channel counts by a gain.
+    """The share of each position in the goodness of a class, with each channel weighted by its gain.
 
-    Gains have signs, and so have the maps: a channel of negative gain speaks against the class.
+    Gains are signed, and so are the maps: a channel with a negative gain speaks against the class.
 
     Args:
         model: a `GainModel`.
         target_layers: some or all of `model.layers`.
-        reshape_transform: only there because grad-cam's classes have it.
+        reshape_transform: must be None; present only because grad-cam's classes have it.
 
     Raises:
         ValueError: see `ShareCAM`.

@@ -1,4 +1,4 @@
-"""Goodness of labels that are in the image: the scores, where they come from, and what one label has over another."""
+"""Goodness of labels in the image: the scores, where they come from, and the difference between two labels."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,8 +15,8 @@ class GoodnessDifference:
     """Target: how much more goodness one label has than another.
 
     Args:
-        label: the label whose side is taken; positive positions speak for it.
-        other: the label that it is compared with.
+        label: positive positions speak for this label.
+        other: the label to compare it with.
 
     Example:
         >>> GoodnessDifference(0, 2)(torch.tensor([3.0, 0.0, 1.0]))
@@ -28,7 +28,7 @@ class GoodnessDifference:
         self.other = other
 
     def __call__(self, scores: Tensor) -> Tensor:
-        """The difference of two of the scores `[K]`."""
+        """Return the difference of two of the scores `[K]`."""
         return scores[self.label] - scores[self.other]
 
 
@@ -41,7 +41,7 @@ class GoodnessModel(ShareModel):
         net: the network.
         labels: the label generator that it was trained with.
         first: index of the first block that counts.
-        contribution: gives what each unit of an activity `[N, ...]` adds to the goodness, in the shape of the activity.
+        contribution: returns what each unit of an activity `[N, ...]` adds to the goodness, in the same shape.
             `mean_contribution` for goodness as a mean of squares, `sum_contribution` for their sum.
 
     Attributes:
@@ -49,7 +49,7 @@ class GoodnessModel(ShareModel):
         contribution: as given.
 
     Raises:
-        ValueError: `first` leaves no block.
+        ValueError: `first` outside [0, number of blocks).
 
     Example:
         >>> from convff import cnn3
@@ -71,7 +71,7 @@ class GoodnessModel(ShareModel):
         self.contribution = contribution
 
     def inputs(self, images: Tensor) -> Tensor:
-        """Every image with every label, all labels of an image in a row: `[B*K, C', H, W]`."""
+        """Return every image with every label, the labels of an image one after the other: `[B*K, C', H, W]`."""
         classes = torch.arange(self.labels.num_classes, device=images.device).expand(len(images), -1)
         return rearrange(self.labels(images, classes), "b p c h w -> (b p) c h w")
 
@@ -81,22 +81,22 @@ class GoodnessModel(ShareModel):
         return torch.stack(by_block).sum(dim=0).view(-1, self.labels.num_classes)
 
     def shares(self, layer: nn.Module, a: Tensor, mixing: Tensor) -> Tensor:
-        """See `ShareModel`; the activity is that of every image with every label, `[B*K, ...]`."""
+        """See `ShareModel`; the activity has a row for every image with every label, `[B*K, ...]`."""
         by_label = self.contribution(a).sum(dim=1).unflatten(0, mixing.shape)  # (B, K, h, w)
         return torch.einsum("bk,bk...->b...", mixing, by_label)
 
 
 class GoodnessCAM(ShareCAM):
-    """The share that each position has in the goodness of a label.
+    """The share of each position in the goodness of a label.
 
     The goodness of a block is a sum of squares, so `M_l[y, x] = sum_c a_lcyx(label)^2` (over the number of units, for
     mean goodness) sums to it, and the maps of all blocks that count sum to the score of the label. The map of one label
-    is never negative; that of `GoodnessDifference(a, b)` is positive where label a fits better than label b.
+    is never negative; the map of `GoodnessDifference(a, b)` is positive where label a fits better than label b.
 
     Args:
         model: a `GoodnessModel`.
         target_layers: some or all of `model.layers`.
-        reshape_transform: only there because grad-cam's classes have it.
+        reshape_transform: must be None; present only because grad-cam's classes have it.
 
     Raises:
         ValueError: see `ShareCAM`.

@@ -1,4 +1,4 @@
-"""Grad-CAM with signed maps, for a network that backpropagation trained."""
+"""Grad-CAM with signed maps, for networks trained by backpropagation."""
 
 import pytorch_grad_cam
 
@@ -8,11 +8,11 @@ from cam.gradient import GradientCAM
 class GradCAM(GradientCAM, pytorch_grad_cam.GradCAM):  # type: ignore[misc]
     """Activity, each channel weighted by its mean gradient: `M[y, x] = sum_c mean_yx(dt/da_c) a_cyx`.
 
-    For the last block of a `HeadModel` it is `PoolingCAM` exactly: both weigh a channel by the head's weight over the
-    number of positions. Several target layers are summed as they are; they are not shares of one sum.
+    For the last block of a `HeadModel` it equals `PoolingCAM`: both multiply a channel by the head's weight over the
+    number of positions. Maps of several target layers are simply summed; they are not shares of one score.
 
     Raises:
-        DetachedLayerError: when called, where no gradient reaches a target layer, as in networks that learn locally.
+        DetachedLayerError: when called, if no gradient reaches a target layer, as in networks that learn locally.
 
     Example:
         >>> import torch
@@ -24,5 +24,5 @@ class GradCAM(GradientCAM, pytorch_grad_cam.GradCAM):  # type: ignore[misc]
         torch.Size([2, 2, 8, 8])
 
     Reference:
-        Selvaraju et al. 2017, "Grad-CAM", equations 1 and 2 (there with the positive part taken).
+        Selvaraju et al. 2017, "Grad-CAM", equations 1 and 2 (which take the positive part).
     """

@@ -1,4 +1,4 @@
-"""What gradient methods need beside their formula: gradients in the right order, and a word where there are none."""
+"""What gradient methods need beside their formula: gradients per target layer, and an error if there are none."""
 
 from collections.abc import Sequence
 
@@ -14,12 +14,12 @@ class DetachedLayerError(RuntimeError):
 
 
 class GradientCAM(SignedCAM):
-    """Put before a gradient method of grad-cam, gives that method signed maps and clear errors.
+    """Mixin that gives a gradient method of grad-cam signed maps and clear errors; put it before that method.
 
-    The gradients are taken by the target layers' activity alone: no parameter's `grad` is touched.
+    Gradients are taken with respect to the target layers' activity only: no parameter's `grad` changes.
 
     Raises:
-        DetachedLayerError: when called, where no gradient of the score reaches a target layer.
+        DetachedLayerError: when called, if no gradient of the score reaches a target layer.
 
     Example:
         >>> from pytorch_grad_cam import LayerCAM
@@ -35,7 +35,7 @@ class GradientCAM(SignedCAM):
     def layer_maps(
         self, activations: Sequence[Tensor], outputs: Tensor, targets: Sequence[Target]
     ) -> tuple[list[Tensor], None]:
-        """See `SignedCAM`; the maps are those of grad-cam's own `get_cam_image`."""
+        """See `SignedCAM`; the maps come from grad-cam's own `get_cam_image`."""
         maps = []
         for layer, a, gradient in zip(
             self.target_layers, activations, self._gradients(activations, outputs, targets), strict=True
@@ -58,8 +58,8 @@ class GradientCAM(SignedCAM):
             place = next(index for index, gradient in enumerate(found) if gradient is None)
             raise DetachedLayerError(
                 f"no gradient of the score reaches target layer {place} ({type(self.target_layers[place]).__name__}): "
-                "its activity is detached from the layers above it, as it is in every network whose layers learn on "
-                f"their own, so {type(self).__name__} cannot see it. cam.LinearCAM needs no gradient: use it on the "
-                "layers that the readout reads, or cam.GoodnessCAM on those whose goodness counts"
+                "its activity is detached from the layers above, as in every network whose layers learn on "
+                f"their own, so {type(self).__name__} cannot map it. Use cam.LinearCAM, which needs no gradient, on "
+                "the layers that the readout reads, or cam.GoodnessCAM on the layers whose goodness counts"
             )
         return gradients

@@ -11,14 +11,14 @@ from cam.share_cam import ShareCAM, ShareModel
 
 
 def mean_group_contribution(a: Tensor, groups: int) -> Tensor:
-    """Give what each unit adds to the goodness of its own group, as a mean of squares over the group.
+    """Return what each unit adds to the goodness of its own group, as a mean of squares over the group.
 
     Args:
         a: activity `[N, C, ...]`, with at least one sample.
         groups: number of groups K, equal parts of the channels in their order.
 
     Returns:
-        `a^2 / m`, in the shape of `a`; m is the number of units of a group. At least 0.
+        `a^2 / m`, in the shape of `a`; m is the number of units per group. At least 0.
 
     Raises:
         IndexError: there is no sample.
@@ -37,15 +37,15 @@ def mean_group_contribution(a: Tensor, groups: int) -> Tensor:
 class GroupModel(ShareModel):
     """Goodness of every class's own group of channels: the scores of inference by groups.
 
-    No image carries a label, so one pass per image gives the scores of all classes. Group k of K is channels `k C/K` to
-    `(k + 1) C/K - 1` of the C channels of a block.
+    No image carries a label, so one pass per image gives the scores of all classes. Group k of K holds channels `k C/K`
+    to `(k + 1) C/K - 1` of the C channels of a block.
 
     Args:
         net: the network.
-        labels: says how many classes there are, and makes the input that carries no label.
+        labels: gives the number of classes, and makes the input without a label.
         first: index of the first block that counts.
-        contribution: gives what each unit of an activity `[N, ...]` adds to the goodness of its own group, in the shape
-            of the activity. Left out: the mean of squares over a group; `sum_contribution` for their sum.
+        contribution: returns what each unit of an activity `[N, ...]` adds to the goodness of its own group, in the
+            shape of the activity: by default the mean of squares over a group; `sum_contribution` for their sum.
 
     Attributes:
         layers: the blocks that count: the target layers of `GroupCAM`.
@@ -53,7 +53,8 @@ class GroupModel(ShareModel):
         contribution: as given, or the mean.
 
     Raises:
-        ValueError: `first` leaves no block; when called, a block that counts has channels that K does not divide.
+        ValueError: `first` outside [0, number of blocks); when called, a block that counts has channels that K does not
+            divide.
 
     Example:
         >>> from convff import cnn3
@@ -78,7 +79,7 @@ class GroupModel(ShareModel):
     def scores(self, counted: Sequence[Tensor]) -> Tensor:
         """See `ShareModel`."""
         for number, a in enumerate(counted, start=self.first + 1):
-            if a.shape[1] % self.num_classes:  # only an activity tells how many channels a block has
+            if a.shape[1] % self.num_classes:  # the number of channels is known only from an activity
                 raise ValueError(
                     f"block {number} has {a.shape[1]} channels, which do not make {self.num_classes} equal groups, one "
                     "per class"
@@ -96,16 +97,16 @@ class GroupModel(ShareModel):
 
 
 class GroupCAM(ShareCAM):
-    """The share that each position has in the goodness of a class's own group of channels.
+    """The share of each position in the goodness of a class's own group of channels.
 
     The goodness of a group is a sum of squares, so `M_kl[y, x] = sum_(c in group k) a_lcyx^2` (over the number of units
     of a group, for mean goodness) sums to it, and the maps of all blocks that count sum to the score of class k. The
-    map of one class is never negative; that of `GoodnessDifference(a, b)` is positive where group a is more active.
+    map of one class is never negative; `GoodnessDifference(a, b)` gives a positive map where group a is more active.
 
     Args:
         model: a `GroupModel`.
         target_layers: some or all of `model.layers`.
-        reshape_transform: only there because grad-cam's classes have it.
+        reshape_transform: must be None; present only because grad-cam's classes have it.
 
     Raises:
         ValueError: see `ShareCAM`.

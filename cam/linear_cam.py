@@ -12,7 +12,7 @@ from cam.recorder import Recorder
 
 
 class LinearlyRead(Protocol):
-    """A model whose scores are `linear(cat(regions of the layers' activity))`, as `ReadoutModel` and `HeadModel`."""
+    """A model whose scores are `linear(cat(regions of the layers' activity))`, e.g. `ReadoutModel` or `HeadModel`."""
 
     linear: nn.Linear
     grid: int | None
@@ -24,13 +24,13 @@ class LinearCAM(SignedCAM):
 
     A class score is a sum, `score_k = b_k + sum_l sum_cyx W_klcyx a_lcyx`, so the map of layer l,
     `M_l[y, x] = sum_c W_klcyx a_lcyx`, is that layer's share of it, position by position: the maps of all layers and
-    the bias sum to the score. Where the readout averages over regions, W is the region's weight shared out over its
+    the bias sum to the score. If the readout averages over regions, W is the region's weight divided among its
     positions. For any other target t(scores) the weights of the classes are mixed, `sum_k dt/dscore_k W_k`.
 
     Args:
         model: a `ReadoutModel` or a `HeadModel`, or any module with `linear`, `grid` and `layers` (see `LinearlyRead`).
         target_layers: some or all of `model.layers`.
-        reshape_transform: only there because grad-cam's classes have it.
+        reshape_transform: must be None; present only because grad-cam's classes have it.
 
     Raises:
         ValueError: a target layer that the readout does not read.
@@ -57,14 +57,14 @@ class LinearCAM(SignedCAM):
         super().__init__(model, target_layers, reshape_transform)
         self.read: LinearlyRead = model  # type: ignore[assignment]
         refuse_strangers(self.target_layers, self.read.layers)
-        # All that is read is recorded: which columns of the weight are whose, only all sizes together tell.
+        # Record all layers that are read: only their sizes together tell which columns of the weight belong to each.
         self.activations_and_grads = Recorder(model, self.read.layers, needs_graph=False)
 
     @torch.no_grad()
     def layer_maps(
         self, activations: Sequence[Tensor], outputs: Tensor, targets: Sequence[Target]
     ) -> tuple[list[Tensor], Tensor]:
-        """See `SignedCAM`; the activations are those of all layers that are read."""
+        """See `SignedCAM`; here `activations` has all layers that are read."""
         grid, bias = self.read.grid, self.read.linear.bias
         mixing = target_gradient(outputs, targets)  # (B, K)
         columns = self.read.linear.weight.split([regions(a[:1], grid).numel() for a in activations], dim=1)

@@ -24,21 +24,21 @@ class RegionalHead(Protocol):
 class LocalHeadModel(ShareModel):
     """Class scores of a linear head on each block, summed over the blocks that count.
 
-    A block with activity a adds `b + M p`, p being a averaged over R x R regions of the map. It is another thing than
-    `HeadModel`, whose one head is on the last block and was trained by backpropagation.
+    A block with activity a adds `b + M p`, where p is a averaged over R x R regions of the map. `HeadModel` differs:
+    it has a single head, on the last block, trained by backpropagation.
 
     Args:
         net: the network.
         labels: makes the input that carries no label.
-        heads: of each block, a module with `weight` `[K, R, R, C]` and `bias` `[K]`.
+        heads: for each block, a module with `weight` `[K, R, R, C]` and `bias` `[K]`.
         first: index of the first block that counts.
 
     Attributes:
         layers: the blocks that count: the target layers of `LocalHeadCAM`.
-        heads: those of the blocks that count.
+        heads: the heads of the blocks that count.
 
     Raises:
-        ValueError: `first` leaves no block, or there are not as many heads as blocks.
+        ValueError: `first` outside [0, number of blocks), or not one head per block.
 
     Example:
         >>> from convff import LocalHead, cnn3
@@ -66,7 +66,7 @@ class LocalHeadModel(ShareModel):
         return torch.stack(by_block).sum(dim=0)
 
     def shares(self, layer: nn.Module, a: Tensor, mixing: Tensor) -> Tensor:
-        """See `ShareModel`; a region's weight is shared out over its positions, as the average is."""
+        """See `ShareModel`; a region's weight is divided among its positions, like the average."""
         weight = torch.einsum("bk,krqc->bcrq", mixing, self._head(layer).weight)
         if a.ndim == 2:
             return (weight.flatten(1) * a).sum(dim=1)
@@ -74,7 +74,7 @@ class LocalHeadModel(ShareModel):
         return (down.T @ weight @ across * a).sum(dim=1)
 
     def rest(self, mixing: Tensor) -> Tensor:
-        """The biases of all heads, which belong to no position, `[B]`."""
+        """Return the biases of all heads, which belong to no position, `[B]`."""
         return mixing @ torch.stack([self._head(layer).bias for layer in self.layers]).sum(dim=0)
 
     def _head(self, layer: nn.Module) -> RegionalHead:
@@ -82,15 +82,15 @@ class LocalHeadModel(ShareModel):
 
 
 class LocalHeadCAM(ShareCAM):
-    """The share that each position has in the class score that linear heads on all blocks give together.
+    """The share of each position in the class score that linear heads on all blocks give together.
 
-    A head is linear in the activity, so with `u_k` its weights of class k, each shared out over the positions of its
+    A head is linear in the activity, so with `u_k` its weights of class k, each divided among the positions of its
     region, `M_kl[y, x] = sum_c u_klcyx a_lcyx`; the maps of all blocks that count, and the biases, sum to the score.
 
     Args:
         model: a `LocalHeadModel`.
         target_layers: some or all of `model.layers`.
-        reshape_transform: only there because grad-cam's classes have it.
+        reshape_transform: must be None; present only because grad-cam's classes have it.
 
     Raises:
         ValueError: see `ShareCAM`.
@@ -106,5 +106,5 @@ class LocalHeadCAM(ShareCAM):
         True
 
     Reference:
-        LinearCAM for a readout in parts: Zhou et al. 2016, with a head on each block.
+        LinearCAM (Zhou et al. 2016), with a head on each block.
     """

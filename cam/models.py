@@ -1,7 +1,7 @@
-"""Networks as the CAM library wants them: images in, class scores out, and the label put in on the way.
+"""Models for the CAM classes: images in, class scores out, with the label added inside.
 
-The label enters inside the model, so that whatever disturbs the image (ROAD, flips, masks) leaves the label alone.
-Networks, labels and readouts are known by what they offer, not by where they come from.
+The label enters inside the model, so that whatever disturbs the image (ROAD, flips, masks) leaves the label unchanged.
+Networks, labels and readouts are protocols: any class with these methods will do.
 """
 
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ from cam.modes import evaluating
 
 
 class Net(Protocol):
-    """Blocks in a row."""
+    """A sequence of blocks."""
 
     def __iter__(self) -> Iterator[nn.Module]:
-        """The blocks, input first; the output of a block is its activity."""
+        """Return the blocks, input first; the output of a block is its activity."""
         ...
 
     def __call__(self, x: Tensor, *, detach: bool = True) -> list[Tensor]:
-        """The activity of every block for `[N, ...]`, input first; without a gradient between blocks if `detach`."""
+        """Return the activity of every block for `[N, ...]`, input first; no gradient between blocks if `detach`."""
         ...
 
 
@@ -32,11 +32,11 @@ class Labels(Protocol):
     num_classes: int
 
     def __call__(self, images: Tensor, classes: Tensor) -> Tensor:
-        """Images `[B, C, H, W]` and classes `[B, P]` to labelled images `[B, P, C', H, W]`."""
+        """Return labelled images `[B, P, C', H, W]` of images `[B, C, H, W]` and classes `[B, P]`."""
         ...
 
     def neutral(self, images: Tensor) -> Tensor:
-        """Images `[B, C', H, W]` that carry no label."""
+        """Return images `[B, C', H, W]` that carry no label."""
         ...
 
 
@@ -55,9 +55,10 @@ class Readout(Protocol):
 
 
 class ReadoutModel(nn.Module):
-    """Class scores of a linear readout, of images without a label.
+    """Class scores of a linear readout, for images without a label.
 
-    Blocks are cut off from each other, as in training; each that is read is connected to the scores by the readout alone.
+    Blocks are detached from each other, as in training: each block that is read reaches the scores only through the
+    readout.
 
     Args:
         readout: the readout, with the network that it reads.
@@ -72,7 +73,7 @@ class ReadoutModel(nn.Module):
         >>> model = ReadoutModel(LinearReadout(net, FourierLabels(3, (8, 8)), (1, 8, 8)))
         >>> model(torch.rand(5, 1, 8, 8)).shape, len(model.layers)
         (torch.Size([5, 3]), 2)
-    """  # noqa: E501
+    """
 
     def __init__(self, readout: Readout) -> None:
         super().__init__()
@@ -84,7 +85,7 @@ class ReadoutModel(nn.Module):
         self.layers: list[nn.Module] = list(readout.net)[readout.first :]
 
     def forward(self, images: Tensor) -> Tensor:
-        """Scores `[B, K]` of images `[B, C, H, W]`; batch norm uses its running statistics."""
+        """Return scores `[B, K]` of images `[B, C, H, W]`; batch norm uses its running statistics."""
         with evaluating(self):
             neutral = self.labels.neutral(images).contiguous(memory_format=torch.channels_last)
             read = self.net(neutral)[self.first :]
@@ -94,18 +95,25 @@ class ReadoutModel(nn.Module):
 
 
 class HeadModel(nn.Module):
-    """Class scores of a head on the last block's average activity: the network that backpropagation trained.
+    """Class scores of a head on the last block's average activity, for a network trained by backpropagation.
 
     Gradients flow through all blocks. It is a readout of the last block with a single region.
 
     Args:
         net: the network.
-        head: from the last block's channels to class scores.
+        head: linear layer from the last block's channels to class scores.
         labels: gives the neutral input.
 
     Attributes:
         layers: the last block, the only one that the head reads.
         blocks: all blocks, any of which may be a target layer of `GradCAM`.
+
+    Example:
+        >>> from convff import cnn3
+        >>> from labels import FourierLabels
+        >>> model = HeadModel(cnn3((1, 8, 8), width=4, kernel=3), nn.Linear(4, 3), FourierLabels(3, (8, 8)))
+        >>> model(torch.rand(5, 1, 8, 8)).shape
+        torch.Size([5, 3])
     """
 
     grid = 1
@@ -119,7 +127,7 @@ class HeadModel(nn.Module):
         self.layers = self.blocks[-1:]
 
     def forward(self, images: Tensor) -> Tensor:
-        """Scores `[B, K]` of images `[B, C, H, W]`; batch norm uses its running statistics."""
+        """Return scores `[B, K]` of images `[B, C, H, W]`; batch norm uses its running statistics."""
         with evaluating(self):
             neutral = self.labels.neutral(images).contiguous(memory_format=torch.channels_last)
             last = self.net(neutral, detach=False)[-1]

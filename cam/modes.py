@@ -1,4 +1,4 @@
-"""The modes of a model: evaluation for a while, and then each module's own again."""
+"""Training and evaluation modes of a model: evaluation for a while, then each module's own mode again."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,15 @@ from torch import nn
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and afterwards every module's own mode again, whatever happens."""
+    """Switch to evaluation mode; restore each module's own mode afterwards, also after an exception.
+
+    Example:
+        >>> model = nn.Dropout()
+        >>> with evaluating(model):
+        ...     inside = model.training
+        >>> inside, model.training
+        (False, True)
+    """
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

@@ -4,7 +4,7 @@ from cam.linear_cam import LinearCAM
 
 
 class PoolingCAM(LinearCAM):
-    """The head's weight times the last block's activity: the paper's map of the network that backpropagation trained.
+    """The head's weight times the last block's activity: the paper's map of networks trained by backpropagation.
 
     `M_k[y, x] = 1/(hw) sum_c w_kc a_cyx`. A head on the average activity is a linear readout with one region, so this
     is `LinearCAM`, and the map and the bias sum to the class score.

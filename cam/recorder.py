@@ -12,13 +12,19 @@ from cam.modes import evaluating
 class Recorder:
     """Runs a model and keeps the activity of the target layers, in their order.
 
-    It stands where grad-cam has its own recorder, which keeps its hooks and leaves the model in evaluation mode. Here
-    both end with the call, also after an exception.
+    It replaces grad-cam's own recorder, which keeps its hooks and leaves the model in evaluation mode. Here both end
+    with the call, also after an exception.
 
     Args:
         model: the model.
         layers: the target layers.
-        needs_graph: whether gradients by the activity will be asked for.
+        needs_graph: whether gradients with respect to the activity will be needed.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+        >>> recorder = Recorder(model, [model[0]], needs_graph=False)
+        >>> recorder(torch.rand(4, 2)).shape, recorder.activations[0].shape
+        (torch.Size([4, 3]), torch.Size([4, 3]))
     """
 
     def __init__(self, model: nn.Module, layers: Sequence[nn.Module], *, needs_graph: bool) -> None:
@@ -26,11 +32,11 @@ class Recorder:
         self.layers = layers
         self.needs_graph = needs_graph
         self.activations: list[Tensor] = []
-        self.gradients: list[Tensor] = []  # grad-cam's recorder has it
+        self.gradients: list[Tensor] = []  # as in grad-cam's recorder
         self.outputs: Tensor | None = None
 
     def __call__(self, images: Tensor) -> Tensor:
-        """The model's outputs `[B, K]`.
+        """Run the model on images and return its outputs `[B, K]`.
 
         Raises:
             RuntimeError: a target layer did not run, or ran more than once.
@@ -56,7 +62,7 @@ class Recorder:
         return outputs
 
     def release(self) -> None:
-        """Let go of what was recorded."""
+        """Release what was recorded."""
         self.activations, self.gradients, self.outputs = [], [], None
 
     def _keeper(self, seen: dict[int, Tensor], index: int) -> Callable[[nn.Module, Any, Tensor], Tensor]:
@@ -65,7 +71,7 @@ class Recorder:
                 raise RuntimeError(
                     f"target layer {index} ({type(module).__name__}) ran more than once in one forward pass"
                 )
-            if self.needs_graph and not activity.requires_grad:  # of frozen weights
+            if self.needs_graph and not activity.requires_grad:  # frozen weights
                 activity = activity.detach().requires_grad_()
             seen[index] = activity
             return activity

@@ -1,4 +1,4 @@
-"""Scores that are sums over positions: what a model says of them, and the maps that follow."""
+"""Scores that are sums over positions: the models that define them, and the maps that follow."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -16,20 +16,20 @@ T = TypeVar("T")
 
 
 class ShareModel(nn.Module):
-    """A network whose scores sum over the blocks that count, and over the positions of each.
+    """A network whose scores are sums over the blocks that count, and over the positions of each.
 
-    A subclass says what the scores are (`scores`), and which share each position has in a mixture of them (`shares`).
+    A subclass defines the scores (`scores`), and the share of each position in a weighted sum of them (`shares`).
 
     Args:
         net: the network.
-        labels: puts labels into images, or makes the input that carries none.
+        labels: labels images, or makes the input without a label.
         first: index of the first block that counts.
 
     Attributes:
         layers: the blocks that count: the target layers of `ShareCAM`.
 
     Raises:
-        ValueError: `first` leaves no block.
+        ValueError: `first` outside [0, number of blocks).
 
     Example:
         >>> from convff import cnn3
@@ -51,33 +51,33 @@ class ShareModel(nn.Module):
         super().__init__()
         blocks = list(net)
         if not 0 <= first < len(blocks):
-            raise ValueError(f"at least one of {len(blocks)} blocks must count, but the first is to be block {first}")
+            raise ValueError(f"`first` must be in [0, {len(blocks)}), got {first}")
         self.net = net
         self.labels = labels
         self.first = first
         self.layers: list[nn.Module] = blocks[first:]
 
     def forward(self, images: Tensor) -> Tensor:
-        """Scores `[B, K]` of images `[B, C, H, W]`, summed over the blocks that count; batch norm does not adapt."""
+        """Return scores `[B, K]` of images `[B, C, H, W]`; batch norm uses its running statistics."""
         with evaluating(self):
             inputs = self.inputs(images).contiguous(memory_format=torch.channels_last)
             return self.scores(self.net(inputs)[self.first :])
 
     def inputs(self, images: Tensor) -> Tensor:
-        """What goes through the network for images `[B, C, H, W]`: one pass per image, without a label."""
+        """Return the input of the network for images `[B, C, H, W]`; here one row per image, without a label."""
         return self.labels.neutral(images)
 
     @abstractmethod
     def scores(self, counted: Sequence[Tensor]) -> Tensor:
-        """The scores `[B, K]`, of the activity of every block that counts."""
+        """Compute the scores `[B, K]` from the activity of every block that counts."""
 
     @abstractmethod
     def shares(self, layer: nn.Module, a: Tensor, mixing: Tensor) -> Tensor:
-        """The share of each position in `sum_k mixing_k score_k`.
+        """Compute the share of each position in `sum_k mixing_k score_k`.
 
         Args:
             layer: one of `layers`.
-            a: its activity, as the network gave it: `[N, C, h, w]`, or `[N, D]` of a dense layer.
+            a: its activity, as returned by the network: `[N, C, h, w]`, or `[N, D]` of a dense layer.
             mixing: weight of each score for each image `[B, K]`.
 
         Returns:
@@ -85,39 +85,39 @@ class ShareModel(nn.Module):
         """
 
     def rest(self, mixing: Tensor) -> Tensor:
-        """The part `[B]` of `sum_k mixing_k score_k` that belongs to no position; here none."""
+        """Return the part `[B]` of `sum_k mixing_k score_k` that belongs to no position; here 0."""
         return mixing.new_zeros(len(mixing))
 
     def place(self, layer: nn.Module) -> int:
-        """The place of a layer among `layers`."""
+        """Return the index of a layer in `layers`."""
         return next(place for place, one in enumerate(self.layers) if one is layer)
 
     def of_counted(self, values: Sequence[T], name: str) -> list[T]:
-        """The values of the blocks that count, of one value per block.
+        """Return the values of the blocks that count, out of one value per block.
 
         Raises:
-            ValueError: there are not as many as blocks.
+            ValueError: not one value per block.
         """
         blocks = self.first + len(self.layers)
         if len(values) != blocks:
-            raise ValueError(f"there are {blocks} blocks and {len(values)} {name}: there must be one per block")
+            raise ValueError(f"need one value for each of {blocks} blocks, got {len(values)} {name}")
         return list(values[self.first :])
 
 
 class ShareCAM(SignedCAM):
-    """The share that each position has in a score, as the model itself says.
+    """The share of each position in a score, as the model itself computes it.
 
     The maps of all layers that count, and the rest that belongs to no position, sum to the score. For any other target
-    t(scores) the maps of the classes are mixed, `sum_k dt/dscore_k M_kl`; that of `GoodnessDifference(a, b)` sums to
-    what a has over b, and is positive where a position speaks for a rather than for b.
+    t(scores) the maps of the classes are mixed, `sum_k dt/dscore_k M_kl`. The map of `GoodnessDifference(a, b)`
+    sums to the lead of a over b, and is positive where a position speaks for a rather than for b.
 
     Args:
         model: a `ShareModel`, or any module with its `layers`, `shares` and `rest`.
         target_layers: some or all of `model.layers`.
-        reshape_transform: only there because grad-cam's classes have it.
+        reshape_transform: must be None; present only because grad-cam's classes have it.
 
     Raises:
-        ValueError: a target layer that does not count; when called, one that has no positions.
+        ValueError: a target layer that does not count; when called, one without positions.
 
     Example:
         >>> from cam import GroupModel
@@ -129,7 +129,7 @@ class ShareCAM(SignedCAM):
         True
 
     Reference:
-        Our own, by the argument of LinearCAM: a score that is a sum says where it comes from.
+        Our own, by the argument of LinearCAM: the terms of a sum show where the score comes from.
     """
 
     def __init__(self, model: nn.Module, target_layers: Sequence[nn.Module], reshape_transform: None = None) -> None:
@@ -145,6 +145,6 @@ class ShareCAM(SignedCAM):
         mixing = target_gradient(outputs, targets)  # (B, K)
         maps = []
         for layer, a in zip(self.target_layers, activations, strict=True):
-            positions(a, layer)  # refuses a layer that has none
+            positions(a, layer)  # raises if the layer has none
             maps.append(self.judged.shares(layer, a, mixing))
         return maps, self.judged.rest(mixing)

@@ -1,4 +1,4 @@
-"""The label in a stream of its own: the agreement of images and label images, and where it comes from."""
+"""Labels in a stream of their own: the agreement of images and label images, and where it comes from."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -13,14 +13,14 @@ from cam.share_cam import ShareCAM, ShareModel
 
 
 class StreamBlock(Protocol):
-    """A block that normalises label images by statistics of their own."""
+    """A block that normalises label images with separate statistics."""
 
     def normalised(self, x: Tensor, stream: int = 0) -> Tensor:
-        """The layer's input for the raw input `[N, ...]`, whose last `stream` rows are label images."""
+        """Return the layer's input for the raw input `[N, ...]`, whose last `stream` rows are label images."""
         ...
 
     def activity(self, x: Tensor) -> Tensor:
-        """The activity for an input `[N, ...]` that is normalised already."""
+        """Return the activity for an input `[N, ...]` that is already normalised."""
         ...
 
 
@@ -33,34 +33,34 @@ class StreamNet(Net, Protocol):
 
 
 class LabelImages(Labels, Protocol):
-    """Labels that are images of their own."""
+    """Labels that are separate images."""
 
     def label_images(self, images: Tensor) -> Tensor:
-        """The image of every label `[K, C, H, W]`; of the images only shape, dtype and device matter."""
+        """Return the image of every label `[K, C, H, W]`; only shape, dtype and device of the images matter."""
         ...
 
 
 class StreamModel(ShareModel):
-    """Agreement of an image's activity with that of each label's image: the scores of a stream of labels.
+    """Agreement of an image's activity with the activity of each label's image: the scores of a label stream.
 
-    With activity a of an image and t_k of label k's image, a block of n units adds `1/n <a, t_k>` to score k. The label
-    images go through the network beside the images, as its weights are at that time: nothing of them is kept. The score
-    depends on an image by `a` alone; there is no gradient through the label images.
+    With activity a of an image and t_k of label k's image, a block of n units adds `1/n <a, t_k>` to score k. At
+    every call, label images go through the network with its current weights: nothing is cached. The score depends on an
+    image only through `a`; there is no gradient through the label images.
 
     Args:
         net: the network.
         labels: makes the label images, e.g. `labels.StreamLabels`.
         image_shape: `(C, H, W)`.
         first: index of the first block that counts.
-        contribution: gives what each unit of an activity adds to the goodness: `mean_contribution` as above, or
+        contribution: returns what each unit of an activity adds to the goodness: `mean_contribution` as above, or
             `sum_contribution` without the 1/n.
 
     Attributes:
-        layers: the blocks that count: the target layers of `StreamCAM`. What they give is the activity of the images.
+        layers: the blocks that count: the target layers of `StreamCAM`. Their activity is the images'.
         contribution: as given.
 
     Raises:
-        ValueError: `first` leaves no block.
+        ValueError: `first` outside [0, number of blocks).
 
     Example:
         >>> from convff import cnn3
@@ -105,15 +105,15 @@ class StreamModel(ShareModel):
 
     @torch.no_grad()
     def label_activities(self, stop: int | None = None) -> list[Tensor]:
-        """The activity of the label images `[K, ...]` in the first `stop` blocks; in all if it is left out."""
+        """Return the activity of the label images `[K, ...]` in the first `stop` blocks; in all if omitted."""
         like = next(self.parameters())
         labels = self.labels.label_images(like.new_zeros(1, *self.image_shape))
-        # A block takes a stream only behind an image. Which one it is makes no difference to the stream.
+        # A block takes a stream only after an image. Which image it is makes no difference to the stream.
         rows = torch.cat([labels[:1], labels])
         found: list[Tensor] = []
 
         def visit(index: int, block: StreamBlock, h: Tensor) -> Tensor:
-            a = block.activity(block.normalised(h, len(labels)))  # calls no hook: a recorder sees the images alone
+            a = block.activity(block.normalised(h, len(labels)))  # calls no hook: a recorder sees only images
             found.append(a[1:])
             return a
 
@@ -122,21 +122,21 @@ class StreamModel(ShareModel):
         return found
 
     def _weighed(self, t: Tensor) -> Tensor:
-        """Return activities of the label images, times what a unit counts: 1/n, or 1."""
+        """Return activities of the label images times the weight of a unit: 1/n, or 1."""
         return t * self.contribution(torch.ones_like(t[:1]))
 
 
 class StreamCAM(ShareCAM):
-    """The share that each position has in the agreement of an image with a label's image.
+    """The share of each position in the agreement of an image with a label's image.
 
     The agreement is a sum over units, `1/n sum_cyx a_cyx t_kcyx`, so `M_kl[y, x] = 1/n sum_c a_lcyx t_klcyx` sums to
     it, and the maps of all blocks that count sum to the score of label k. As a and t_k are at least 0, the map of one
-    label is never negative; that of `GoodnessDifference(a, b)` is positive where the image agrees more with label a.
+    label is never negative; the map of `GoodnessDifference(a, b)` is positive where the image agrees more with label a.
 
     Args:
         model: a `StreamModel`.
         target_layers: some or all of `model.layers`.
-        reshape_transform: only there because grad-cam's classes have it.
+        reshape_transform: must be None; present only because grad-cam's classes have it.
 
     Raises:
         ValueError: see `ShareCAM`.
@@ -152,5 +152,5 @@ class StreamCAM(ShareCAM):
         True
 
     Reference:
-        Our own, by the argument of LinearCAM: the label's activity is the weight of the image's.
+        Our own, by the argument of LinearCAM: the activity of the label weights the activity of the image.
     """

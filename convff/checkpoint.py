@@ -1,6 +1,6 @@
-"""Checkpoints: weights as safetensors, and beside them all that is needed to build the network again.
+"""Checkpoints: weights as safetensors, with everything needed to build the network again.
 
-Nothing is unpickled, so a file from anywhere can be opened. Writing is atomic: a file is complete or not there.
+Nothing is unpickled, so untrusted files are safe to open. Writing is atomic: a file is complete or absent.
 """
 
 import json
@@ -30,7 +30,7 @@ class Checkpoint:
         options: the model's options.
         net: the network.
         extra: further tensors by name, e.g. the readout's.
-        notes: anything else that JSON holds: the labels' `spec()`, class names, settings.
+        notes: anything else that JSON can hold: the labels' `spec()`, class names, settings.
     """
 
     model: str
@@ -41,12 +41,12 @@ class Checkpoint:
     notes: dict[str, Any] = field(default_factory=dict)
 
     def tensors_of(self, module: str) -> dict[str, Tensor]:
-        """Return the further tensors of one module, by their names in it; empty if it was not saved."""
+        """Return the further tensors of one module by their names within it; empty if it was not saved."""
         return _with_prefix(self.extra, f"{module}.")
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint: to a temporary file beside it, flushed to the disk, then renamed.
+    """Write a checkpoint atomically: to a temporary file in the same folder, flushed to disk, then renamed.
 
     Example:
         >>> import tempfile
@@ -97,7 +97,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is not a safetensors file, or is damaged: {error}") from error
     if metadata.get("format") != FORMAT:
-        raise ValueError(f"{path} is not a checkpoint of format {FORMAT!r}, but of {metadata.get('format')!r}")
+        raise ValueError(f"{path} must be a checkpoint of format {FORMAT!r}, got format {metadata.get('format')!r}")
     try:
         about = json.loads(metadata["about"])
         channels, height, width = about["input_shape"]

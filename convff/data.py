@@ -1,4 +1,4 @@
-"""What a training learns from: batches of inputs and targets, and images that are held on one device as uint8."""
+"""Training data: batches of inputs and targets, and images held on one device as uint8."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from convff.randomness import keyed_generator
 
 
 class Batch(NamedTuple):
-    """A part of some data, on the device where they lie.
+    """A batch of examples, on the device of the data.
 
     Args:
         inputs: float `[B, ...]`; images `[B, C, H, W]` in [0, 1].
@@ -23,11 +23,11 @@ class Batch(NamedTuple):
 
 
 class Data(Protocol):
-    """Anything that can be learnt from, an example per index: images with classes, or windows of a text."""
+    """Data to learn from, indexed by example: images with classes, or windows of a text."""
 
     @property
     def name(self) -> str:
-        """What the data are called in every report."""
+        """The name of the data in every report."""
         ...
 
     @property
@@ -44,16 +44,16 @@ class Data(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ImageData:
-    """Images with their classes, whole in memory.
+    """Images with their classes, all in memory.
 
-    A data set of this size (CIFAR-10: 154 MB) is moved to the device once; batches are cut there, so
-    there is no loader process whose number or timing could change a run.
+    A data set of this size (CIFAR-10: 154 MB) is moved to the device once. Batches are cut there, so
+    there are no loader processes whose number or timing could change a run.
 
     Args:
         images: uint8 `[N, C, H, W]`.
         classes: int64 `[N]`, each in `[0, len(class_names))`.
         class_names: the names, in the order of the class indices.
-        name: what the data are called in every report, e.g. `"MNIST"`.
+        name: the name of the data in every report, e.g. `"MNIST"`.
 
     Raises:
         TypeError: images are not uint8 or classes not int64.
@@ -73,12 +73,12 @@ class ImageData:
     def __post_init__(self) -> None:
         if self.images.dtype != torch.uint8 or self.classes.dtype != torch.int64:
             raise TypeError(
-                f"{self.name}: images must be uint8 and classes int64, not {self.images.dtype} and {self.classes.dtype}"
+                f"{self.name}: images must be uint8 and classes int64, got {self.images.dtype} and {self.classes.dtype}"
             )
         if self.images.ndim != 4 or self.classes.shape != self.images.shape[:1]:
             raise ValueError(
                 f"{self.name}: images must be [N, C, H, W] and classes [N], "
-                f"not {list(self.images.shape)} and {list(self.classes.shape)}"
+                f"got {list(self.images.shape)} and {list(self.classes.shape)}"
             )
         if len(self.classes) and not 0 <= int(self.classes.min()) <= int(self.classes.max()) < len(self.class_names):
             raise ValueError(
@@ -106,16 +106,16 @@ class ImageData:
         return Batch(as_floats(self.images[indices]), self.classes[indices])
 
     def to(self, device: torch.device | str) -> "ImageData":
-        """The same data on another device."""
+        """Return the same data on another device."""
         return replace(self, images=self.images.to(device), classes=self.classes.to(device))
 
     def part(self, start: int | None, stop: int | None) -> "ImageData":
-        """The images from `start` to `stop`, as a slice would take them."""
+        """Return the images from `start` to `stop`, as a slice does."""
         return replace(self, images=self.images[start:stop], classes=self.classes[start:stop])
 
 
 def as_floats(images: Tensor) -> Tensor:
-    """uint8 images `[B, C, H, W]` as float32 in [0, 1], channels last in memory.
+    """Return uint8 images `[B, C, H, W]` as float32 in [0, 1], channels last in memory.
 
     Example:
         >>> as_floats(torch.full((1, 1, 2, 2), 255, dtype=torch.uint8)).max()
@@ -125,7 +125,7 @@ def as_floats(images: Tensor) -> Tensor:
 
 
 def epoch_batches(size: int, batch_size: int, *, seed: int, epoch: int) -> Iterator[Tensor]:
-    """The index batches of one epoch: every index once, in an order fixed by `(seed, epoch)` alone.
+    """Yield the index batches of one epoch: every index once, in an order fixed by `(seed, epoch)` alone.
 
     The last, smaller batch is kept unless it holds a single image (batch norm needs two).
 

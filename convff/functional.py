@@ -23,18 +23,18 @@ from convff.outer import CACHED
 
 
 def _accumulator(a: Tensor) -> torch.dtype:
-    """Sums of squares are kept in float32 at least: a layer has 10^5 units, and bfloat16 has 8 bits."""
+    """Return the dtype of sums of squares, at least float32: a layer has 10^5 units, and bfloat16 has 8 bits."""
     return torch.float64 if a.dtype == torch.float64 else torch.float32
 
 
 def _length(a: Tensor) -> Tensor:
-    """Length of each sample `[N]` of `[N, ...]`."""
+    """Return the length of each sample, `[N]`, of `[N, ...]`."""
     length: Tensor = torch.linalg.vector_norm(a, dim=tuple(range(1, a.ndim)), dtype=_accumulator(a))
     return length
 
 
 def sum_goodness(a: Tensor) -> Tensor:
-    """Sum of squares over a layer, `g = sum_k a_k^2` (Hinton 2022, section 2).
+    """Return the sum of squares over a layer, `g = sum_k a_k^2` (Hinton 2022, section 2).
 
     Args:
         a: activity `[N, ...]`.
@@ -47,14 +47,14 @@ def sum_goodness(a: Tensor) -> Tensor:
         tensor([25.])
     """
     if a.device.type == "cpu" and a.dtype != _accumulator(a) and not torch.compiler.is_compiling():
-        # A CPU would first make a float32 copy of the whole activity: of a few samples at a time it is a small one.
+        # A CPU first makes a float32 copy of the activity: a few samples at a time keep it small.
         parts = a.split(max(1, CACHED // a[0].numel()))
         return torch.cat([_length(part) for part in parts]).square()
     return _length(a).square()
 
 
 def mean_goodness(a: Tensor) -> Tensor:
-    """Mean of squares over a layer, `g = 1/n sum_k a_k^2` (HebbFF, equation 1).
+    """Return the mean of squares over a layer, `g = 1/n sum_k a_k^2` (HebbFF, equation 1).
 
     Args:
         a: activity `[N, ...]`.
@@ -70,7 +70,7 @@ def mean_goodness(a: Tensor) -> Tensor:
 
 
 def mean_activity(a: Tensor) -> Tensor:
-    """Mean of the activity over a layer, `g = 1/n sum_k a_k` (DeeperForward, in place of the squares).
+    """Return the mean activity over a layer, `g = 1/n sum_k a_k` (DeeperForward, instead of squares).
 
     Args:
         a: activity `[N, ...]`.
@@ -86,7 +86,7 @@ def mean_activity(a: Tensor) -> Tensor:
 
 
 def channel_squares(a: Tensor) -> Tensor:
-    """Squared activity of each unit or channel, summed over positions, `q_nc = sum_hw a_nchw^2`.
+    """Return the squared activity of each unit or channel, summed over positions, `q_nc = sum_hw a_nchw^2`.
 
     Args:
         a: activity `[N, C]` or `[N, C, H, W]`.
@@ -101,7 +101,7 @@ def channel_squares(a: Tensor) -> Tensor:
     if a.ndim == 2:
         return _squares(a)
     if a.device.type == "cpu" and not torch.compiler.is_compiling():
-        # As in `sum_goodness`: the squares of a few samples at a time fit into a processor's cache.
+        # As in `sum_goodness`: the squares of a few samples at a time fit in a processor's cache.
         parts = a.split(max(1, CACHED // a[0].numel()))
         return torch.cat([_squares(part).sum(dim=(2, 3)) for part in parts])
     return _squares(a).sum(dim=(2, 3))
@@ -112,7 +112,7 @@ def _squares(a: Tensor) -> Tensor:
 
 
 def group_goodness(a: Tensor, groups: int, reduction: str = "mean") -> Tensor:
-    """Goodness of each group of channels, `g_nk = 1/m sum_(c in group k) sum_hw a_nchw^2` (CwComp, section 3).
+    """Return the goodness of each group of channels, `g_nk = 1/m sum_(c in k) sum_hw a_nchw^2` (CwComp, section 3).
 
     Group k is the k-th of `groups` equal parts of the channels, in their order.
 
@@ -139,7 +139,7 @@ def group_goodness(a: Tensor, groups: int, reduction: str = "mean") -> Tensor:
 def length_normalise(x: Tensor, eps: float = 1e-8) -> Tensor:
     """Divide each sample by its root mean square, `x / sqrt(mean_i x_i^2)` (Scodellaro et al. 2025, Methods).
 
-    The next layer sees the pattern of the activity and not its length, which is the goodness. No mean is subtracted.
+    The next layer sees the pattern of the activity but not its length, which is the goodness. No mean is subtracted.
 
     Args:
         x: activity `[N, ...]`.
@@ -157,10 +157,10 @@ def length_normalise(x: Tensor, eps: float = 1e-8) -> Tensor:
 
 
 def threshold_gate(g: Tensor, *, theta: float, scale: float = 1.0) -> Tensor:
-    """Gate against a fixed threshold: `c+ = sigma(s (theta - g+))`, `c- = -sigma(s (g- - theta)) / (P - 1)`.
+    """Return the gate against a fixed threshold: `c+ = sigma(s (theta - g+))`, `c- = -sigma(s (g- - theta)) / (P - 1)`.
 
     With mean goodness and s = 1 this is HebbFF's equation 2; with sum goodness, s = 1 and theta = the
-    number of units it is the gradient of Hinton's loss. Several wrong labels share the weight of one.
+    number of units it is the negative gradient of Hinton's loss. Several wrong labels share the weight of one.
 
     Args:
         g: goodness `[B, P]`, pass 0 with the right label.
@@ -180,9 +180,9 @@ def threshold_gate(g: Tensor, *, theta: float, scale: float = 1.0) -> Tensor:
 
 
 def symmetric_gate(g: Tensor, *, scale: float) -> Tensor:
-    """Gate on the difference of two passes of one image: `c+ = sigma(-s (g+ - g-)) = -c-`.
+    """Return the gate on the difference of two passes of one image: `c+ = sigma(-s (g+ - g-)) = -c-`.
 
-    The gradient of SymBa's loss `softplus(-s (g+ - g-))` (Lee & Song 2023; s = 4 in the Trifecta). No threshold.
+    It belongs to SymBa's loss `softplus(-s (g+ - g-))` (Lee & Song 2023; s = 4 in the Trifecta). No threshold.
     With several wrong labels the loss is the mean over the pairs (right, wrong).
 
     Args:
@@ -201,9 +201,9 @@ def symmetric_gate(g: Tensor, *, scale: float) -> Tensor:
 
 
 def softmax_gate(g: Tensor, *, scale: float) -> Tensor:
-    """Gate of the cross-entropy over the passes: `c = onehot(right) - softmax(s g)`.
+    """Return the gate of the cross-entropy over the passes: `c = onehot(right) - softmax(s g)`.
 
-    The symmetric gate where there is one wrong label; with several, the wrong labels that come closest weigh most.
+    With one wrong label it is the symmetric gate; with several, the wrong labels that come closest weigh most.
 
     Args:
         g: goodness `[B, P]`, pass 0 with the right label.
@@ -222,17 +222,17 @@ def softmax_gate(g: Tensor, *, scale: float) -> Tensor:
 
 
 def threshold_loss(g: Tensor, *, theta: float, scale: float = 1.0) -> Tensor:
-    """The loss `[B]` whose negative derivative by g is `s * threshold_gate`: softplus(s (theta - g+)) + mean softplus(s (g- - theta))."""  # noqa: E501
+    """Return `softplus(s (theta - g+)) + mean softplus(s (g- - theta))`, `[B]`; `-d/dg` is `s * threshold_gate`."""
     return F.softplus(scale * (theta - g[:, 0])) + F.softplus(scale * (g[:, 1:] - theta)).mean(dim=1)
 
 
 def symmetric_loss(g: Tensor, *, scale: float) -> Tensor:
-    """The loss `[B]` whose negative derivative by g is `s * symmetric_gate`: mean over wrong labels of softplus(-s (g+ - g-))."""  # noqa: E501
+    """Return the mean over wrong labels of `softplus(-s (g+ - g-))`, `[B]`; `-d/dg` is `s * symmetric_gate`."""
     return F.softplus(scale * (g[:, 1:] - g[:, :1])).mean(dim=1)
 
 
 def softmax_loss(g: Tensor, *, scale: float) -> Tensor:
-    """The loss `[B]` whose negative derivative by g is `s * softmax_gate`: -log softmax(s g)[right]."""
+    """Return `-log softmax(s g)[right]`, `[B]`; `-d/dg` is `s * softmax_gate`."""
     return -torch.log_softmax(scale * g, dim=1)[:, 0]
 
 

@@ -1,4 +1,4 @@
-"""Label protocols: what the method asks of labels, and how labelled images become one batch."""
+"""Label protocols: what the method requires of labels, and how labelled images form one batch."""
 
 from typing import Protocol, runtime_checkable
 
@@ -13,11 +13,11 @@ class Labels(Protocol):
     num_classes: int
 
     def __call__(self, images: Tensor, classes: Tensor) -> Tensor:
-        """Images `[B, C, H, W]` and classes `[B, P]` to labelled images `[B, P, C', H, W]`."""
+        """Return labelled images `[B, P, C', H, W]` for images `[B, C, H, W]` and classes `[B, P]`."""
         ...
 
     def neutral(self, images: Tensor) -> Tensor:
-        """Images `[B, C', H, W]` that carry no label."""
+        """Return images `[B, C', H, W]` that carry no label."""
         ...
 
 
@@ -25,45 +25,50 @@ class Negatives(Protocol):
     """Draws the wrong labels of a batch."""
 
     def __call__(self, classes: Tensor, num_classes: int, generator: torch.Generator) -> Tensor:
-        """Wrong classes int64 `[B, M]` for right classes `[B]`; never a right one."""
+        """Return wrong classes, int64 `[B, M]`, for right classes `[B]`; never the right one."""
         ...
 
 
 @runtime_checkable
 class AdditiveLabels(Labels, Protocol):
-    """Labels that add something of the class to something made of the image: waves, one-hot codes, label channels."""
+    """Labels that are a base from the image plus a summand from the class: waves, one-hot codes, label channels."""
 
     def bases(self, images: Tensor) -> Tensor:
-        """What is made of images `[B, C, H, W]` alone, `[B, C', H, W]`: base plus summand is the labelled image."""
+        """Return the bases `[B, C', H, W]` of images `[B, C, H, W]`: base plus summand is the labelled image."""
         ...
 
     def summands(self, images: Tensor) -> Tensor:
-        """What each class adds, `[K, C', H, W]`; of the images `[B, C, H, W]` only shape, dtype and device matter."""
+        """Return what each class adds, `[K, C', H, W]`; only shape, dtype and device of `[B, C, H, W]` matter."""
         ...
 
 
 @runtime_checkable
 class TrainableLabels(Labels, Protocol):
-    """Labels with parameters of their own, which learn with the first block. See `convff.training.trainable_labels`."""
+    """Labels with parameters, which are trained with the first block. See `convff.training.trainable_labels`."""
 
     def parameters(self) -> list[nn.Parameter]:
-        """What learns; equal at the start in every process of a run."""
+        """Return the trainable parameters; their initial values are equal in every process of a run."""
         ...
 
     def grads(self, classes: Tensor, inputs: Tensor) -> list[Tensor]:
-        """What an optimiser subtracts from each parameter.
+        """Return the direction of each parameter, which an optimiser subtracts.
 
         Args:
             classes: int64 `[B, P]`, the label of each pass.
-            inputs: `[B, P, C', H, W]`, what it would subtract from the labelled images.
+            inputs: `[B, P, C', H, W]`, the direction of the labelled images.
         """
         ...
 
 
 def label_passes(labels: Labels, images: Tensor, classes: Tensor) -> Tensor:
-    """All passes of all images as one batch `[B*P, C', H, W]`.
+    """Return all passes of all images as one batch `[B*P, C', H, W]`.
 
-    One batch, so that batch norm sees right and wrong labels together; in two, its statistics would differ between
-    right and wrong and from those used in evaluation.
+    They form one batch so that batch norm sees right and wrong labels together. In two batches, its statistics would
+    differ between right and wrong labels, and from those used in evaluation.
+
+    Example:
+        >>> from labels import FourierLabels
+        >>> label_passes(FourierLabels(3, (8, 8)), torch.rand(2, 1, 8, 8), torch.tensor([[0, 1], [2, 0]])).shape
+        torch.Size([4, 1, 8, 8])
     """
     return rearrange(labels(images, classes), "b p c h w -> (b p) c h w")

@@ -1,22 +1,22 @@
-"""The gated Hebbian outer product: a direction as two factors, and the ways to make a whole one of them.
+"""The gated Hebbian outer product: a direction as two factors, and the functions that multiply them.
 
-`dW = sum_n post_n (x) x_n` with `post = c * a` (HebbFF, equations 3 and 4): x is a layer's normalised input, a its activity and
-c the gate. The two factors are of the size of the activity; the direction is of the size of the weights. It stays two
-factors until an optimiser, or a sum over processes, needs it whole. Plain gradient descent never does.
+`dW = sum_n post_n (x) x_n` with `post = c * a` (HebbFF, equations 3 and 4): x is a layer's normalised input, a its
+activity and c the gate. The factors have the size of the activity, the direction that of the weights. It stays in two
+factors until an optimiser, or a sum over processes, needs the dense tensors. Plain gradient descent never does.
 
 Legend as in `convff.functional`.
-"""  # noqa: E501
+"""
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-CACHED = 2**20  # values whose float32 copy the processor's caches hold
+CACHED = 2**20  # number of values whose float32 copy fits in the processor's caches
 
 
 def gated(a: Tensor, c: Tensor) -> Tensor:
-    """`post = c * a`: the activity weighed by the gate, in the dtype of the activity.
+    """Return `post = c * a`: the activity weighted by the gate, in the dtype of the activity.
 
     Args:
         a: activity `[N, ...]`.
@@ -31,7 +31,7 @@ def gated(a: Tensor, c: Tensor) -> Tensor:
 
 
 class Outer(NamedTuple):
-    """The direction `sum_n post_n (x) x_n` of a layer's weight and `sum_n post_n` of its bias, as its two factors.
+    """The direction `sum_n post_n (x) x_n` of a layer's weight and `sum_n post_n` of its bias, as two factors.
 
     Args:
         x: normalised input `[N, I]` or `[N, I, H, W]`.
@@ -47,7 +47,7 @@ class Outer(NamedTuple):
     post: Tensor
 
     def dense(self, layer: nn.Linear | nn.Conv2d) -> dict[str, Tensor]:
-        """The whole direction by parameter name, in the dtype of the layer's parameters."""
+        """Return the dense direction by parameter name, in the dtype of the layer's parameters."""
         weight, bias = outer_product(self.x, self.post, layer)
         whole = {"weight": weight.to(layer.weight.dtype)}
         if layer.bias is not None:
@@ -60,7 +60,7 @@ class Outer(NamedTuple):
 
 
 def outer_linear(x: Tensor, post: Tensor) -> tuple[Tensor, Tensor]:
-    """Outer product of a dense layer: `dW = sum_n post_n x_n^T`, `db = sum_n post_n` (HebbFF, equations 3 and 4).
+    """Return the outer product of a dense layer: `dW = sum_n post_n x_n^T`, `db = sum_n post_n` (HebbFF, eq. 3 and 4).
 
     Args:
         x: normalised input `[N, I]`.
@@ -77,11 +77,11 @@ def outer_linear(x: Tensor, post: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def outer_conv2d(x: Tensor, post: Tensor, layer: nn.Conv2d) -> tuple[Tensor, Tensor]:
-    """Outer product of a convolution, summed over the positions that share the weights.
+    """Return the outer product of a convolution, summed over the positions that share the weights.
 
     `dW[o, i, u, v] = sum_n sum_hw post[n, o, h, w] x[n, i, h + u, w + v]`: equations 3 and 4 of HebbFF with each
-    position of the filter taken as a dense layer. That is the weight-gradient of a convolution with `post` in the place
-    of the error, so one library call does it, and no graph is built.
+    position of the filter taken as a dense layer. This is the weight gradient of a convolution with `post` instead of
+    the error, so one library call computes it, and no graph is built.
 
     Args:
         x: normalised input `[N, I, H, W]`.
@@ -102,18 +102,17 @@ def outer_conv2d(x: Tensor, post: Tensor, layer: nn.Conv2d) -> tuple[Tensor, Ten
 
 
 def outer_product(x: Tensor, post: Tensor, layer: nn.Linear | nn.Conv2d) -> tuple[Tensor, Tensor]:
-    """The outer product of either kind of layer: see the two functions above."""
+    """Return the outer product of either kind of layer; see `outer_linear` and `outer_conv2d`."""
     if isinstance(layer, nn.Conv2d):
         return outer_conv2d(x, post, layer)
     return outer_linear(x, post)
 
 
 def input_product(x: Tensor, post: Tensor, layer: nn.Linear | nn.Conv2d) -> Tensor:
-    """What the outer product is to the weights, for the input: `dx_n = W^T post_n`.
+    """Return the direction for the input, `dx_n = W^T post_n`: the counterpart of the outer product.
 
     With ReLU, goodness (the sum of squares) has the derivative `2 a x^T` by the weights and `2 W^T a` by the input, so
-    both directions go up the same hill. For a convolution this is the input-gradient, with `post` in the place of the
-    error.
+    both directions increase it. For a convolution this is the input gradient, with `post` instead of the error.
 
     Args:
         x: normalised input `[N, I]` or `[N, I, H, W]`; only its shape matters.
@@ -137,7 +136,7 @@ def input_product(x: Tensor, post: Tensor, layer: nn.Linear | nn.Conv2d) -> Tens
 def _convolution_backward(
     x: Tensor, post: Tensor, layer: nn.Conv2d, *, wanted: list[bool]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """A convolution's gradients by input, weight and bias, those that are wanted, with `post` as the error."""
+    """Return the wanted gradients of a convolution by input, weight and bias, with `post` as the error."""
     gradients: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
         post,
         x.to(post.dtype),
@@ -157,8 +156,8 @@ def _convolution_backward(
 def add_outer_linear_(layer: nn.Linear, x: Tensor, post: Tensor, rate: float) -> None:
     """Add the outer product to a dense layer in place: `W += rate sum_n post_n x_n^T`, `b += rate sum_n post_n`.
 
-    The product is added to the weights as it is computed, or in pieces of at most `CACHED` values where the activity is
-    in another precision than the weights: no direction of the size of the weights is ever held.
+    The product is added to the weights as it is computed, or in pieces of at most `CACHED` values if activity and
+    weights differ in precision: no direction of the size of the weights is ever held.
 
     Args:
         layer: the layer; its parameters change.

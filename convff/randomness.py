@@ -1,7 +1,7 @@
-"""Keyed randomness: every draw has its own generator, named by what it is for.
+"""Keyed randomness: every draw has its own generator, named by its purpose.
 
-No global state is read or written, so the number of workers, a resumed run or another draw
-somewhere else cannot change what a draw gives.
+No global state is read or written, so a draw does not depend on the number of workers, on
+resuming a run, or on any other draw.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import torch
 
 
 def keyed_generator(seed: int, purpose: str, *key: int) -> torch.Generator:
-    """A CPU generator that depends on `(seed, purpose, key)` and on nothing else.
+    """Return a CPU generator that depends on `(seed, purpose, key)` and nothing else.
 
     Example:
         >>> first = torch.rand(2, generator=keyed_generator(0, "order", 3))

@@ -26,14 +26,14 @@ def region_means(a: Tensor, regions: int) -> Tensor:
 
 
 def refuse_uneven_regions(a: Tensor, regions: int) -> None:
-    """Refuse R x R regions that do not divide the maps of an activity `[N, O, H, W]`.
+    """Raise unless R x R regions divide the maps of an activity `[N, O, H, W]` evenly.
 
     Raises:
-        ValueError: they do not.
+        ValueError: R does not divide height and width.
     """
     height, width = a.shape[2:]
     if height % regions or width % regions:
-        raise ValueError(f"{regions} x {regions} regions do not divide a map of {height} x {width}")
+        raise ValueError(f"{regions} x {regions} regions must divide the map evenly, got a map of {height} x {width}")
 
 
 def split_into_regions(a: Tensor, regions: int) -> Tensor:
@@ -41,10 +41,10 @@ def split_into_regions(a: Tensor, regions: int) -> Tensor:
 
     Args:
         a: activity `[N, O, H, W]`, or `[N, O]`, which has one region of one position.
-        regions: R, which divides height and width.
+        regions: R, which must divide height and width.
 
     Returns:
-        `[N, R, H/R, R, W/R, O]`: a view where the activity lies channels last in memory, as that of a convolution does.
+        `[N, R, H/R, R, W/R, O]`: a view if the activity is channels last in memory, as after a convolution.
 
     Raises:
         ValueError: the regions do not divide the map.
@@ -61,9 +61,9 @@ def split_into_regions(a: Tensor, regions: int) -> Tensor:
 
 
 def shaped_like(values: Tensor, like: Tensor) -> Tensor:
-    """Return values that lie position by position, channels last, in the shape of an activity.
+    """Return channels-last values in the shape of an activity.
 
-    Rows `[N, n]` of `convff.places.agreement.rows_of` and regions of `split_into_regions` are such values.
+    It undoes `convff.places.agreement.rows_of` and `split_into_regions`.
 
     Example:
         >>> a = torch.rand(2, 3, 8, 4)
@@ -77,7 +77,7 @@ def shaped_like(values: Tensor, like: Tensor) -> Tensor:
 
 
 def spread_over_regions(values: Tensor, a: Tensor) -> Tensor:
-    """Spread values by region over the positions of an activity: the transpose of `region_means`.
+    """Spread one value per region over the positions of an activity: the transpose of `region_means`.
 
     Args:
         values: `[N, R, R, O]`, of the dtype of the activity.
@@ -105,7 +105,7 @@ def spread_over_regions(values: Tensor, a: Tensor) -> Tensor:
 
 
 def _shares(size: int, regions: int) -> Tensor:
-    """Return how much each of `size` positions weighs in the mean of each region, `[R, size]`."""
+    """Return the weight of each of `size` positions in the mean of each region, `[R, size]`."""
     shares = torch.zeros(regions, size, dtype=torch.float64)
     for region in range(regions):
         begin, end = region * size // regions, -(-(region + 1) * size // regions)

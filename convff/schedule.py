@@ -10,12 +10,12 @@ from convff.optimizers import OPTIMIZERS
 
 
 def constant(progress: float) -> float:
-    """The learning rate stays as it is (Scodellaro et al. 2025 on CIFAR)."""
+    """Return 1: the learning rate is constant (Scodellaro et al. 2025 on CIFAR)."""
     return 1.0
 
 
 def linear_cooldown(progress: float) -> float:
-    """Full rate for the first half, then linearly to 0 (Hinton's schedule; Scodellaro et al. 2025, Methods).
+    """Return 1 for the first half, then fall linearly to 0 (Hinton's schedule; Scodellaro et al. 2025, Methods).
 
     The paper's `lr(e) = 2 lr / E (1 + E - e)` for epochs e = 1 .. E is this line at `progress = (e - 1) / E`; here the
     rate changes at every step.
@@ -39,12 +39,12 @@ class Schedule:
 
     Args:
         epochs: passes over the data.
-        batch_size: images a step (each in P passes).
+        batch_size: images per step, each in P passes.
         optimizer: a name in `convff.optimizers.OPTIMIZERS`.
         lr: learning rate.
         momentum: momentum, or Adam's first beta.
-        decay: how the rate falls, a name in `SCHEDULES`.
-        stagger: how far the learning of lower blocks is ahead of that of higher ones, in [0, 1); see `window`.
+        decay: how the rate falls: a name in `SCHEDULES`.
+        stagger: how far lower blocks are ahead of higher ones in training, in [0, 1); see `window`.
 
     Raises:
         ValueError: a number out of range, or an unknown name.
@@ -65,25 +65,25 @@ class Schedule:
     def __post_init__(self) -> None:
         if self.epochs < 0 or self.batch_size < 2:
             raise ValueError(
-                f"epochs must be at least 0 and batch_size at least 2, not {self.epochs} and {self.batch_size}"
+                f"epochs must be at least 0 and batch_size at least 2, got {self.epochs} and {self.batch_size}"
             )
         if self.lr <= 0 or not 0 <= self.momentum < 1:
-            raise ValueError(f"lr must be positive and momentum in [0, 1), not {self.lr} and {self.momentum}")
+            raise ValueError(f"lr must be positive and momentum in [0, 1), got {self.lr} and {self.momentum}")
         if not 0 <= self.stagger < 1:
-            raise ValueError(f"stagger must lie in [0, 1), not {self.stagger}")
+            raise ValueError(f"stagger must be in [0, 1), got {self.stagger}")
         for name, table in ((self.optimizer, OPTIMIZERS), (self.decay, SCHEDULES)):
             if name not in table:
                 raise ValueError(f"{name!r} is not one of {', '.join(table)}")
 
     @property
     def is_plain(self) -> bool:
-        """Whether a step is just the rate times the direction: it can be added as it is computed."""
+        """Whether a step is just the rate times the direction, so that it can be added as it is computed."""
         return self.optimizer == "sgd" and self.momentum == 0
 
     def rate(self, progress: float, window: tuple[float, float] = (0.0, 1.0)) -> float:
-        """The learning rate at a point between 0 and 1 of the training, for a block that learns in a part of it.
+        """Return the learning rate at `progress` in [0, 1], for a block that learns within `window`.
 
-        Outside its window a block's rate is 0: it passes on what it sees, and does not learn.
+        Outside its window the rate of a block is 0: it passes on its activity and does not learn.
 
         Example:
             >>> schedule = Schedule(lr=0.1, decay="constant")
@@ -98,8 +98,8 @@ class Schedule:
     def window(self, block: int, blocks: int) -> tuple[float, float]:
         """Return the part of the training in which a block learns.
 
-        With stagger s, block 0 ends at `1 - s` and the last one at 1; the last one begins at `s / 2`. What a block has
-        above it then learns longest on features that stay as they are; and a block that has ended costs a forward pass.
+        With stagger s, block 0 ends at `1 - s` and the last one at 1; the last one begins at `s / 2`. So the
+        blocks above learn on fixed features for a while, and a block that has finished costs only a forward pass.
 
         Example:
             >>> [Schedule(stagger=0.4).window(block, 3) for block in range(3)]
@@ -109,10 +109,10 @@ class Schedule:
         return self.stagger / 2 * height, 1 - self.stagger * (1 - height)
 
     def make_optimizer_beside(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """The optimiser of what learns beside a block, e.g. a head: Adam, whatever the blocks have.
+        """Make the optimiser of a module beside a block, e.g. a head: Adam, whatever the optimiser of the blocks.
 
-        A step measured against the weights would never move what starts at zero. Its rate is `BESIDE_RATE`, and falls
-        as that of the blocks does: a trainer multiplies the blocks' rate by `factor` of the parameter group.
+        A step relative to the weights' length would never move weights that start at zero. The rate is `BESIDE_RATE`
+        and falls with that of the blocks: a trainer multiplies their rate by `factor` of the parameter group.
         """
         optimizer = OPTIMIZERS["adam"](parameters, lr=BESIDE_RATE, momentum=0.9)
         for group in optimizer.param_groups:
@@ -120,5 +120,5 @@ class Schedule:
         return optimizer
 
     def make_optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """The optimiser of one block."""
+        """Make the optimiser of one block."""
         return OPTIMIZERS[self.optimizer](parameters, lr=self.lr, momentum=self.momentum)

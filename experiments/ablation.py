@@ -1,7 +1,7 @@
 """Train each row of a table of settings for equal minutes, judged by validation images, and write one table.
 
 Example: `python experiments/ablation.py experiments/settings/cifar10_ablation.toml --minutes 2`. After every row the
-table so far is in `--out`, as JSON and as Markdown; the same command with `--resume` trains the rows that are missing.
+table so far is in `--out`, as JSON and as Markdown; the same command with `--resume` trains the missing rows.
 """
 
 from dataclasses import asdict
@@ -16,14 +16,14 @@ from experiments.tools.command import exit_on
 
 
 def ablate(asked: Ablation) -> Path:
-    """Train the rows that are asked for and not trained yet.
+    """Train the requested rows that are not trained yet.
 
     Returns:
-        the table, as JSON; the same as Markdown lies beside it.
+        path of the table as JSON; the same table as Markdown is beside it.
 
     Raises:
-        SettingsError: what is asked for cannot be done; nothing was trained then.
-        DataError: the data cannot be had.
+        SettingsError: the request is invalid; nothing is trained then.
+        DataError: the data cannot be found.
     """
     plan = read_plan(asked)
     table = Table(asked, plan)
@@ -46,7 +46,7 @@ def ablate(asked: Ablation) -> Path:
 
 
 def _line(found: dict[str, object]) -> str:
-    """One line about a trained row."""
+    """Return one line about a trained row."""
     accuracy = found["accuracy"]
     reached = f"{100 * accuracy:.2f} % ({found['evaluation']})" if isinstance(accuracy, float) else found["diverged"]
     return (
@@ -56,9 +56,9 @@ def _line(found: dict[str, object]) -> str:
 
 
 def main(asked: Ablation) -> None:
-    """Train the rows and say where the table is; exits with 2 where something cannot be run."""
+    """Train the rows and print the path of the table; exit with 2 if something cannot be run."""
     with exit_on(SettingsError):
-        read_plan(asked)  # before torch is imported: what is wrong in the file is said at once
+        read_plan(asked)  # before torch is imported, so that errors in the file appear at once
     from convff import keep_freed_memory
     from experiments.datasets import DataError
 

@@ -1,7 +1,7 @@
-"""Speed and memory: of a training step against its floor, by rule and depth, of inference, labels and processes.
+"""Measure speed and memory: training steps against their floor, by rule and depth; inference, labels and processes.
 
 Example: `python experiments/benchmark.py --json benchmark.json`. Every figure is a median of interleaved repeats, and
-what is compared was measured in the same run: quote the ratios. The floor is the time of the convolutions (or matrix
+figures that are compared come from the same run: quote the ratios. The floor is the time of the convolutions (or matrix
 products) and weight-gradients alone, of the same shapes, dtype and memory format.
 """
 
@@ -23,7 +23,7 @@ else:
 
 @dataclass(frozen=True, kw_only=True)
 class BenchmarkSettings:
-    """Measure speed and memory, and print every figure with what it is compared with."""
+    """Measure speed and memory, and print every figure beside its baseline."""
 
     sections: tuple[SectionName, ...] = (
         "step",
@@ -36,23 +36,23 @@ class BenchmarkSettings:
         "hebbff",
         "one_pass",
     )
-    """What to measure; "pruning" trains for some minutes on a task of 100 classes, and is measured only when named."""
+    """Sections to measure; "pruning" trains for some minutes on a task of 100 classes, and runs only if named."""
 
     repeats: int = 15
-    """Rounds that count for each median."""
+    """Measured rounds per median."""
 
     batch_size: int = 128
-    """Images a step in the sections about a step."""
+    """Images per step, in the sections about a step."""
 
     device: str = "auto"
-    """cpu, cuda, cuda:1, ...; auto takes a GPU where there is one."""
+    """cpu, cuda, cuda:1, ...; auto takes a GPU if there is one."""
 
     json: Path | None = None
     """Also write all figures to this file."""
 
 
 def main(settings: BenchmarkSettings) -> dict[str, object]:
-    """Measure the sections that the settings name; prints as it goes."""
+    """Measure the sections that the settings name, and print each at its end; return all figures."""
     import os
 
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler that counts memory is talkative
@@ -84,7 +84,7 @@ def main(settings: BenchmarkSettings) -> dict[str, object]:
         figures[name] = rows
         print(f"\n{name}: {str(SECTIONS[name].__doc__).splitlines()[0]}")
         print(plain_table(rows))
-        _write(figures, settings.json)  # after every section: what is measured is not lost with the next one
+        _write(figures, settings.json)  # after every section, so that a later failure loses nothing
     return figures
 
 

@@ -3,10 +3,9 @@
 Example: `python experiments/cam_figures.py runs/* --images 4 --out figures/cam`. For each data set it writes, as PNG
 and PDF:
 
-- `layers-DATASET-I`: an image, one row a run, one column a layer, and their sum;
-- `sums-DATASET`: several images, one row a run (figures 4 and 5 of Scodellaro et al. 2025);
-- `goodness-DATASET`: where the right label (or group of channels) has more goodness than the wrong one that comes
-  closest;
+- `layers-DATASET-I`: an image, one row per run, one column per layer, and their sum;
+- `sums-DATASET`: several images, one row per run (figures 4 and 5 of Scodellaro et al. 2025);
+- `goodness-DATASET`: where the right label (or group of channels) has more goodness than the closest wrong one;
 
 and `cam.json`: whether the maps add up to the scores, grad-cam's ROAD and confidence metrics beside those of random
 maps, agreement between layers and between runs, with 95 % bootstrap intervals. With `--image PATH` your own image is
@@ -32,44 +31,48 @@ class Options:
     """Run folders."""
 
     images: int = 4
-    """How many test images to draw: the first of each class, whether or not the networks get them right."""
+    """Number of test images to draw: the first of each class, whether or not the networks classify them correctly."""
 
     classes: tuple[str, ...] = ()
-    """Names of the classes to draw images of; all if left out. With --image: the one class to explain."""
+    """Names of the classes to draw images of. Default: all. With --image: the one class to explain."""
 
     image: Path | None = None
-    """Your own image instead of test images; it is resized to the network's. Nothing is judged then."""
+    """Your own image instead of test images, resized to the network's input. Nothing is judged then."""
 
     judged: int = 128
-    """How many test images the maps are judged by, from the first on; 0 judges nothing."""
+    """Number of test images that judge the maps, from the first on; 0 judges nothing."""
 
     out: Path = Path("figures/cam")
-    """Where to write."""
+    """Folder to write to."""
 
 
 def check(options: Options) -> Options:
-    """Refuse options that cannot be followed.
+    """Raise for invalid options.
 
     Raises:
-        SettingsError: no run, or a number out of its range.
+        SettingsError: there is no run, or a number is out of its range.
+
+    Example:
+        >>> check(Options(runs=(Path("runs/a"),))).images
+        4
     """
     if not options.runs:
         raise SettingsError("name at least one run folder: python experiments/cam_figures.py RUN [RUN ...] --out DIR")
     if options.images < 1 or options.judged < 0 or options.judged == 1:
         raise SettingsError(
-            f"--images must be at least 1 and --judged 0 or at least 2, not {options.images} and {options.judged}"
+            f"--images must be at least 1 and --judged 0 or at least 2, got {options.images} and {options.judged}"
         )
     if options.image is not None and len(options.classes) > 1:
-        raise SettingsError(f"with --image, --classes names the one class to explain, not {len(options.classes)}")
+        raise SettingsError(f"with --image, --classes must name one class to explain, got {len(options.classes)}")
     return options
 
 
 def main(options: Options) -> dict[str, Any]:
-    """Draw, judge and write; returns the content of `cam.json`, which is written where something was judged."""
+    """Draw, judge and write; return the content of `cam.json`, which is written if anything was judged."""
     check(options)
     runs = [folder.read(path) for path in options.runs]
 
-    from experiments.maps import figures  # after what can be refused: it imports torch and grad-cam
+    from experiments.maps import figures  # after the checks: it imports torch and grad-cam
     from experiments.maps.explained import explained
     from experiments.tools import machine
 

@@ -1,8 +1,8 @@
 """The dense networks of the HebbFF paper on MNIST and Fashion-MNIST, with the label at every layer.
 
 Example: `python experiments/hebbff_mlp.py --dataset fashion_mnist --net wide --rule ff --preset paper`. `paper` is the
-paper's recipe, with what it leaves open found by `experiments/search.py`; `quick` is our own. See
-`experiments/config/presets/hebbff_nets.py` for both, and `docs/hebbff.md` for what they reach.
+paper's recipe, with the numbers that it leaves open found by `experiments/search.py`; `quick` is our own. See
+`experiments/config/presets/hebbff_nets.py` for both, and `docs/hebbff.md` for their accuracies.
 """
 
 from experiments.config.command_line import parse

@@ -2,7 +2,7 @@
 
 Example: `python experiments/hebbff_table.py experiments/results/hebbff/paper/* --benchmark
 experiments/results/benchmark/cpu.json`. Runs are folders of `experiments/hebbff_mlp.py` or their `results.json`;
-those of one network, data set and rule that differ in the seed alone are averaged.
+runs of one network, data set and rule that differ only in the seed are averaged.
 """
 
 import json
@@ -45,11 +45,11 @@ USUAL_FF = "ff by autograd, layers run again once trained"
 
 
 def accuracy_table(results: list[dict[str, Any]]) -> str:
-    """Table 1: accuracy on test images in per cent, mean and standard deviation over the seeds.
+    """Write table 1: accuracy on test images in per cent, mean and standard deviation over the seeds.
 
     Raises:
-        ValueError: a run is not of these networks, data and images, is stabilised, or is there twice, or the runs are
-            of several presets.
+        ValueError: a run has another network, data set or images, is stabilised, or is there twice, or the runs have
+            several presets.
 
     Example:
         >>> base = {"net": "deep", "dataset": "MNIST", "rule": "hebbff", "judged_on": "10000 test images"}
@@ -80,15 +80,20 @@ def accuracy_table(results: list[dict[str, Any]]) -> str:
 
 
 def cost_table(rows: list[dict[str, Any]]) -> str:
-    """Table 2 as ratios to FF: time and peak memory of a training, here of a step.
+    """Write table 2 as ratios to FF: time and peak memory of a training, here of a step.
 
     Args:
         rows: the section "hebbff" of `experiments/benchmark.py --json`.
+
+    Example:
+        >>> row = {"network": "deep", "rule": "hebbff", "ms": 8.0, "MiB": 30.0, "time over autograd ff": 0.5}
+        >>> print(cost_table([row | {"memory over autograd ff": 0.4}]).splitlines()[-1])
+        | deep | hebbff | 0.80 / 0.75 | 0.50 | 0.58 | 0.40 | 8.0 | 30 |
     """
     ours = {(row["network"], row["rule"]): row for row in rows}
     lines = [
         "| network | rule | time over FF, paper (MNIST / Fashion-MNIST) | ours | memory over FF, paper | ours "
-        "| ms a step | MiB |",
+        "| ms per step | MiB |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for net in dict.fromkeys(row["network"] for row in rows):
@@ -108,7 +113,7 @@ def cost_table(rows: list[dict[str, Any]]) -> str:
 
 
 def _refuse_strangers(results: list[dict[str, Any]]) -> None:
-    """Refuse runs that no row of table 1 is about, or that must not be averaged."""
+    """Raise for runs that are in no row of table 1, or that must not be averaged."""
     seen = set()
     for run in results:
         row = (run["net"], run["dataset"], run["rule"])
@@ -118,12 +123,12 @@ def _refuse_strangers(results: list[dict[str, Any]]) -> None:
         if "test images" not in run["judged_on"]:
             raise ValueError(f"{name}: judged on {run['judged_on']}, but the table is about test images")
         if run["stabilise"]:
-            raise ValueError(f"{name}: stabilised by {', '.join(run['stabilise'])}, which the paper's runs are not")
+            raise ValueError(f"{name}: must not be stabilised, as in the paper, got {', '.join(run['stabilise'])}")
         if (row, run["seed"]) in seen:
-            raise ValueError(f"{name}: there are two such runs")
+            raise ValueError(f"{name}: there are two runs with this seed")
         seen.add((row, run["seed"]))
     if len(presets := {run["preset"] for run in results}) > 1:
-        raise ValueError(f"runs of several presets cannot be averaged: {', '.join(sorted(presets))}")
+        raise ValueError(f"runs must have one preset to be averaged, got {', '.join(sorted(presets))}")
 
 
 def _mean(values: list[float]) -> str:
@@ -134,17 +139,17 @@ def _mean(values: list[float]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Tables:
-    """Print the tables of the HebbFF paper beside what was measured here."""
+    """Print the tables of the HebbFF paper beside our measurements."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Run folders, or their results.json."""
 
     benchmark: Path | None = None
-    """What `experiments/benchmark.py --sections hebbff --json PATH` wrote, for table 2."""
+    """Output of `experiments/benchmark.py --sections hebbff --json PATH`, for table 2."""
 
 
 def main(asked: Tables) -> None:
-    """Print both tables; exits with 2 where a file is missing or is of a run that has no place in them."""
+    """Print both tables; exit with 2 if a file is missing or its run belongs in neither."""
     with exit_on(OSError, ValueError, KeyError, message=_what_is_wrong):
         files = [path / "results.json" if path.is_dir() else path for path in asked.runs]
         results = [json.loads(file.read_text()) for file in files]
@@ -160,7 +165,7 @@ def main(asked: Tables) -> None:
 
 
 def _what_is_wrong(error: Exception) -> str:
-    return f"a file is not what it should be: it has no {error}" if isinstance(error, KeyError) else str(error)
+    return f"a file has the wrong content: it has no {error}" if isinstance(error, KeyError) else str(error)
 
 
 if __name__ == "__main__":

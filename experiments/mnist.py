@@ -1,7 +1,7 @@
 """Train and judge a network on MNIST, from one command.
 
 Example: `python experiments/mnist.py --labels morph --rule hebbff --preset smoke`. Options and presets
-are in `experiments/config/`, and what they reach in the README.
+are in `experiments/config/`; the README lists their accuracies.
 """
 
 from experiments.config.command_line import parse

@@ -1,6 +1,6 @@
 """Judge finished runs again, from their checkpoints, and rewrite their `results.json`; nothing is trained.
 
-Example: `python experiments/rejudge.py runs/*`. For when the judging has changed, or with the data of another place.
+Example: `python experiments/rejudge.py runs/*`. Useful after a change of the evaluation, or for data at another place.
 """
 
 import sys
@@ -22,11 +22,12 @@ def rejudge(folder: Path) -> dict[str, Any]:
         folder: a run folder, with its checkpoint.
 
     Returns:
-        the new content of `results.json`. `git_commit` stays that of the training; `judged_commit` is today's.
+        the new content of `results.json`. `git_commit` stays the training's; `judged_commit` is the current one.
 
     Raises:
         FileNotFoundError: a file of the run is missing.
-        SettingsError: the run cannot be judged again: its data are no longer there.
+        DataError: the run's data cannot be found.
+        SettingsError: the data that are found are not the run's.
     """
     run = run_folder.read(folder)
     trained = run_folder.read_with_network(run, device=run.settings.device)

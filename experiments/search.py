@@ -1,7 +1,7 @@
 """Search for the settings of the HebbFF paper's networks on validation images, by Optuna.
 
 Example: `python experiments/search.py --dataset mnist --net deep --rule hebbff --trials 20`, after
-`pip install -e ".[search]"`. Trials go into a SQLite file under `--out`; the same command goes on where it was stopped.
+`pip install -e ".[search]"`. Trials go into a SQLite file under `--out`; the same command continues the search.
 """
 
 import json
@@ -28,15 +28,15 @@ LEARNT_NOTHING = 0.15  # of ten classes
 
 
 def search(asked: Search) -> dict[str, Any]:
-    """Do the trials that are missing and write what was found to `<out>/<name>.json`.
+    """Run the missing trials and write the result to `<out>/<name>.json`.
 
     Returns:
         the content of that file: the command, the best settings, their accuracy on validation images, all trials.
 
     Raises:
-        SettingsError: Optuna is not installed, the settings cannot be run, a file of another search cannot be read or
-            is of another rule or preset, or no trial learnt anything.
-        DataError: the data cannot be had.
+        SettingsError: Optuna is not installed, the settings cannot be run, the result of another search cannot be
+            used, or no trial learnt anything.
+        DataError: the data cannot be found.
     """
     try:
         import optuna
@@ -58,11 +58,11 @@ def search(asked: Search) -> dict[str, Any]:
     for best in elsewhere:
         study.enqueue_trial(best, skip_if_exists=True)
     done = len(_done(study))
-    # Keyed by how many are done: a search that was cut off and goes on does not draw its first trials again.
+    # Seeded by the number of finished trials, so that a continued search does not repeat its first draws.
     study.sampler = optuna.samplers.TPESampler(seed=asked.seed + done, n_startup_trials=8, multivariate=True)
     study.pruner = optuna.pruners.MedianPruner(n_startup_trials=4)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TrainingWarning)  # a search is there to meet settings that do not work
+        warnings.simplefilter("ignore", TrainingWarning)  # a search is expected to try settings that fail
         study.optimize(lambda trial: _trial(asked, parts, trial), n_trials=max(0, asked.trials - done))
     if not study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)):
         raise SettingsError(
@@ -81,7 +81,7 @@ def search(asked: Search) -> dict[str, Any]:
 
 
 def _found_in(path: Path, asked: Search) -> dict[str, float]:
-    """What the search that wrote this file found, as settings of this search, if they are within its space."""
+    """Return what another search found, as settings of this one; raise if they are outside its ranges."""
     space = asked.space
     try:
         found = json.loads(path.read_text())
@@ -90,13 +90,13 @@ def _found_in(path: Path, asked: Search) -> dict[str, float]:
         rule, preset = (words[words.index(option) + 1] for option in ("--rule", "--preset"))
         within = best.keys() == space.keys()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SettingsError(f"--also {path}: not what a search wrote ({type(error).__name__}: {error})") from error
+        raise SettingsError(f"--also {path}: not the result of a search ({type(error).__name__}: {error})") from error
     if preset != asked.preset:
-        raise SettingsError(f"--also {path}: found for preset {preset}, and this is a search for {asked.preset}")
+        raise SettingsError(f"--also {path}: found for preset {preset}, but this search is for preset {asked.preset}")
     if within and rule != asked.rule:
         best = best | {"lr": _rate_of(asked, best["lr"], rule)}
     if not within or not all(low <= best[name] <= high for name, (low, high) in space.items()):
-        raise SettingsError(f"--also {path}: {best} is not within what is searched here: {space}")
+        raise SettingsError(f"--also {path}: {best} is outside the ranges of this search: {space}")
     return best
 
 
@@ -106,13 +106,13 @@ def _rate_of(asked: Search, lr: float, rule: str) -> float:
     The directions of gated rules differ by their gains: FF's is HebbFF's times 2 s / (n B), see `docs/hebbff.md`.
 
     Raises:
-        SettingsError: the optimiser is not plain gradient descent, so that steps are not in proportion to directions.
+        SettingsError: the optimiser is not plain gradient descent, so steps are not proportional to directions.
     """
     from convff import RULES, Threshold
 
     recipe = recipe_for(asked.settings())
     if recipe.optimizer != "sgd":
-        raise SettingsError(f"rates of another rule can only be taken over for plain steps, not for {recipe.optimizer}")
+        raise SettingsError(f"rates of another rule can only be converted for optimizer sgd, got {recipe.optimizer}")
     units, images = recipe.model_options["widths"][0], recipe.batch_size
     theirs, ours = (RULES[name](gate=Threshold(scale=recipe.scale)).gain(units, images) for name in (rule, asked.rule))
     return lr * float(theirs) / float(ours)
@@ -138,20 +138,20 @@ def _trial(asked: Search, parts: "Parts", trial: "optuna.Trial") -> float:
 
 
 def _done(study: "optuna.Study") -> list["optuna.trial.FrozenTrial"]:
-    """The trials that ended as they should: not those that were interrupted."""
+    """Return the trials that ended properly, without the interrupted ones."""
     from optuna.trial import TrialState
 
     return study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
 
 
 def _as_json(trial: "optuna.trial.FrozenTrial") -> dict[str, Any]:
-    """The numbers of a trial, its last accuracy, and the epochs after which that was."""
+    """Return the numbers of a trial, its last accuracy, and the number of its epochs."""
     last = max(trial.intermediate_values, default=0)
     return trial.params | {"accuracy": trial.intermediate_values.get(last), "epochs": last + 1}
 
 
 def accuracies_with(parts: "Parts", numbers: dict[str, float], judged_images: int) -> Iterator[float]:
-    """Accuracy on the first judged images after each epoch with these numbers in the recipe; 0 where it diverges."""
+    """Yield the accuracy on the first judged images after each epoch with these numbers; 0 if it diverges."""
     from convff import DivergedError, stop_if_diverged
     from experiments.run.rules import new_rule
 
@@ -177,7 +177,7 @@ def accuracies_with(parts: "Parts", numbers: dict[str, float], judged_images: in
 
 
 def main(asked: Search) -> None:
-    """Search and print what was found; exits with 2 where something cannot be run."""
+    """Search and print the best settings; exit with 2 if something cannot be run."""
     from convff import keep_freed_memory
     from experiments.datasets import DataError
 

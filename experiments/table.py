@@ -1,7 +1,7 @@
 """A Markdown table of finished runs, as in the README.
 
 Example: `python experiments/table.py runs/*`. Each argument is a run folder or a `results.json`. Runs of one method
-that differ in the seed make one row, with means and standard deviations.
+that differ only in the seed make one row, with means and standard deviations.
 """
 
 import json
@@ -18,7 +18,7 @@ READOUTS = ("linear", "linear_joint")
 
 
 def row(*runs: dict[str, Any]) -> str:
-    """The table's row of one `results.json`, or of several that differ in their seeds.
+    """Return the table's row for one `results.json`, or for several that differ in their seeds.
 
     Example:
         >>> accuracy, control = {"goodness": 0.5, "linear": None}, {"untrained_linear": None}
@@ -46,7 +46,14 @@ def row(*runs: dict[str, Any]) -> str:
 
 
 def rows(results: list[dict[str, Any]]) -> list[str]:
-    """The rows of several results, in their order; those of one method make one row where all their seeds differ."""
+    """Return the rows of several results, in their order; results of one method make one row if all seeds differ.
+
+    Example:
+        >>> run = {"dataset": "MNIST", "labels": "fourier", "rule": "ff", "seconds": {"training": 60, "total": 90}}
+        >>> run |= {"accuracy": {"goodness": 0.5}, "control": {"untrained_linear": None}}
+        >>> len(rows([run | {"seed": 0}, run | {"seed": 1}])), len(rows([run | {"seed": 0}, run | {"seed": 0}]))
+        (1, 2)
+    """
     methods: dict[str, list[dict[str, Any]]] = {}
     for each in results:
         method = [each.get(name) for name in ("dataset", "judged_on", "labels", "label_selection", "rule", "stabilise")]
@@ -59,10 +66,10 @@ def rows(results: list[dict[str, Any]]) -> list[str]:
 
 
 def table(paths: list[Path]) -> str:
-    """The whole table.
+    """Return the whole table.
 
     Raises:
-        FileNotFoundError: a path holds no results.
+        FileNotFoundError: a path has no results.
     """
     files = [path / "results.json" if path.is_dir() else path for path in paths]
     header = [f"| {COLUMNS} |", "|" + "---|" * (COLUMNS.count("|") + 1)]

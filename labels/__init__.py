@@ -1,4 +1,4 @@
-"""Label generators: they put a class into an image, everywhere in it. Usable alone, without the rest of the package."""
+"""Label generators: they encode a class in an image, most of them everywhere in it. Usable on their own."""
 
 from typing import Any
 
@@ -29,10 +29,10 @@ LABELS: dict[str, Any] = {
 
 
 def labels_from_spec(spec: dict[str, Any]) -> LabelGenerator:
-    """Build the generator of any family from what its `spec()` gave.
+    """Build a label generator of any family from its `spec()`.
 
     Raises:
-        ValueError: the family is unknown.
+        ValueError: an unknown family.
 
     Example:
         >>> labels_from_spec(FourierLabels(3, (8, 8)).spec()).num_classes
@@ -42,7 +42,7 @@ def labels_from_spec(spec: dict[str, Any]) -> LabelGenerator:
         return StreamLabels(labels_from_spec(spec["of"]))
     known = LABELS | {"none": NoLabels}
     if spec.get("family") not in known:
-        raise ValueError(f"unknown label family {spec.get('family')!r}; known are {', '.join(known)}")
+        raise ValueError(f"unknown label family {spec.get('family')!r}; known families: {', '.join(known)}")
     generator: LabelGenerator = known[spec["family"]].from_spec(spec)
     return generator
 

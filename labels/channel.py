@@ -1,4 +1,4 @@
-"""Channel labels: the label as channels of its own beside the image, the same at every position."""
+"""Channel labels: the label in channels of its own, beside the image."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from labels.waves import fourier_set_1, wave_image
 
 
 class ChannelLabels:
-    """Stacks label channels on the image, which itself stays as it is.
+    """Appends label channels to the image, which itself is unchanged.
 
     Either K one-hot planes (the plane of the class is 1, the others 0), or one plane with the class's wave. The
-    idea of a label plane beside the image is the Trifecta's (Dooms et al. 2023), whose plane is learned.
+    idea of a label plane beside the image is from the Trifecta (Dooms et al. 2023), where the plane is learned.
 
     Args:
         num_classes: number of classes.
@@ -21,7 +21,7 @@ class ChannelLabels:
         planes: "onehot" or "fourier".
 
     Raises:
-        ValueError: `planes` is neither, or a wave is too fine for the image.
+        ValueError: unknown `planes`, or an image too small for one wave per class.
 
     Example:
         >>> labels = ChannelLabels(10, (32, 32))
@@ -31,7 +31,7 @@ class ChannelLabels:
 
     def __init__(self, num_classes: int, image_size: tuple[int, int], *, planes: str = "onehot") -> None:
         if planes not in ("onehot", "fourier"):
-            raise ValueError(f"planes must be 'onehot' or 'fourier', not {planes!r}")
+            raise ValueError(f"planes must be 'onehot' or 'fourier', got {planes!r}")
         self.num_classes = num_classes
         self.image_size = (image_size[0], image_size[1])
         self.planes = planes
@@ -48,30 +48,30 @@ class ChannelLabels:
         return self._stack(spread(images, classes), self._bank.fitting(images)[classes])
 
     def bases(self, images: Tensor) -> Tensor:
-        """The images with empty label planes, `[B, C', H, W]`; see `summands`."""
+        """Return the images with empty label planes, `[B, C', H, W]`; see `summands`."""
         empty = torch.zeros_like(self._bank.fitting(images)[:1])
         return self._stack(images, empty.expand(len(images), -1, -1, -1))
 
     def summands(self, images: Tensor) -> Tensor:
-        """The label planes beside black, `[K, C', H, W]`: base plus summand is the labelled image."""
+        """Return the label planes beside a black image, `[K, C', H, W]`: base plus summand is the labelled image."""
         black = images.new_zeros(1, *images.shape[1:])
         return self._stack(black.expand(self.num_classes, -1, -1, -1), self._bank.fitting(images))
 
     def neutral(self, images: Tensor) -> Tensor:
-        """The image with the mean of all label planes (1/K in each one-hot plane)."""
+        """Return the images with the mean of all label planes (1/K in each one-hot plane)."""
         mean = self._bank.fitting(images).mean(dim=0)
         return self._stack(images, mean.expand(len(images), -1, -1, -1))
 
     def patterns(self, image: Tensor) -> Tensor:
-        """The label planes beside a copy of the image, `[K, C', H, W]`."""
+        """Return the label planes beside copies of the image, `[K, C', H, W]`."""
         return self._stack(image.expand(self.num_classes, -1, -1, -1), self._bank.fitting(image[None]))
 
     def channels(self, image_channels: int) -> int:
-        """The image's channels and the label's."""
+        """Return the number of channels of image and label together."""
         return image_channels + self._bank.patterns.shape[1]
 
     def spec(self) -> dict[str, Any]:
-        """JSON-ready arguments."""
+        """Return JSON-ready arguments."""
         return {
             "family": "channel",
             "num_classes": self.num_classes,
@@ -81,7 +81,7 @@ class ChannelLabels:
 
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> "ChannelLabels":
-        """Build the generator that gave `spec`."""
+        """Build a generator from its `spec()`."""
         height, width = spec["image_size"]
         return cls(spec["num_classes"], (height, width), planes=spec["planes"])
 

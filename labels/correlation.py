@@ -1,8 +1,9 @@
-"""How alike the labels of a set are: K x K correlation matrices, to judge a set by and to choose one from.
+"""Correlations between labels: K x K matrices, to judge a set of labels or to choose one.
 
-Fourier waves and all labels that do not depend on the image: Pearson's correlation of the patterns, over pixels, as in
-Scodellaro et al. 2025. Morphology: the paper gives no definition. Ours compares what two labels *change*, T_k(x) - x,
-on a fixed set of textured images: Pearson's correlation over the pixels of each image, averaged over the images.
+Fourier waves and all labels that do not depend on the image: Pearson's correlation of the patterns p over pixels,
+`<p_k - mean, p_l - mean> / (|p_k - mean| |p_l - mean|)`, as in Scodellaro et al. 2025. Morphology: the paper gives no
+definition. Ours compares what two labels *change*, T_k(x) - x, on a fixed set of textured images: Pearson's correlation
+over the pixels of each image, averaged over the images.
 """
 
 import math
@@ -22,18 +23,19 @@ TEXTURE_SIZE = 32
 def label_correlations(labels: LabelGenerator, image_size: tuple[int, int]) -> Tensor:
     """Compute the correlation matrix of a label set of any family.
 
-    Compare morphology labels by what they change on `textured_images()` (see `chain_correlations`), all others by their
-    patterns on a black image of one channel.
+    Morphology labels are compared by what they change on `textured_images()` (see `chain_correlations`), all others by
+    their patterns on a black image of one channel.
 
     Args:
-        labels: a generator of K classes.
-        image_size: height and width, for the patterns; morphology labels do not use it.
+        labels: a generator for K classes.
+        image_size: height and width of the patterns; ignored for morphology labels.
 
     Returns:
-        float32 `[K, K]` in [-1, 1], symmetric, with ones on the diagonal. 0 beside a pattern without contrast.
+        float32 `[K, K]` in [-1, 1], symmetric, with ones on the diagonal. A pattern without contrast gives
+        a row and a column of 0.
 
     Raises:
-        ValueError: the labels are for images of another size.
+        ValueError: `image_size` is not the size that the labels were made for.
 
     Example:
         >>> from labels.fourier import FourierLabels
@@ -49,7 +51,7 @@ def label_correlations(labels: LabelGenerator, image_size: tuple[int, int]) -> T
 
 
 def pattern_correlations(patterns: Tensor) -> Tensor:
-    """Pearson's correlation of patterns `[K, ...]`, over all that one pattern holds: `[K, K]`.
+    """Compute Pearson's correlation of patterns `[K, ...]` over the values of each pattern: `[K, K]`.
 
     Example:
         >>> pattern_correlations(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
@@ -64,17 +66,17 @@ def wave_correlations(waves: tuple[Wave, ...], image_size: tuple[int, int], *, a
     """Compute the correlation matrix of waves: Pearson's correlation over the pixels.
 
     Args:
-        waves: K of them, at least one.
+        waves: K waves, at least one.
         image_size: height and width.
-        any_phase: give the largest correlation that any two phases of the two waves can have, instead of that of
+        any_phase: return the largest correlation over all phases of the two waves, instead of the correlation at
             their own phases. It is never smaller. A network whose goodness is a mean over positions cannot tell a wave
             from the same wave displaced, although the two may be uncorrelated.
 
     Returns:
-        float32 `[K, K]`, symmetric; in [-1, 1], or in [0, 1] for any phase.
+        float32 `[K, K]`, symmetric; in [-1, 1], or in [0, 1] with `any_phase`.
 
     Raises:
-        ValueError: a wave of two pixels per cycle or fewer.
+        ValueError: a wave with two pixels per cycle or fewer.
 
     Example:
         >>> sine_and_cosine = (Wave(2, 0.0), Wave(2, 0.0, 90.0))
@@ -84,12 +86,13 @@ def wave_correlations(waves: tuple[Wave, ...], image_size: tuple[int, int], *, a
         tensor(True)
 
     Reference:
-        Scodellaro et al. 2025. The largest over all phases is ours.
+        Scodellaro et al. 2025. The maximum over all phases is ours.
     """
     rows = _unit_rows(_drawn(waves, image_size, 0.0))
     if not any_phase:
         return (rows @ rows.T).float()
-    # The two directions in which the phase moves a wave; the rest is the largest singular value of a 2 x 2 matrix.
+    # A wave of any phase lies in the plane of the wave and its copy a quarter cycle ahead. The largest correlation of
+    # two such planes is the largest singular value of the 2 x 2 matrix of inner products of their orthonormal bases.
     moved = _unit_rows(_drawn(waves, image_size, 90.0))
     moved = _unit_rows(moved - (moved * rows).sum(dim=1, keepdim=True) * rows)
     blocks = [rows @ rows.T, rows @ moved.T, moved @ rows.T, moved @ moved.T]
@@ -101,14 +104,14 @@ def wave_correlations(waves: tuple[Wave, ...], image_size: tuple[int, int], *, a
 
 
 def chain_correlations(chains: tuple[Chain, ...], images: Tensor | None = None) -> Tensor:
-    """Compute how alike the changes T_k(x) - x of chains are: the mean over images of Pearson's correlation.
+    """Compute the correlation of the changes T_k(x) - x of chains: Pearson's correlation, averaged over images.
 
     Args:
-        chains: K of them; what they begin with in common is computed once.
-        images: float `[M, C, H, W]` in [0, 1]; `textured_images()` if left out.
+        chains: K chains; common beginnings are computed once.
+        images: float `[M, C, H, W]` in [0, 1]; `textured_images()` if omitted.
 
     Returns:
-        float32 `[K, K]` in [-1, 1], symmetric. 0 beside a chain that changes nothing.
+        float32 `[K, K]` in [-1, 1], symmetric. A chain that changes nothing gives a row and a column of 0.
 
     Raises:
         KeyError: an unknown operator.
@@ -116,7 +119,7 @@ def chain_correlations(chains: tuple[Chain, ...], images: Tensor | None = None) 
 
     Example:
         >>> matrix = chain_correlations(((("invert",),), (("contrast", 0.5),), (("shift", 2, 0),)))
-        >>> [round(value, 1) for value in matrix[0].tolist()]  # both take contrast away
+        >>> [round(value, 1) for value in matrix[0].tolist()]  # inverting and halving contrast agree
         [1.0, 1.0, 0.3]
 
     Reference:
@@ -132,18 +135,18 @@ def chain_correlations(chains: tuple[Chain, ...], images: Tensor | None = None) 
 
 @cache
 def textured_images(count: int = TEXTURES, size: int = TEXTURE_SIZE) -> Tensor:
-    """Draw gray images with something to see in every window; always the same ones.
+    """Draw gray images with texture in every window; every call returns the same images.
 
-    Noise of which the amplitude falls with the frequency to the power 1.5, over discs and half planes of other
-    brightness, with a little grain. So chosen that chains correlate on them much as on photographs of 32 x 32 pixels.
+    Noise whose amplitude falls with the frequency to the power 1.5, plus discs and half planes of different brightness,
+    plus a little grain: chosen so that chains correlate on them much as on photographs of 32 x 32 pixels.
 
     Args:
-        count: how many, at least one.
+        count: number of images, at least one.
         size: height and width in pixels.
 
     Returns:
-        float32 `[count, 1, size, size]` in [0, 1], each image from 0 to 1. It is kept and given out again: do not
-        change it in place.
+        float32 `[count, 1, size, size]` in [0, 1], each image from 0 to 1. The result is cached: do not modify it
+        in place.
 
     Example:
         >>> textured_images(2).shape
@@ -170,13 +173,13 @@ def textured_images(count: int = TEXTURES, size: int = TEXTURE_SIZE) -> Tensor:
 
 
 def _drawn(waves: tuple[Wave, ...], image_size: tuple[int, int], ahead: float) -> Tensor:
-    """Waves, so many degrees ahead of their phase, as rows `[K, H*W]`."""
+    """Draw waves as rows `[K, H*W]`, with `ahead` degrees added to their phases."""
     moved = (Wave(wave.cycles, wave.orientation, wave.phase + ahead, wave.periodic) for wave in waves)
     return torch.stack([wave_image(wave, *image_size).flatten() for wave in moved]).double()
 
 
 def _unit_rows(rows: Tensor) -> Tensor:
-    """Rows without their mean, of length 1; a constant row becomes 0."""
+    """Subtract the mean of each row and scale it to length 1; a constant row becomes 0."""
     centred = rows - rows.mean(dim=1, keepdim=True)
     length = centred.norm(dim=1, keepdim=True)
     unit: Tensor = centred / length.clamp_min(1e-4)

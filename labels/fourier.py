@@ -1,4 +1,4 @@
-"""Fourier labels: each class is a wave of its own orientation and frequency (Scodellaro et al. 2025, Methods)."""
+"""Fourier labels, `z = (1 - K) image + K wave`: each class has its own wave (Scodellaro et al. 2025, Methods)."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ class FourierLabels:
     Args:
         num_classes: number of classes.
         image_size: height and width.
-        intensity: the paper's K, the label's share of the intensity, in [0, 1]: 0.35 for MNIST, 0.30 for CIFAR.
-        waves: one per class; `fourier_set_1` if left out.
+        intensity: the paper's K, the label's share of the total intensity, in [0, 1]: 0.35 for MNIST, 0.30 for CIFAR.
+        waves: one per class, further ones are ignored; `fourier_set_1` if omitted.
 
     Raises:
         ValueError: fewer waves than classes, a wave too fine for the image, or K outside [0, 1].
@@ -41,7 +41,7 @@ class FourierLabels:
     ) -> None:
         self.waves = fourier_set_1(num_classes, image_size) if waves is None else tuple(waves[:num_classes])
         if len(self.waves) < num_classes:
-            raise ValueError(f"{num_classes} classes need as many waves, but only {len(self.waves)} are given")
+            raise ValueError(f"{num_classes} classes need one wave each, got {len(self.waves)} waves")
         self.num_classes = num_classes
         self.image_size = (image_size[0], image_size[1])
         self.intensity = check_intensity(intensity)
@@ -55,29 +55,29 @@ class FourierLabels:
         return torch.lerp(spread(images, classes), waves.expand(*classes.shape, *images.shape[1:]), self.intensity)
 
     def bases(self, images: Tensor) -> Tensor:
-        """`(1 - K) image`, `[B, C, H, W]`; see `summands`."""
+        """Return `(1 - K) image`, `[B, C, H, W]`; see `summands`."""
         return images * (1 - self.intensity)
 
     def summands(self, images: Tensor) -> Tensor:
-        """`K wave`, `[classes, C, H, W]`: base plus summand is the labelled image."""
+        """Return `K wave`, `[classes, C, H, W]`: base plus summand is the labelled image."""
         waves = self._bank.fitting(images)[:, None].expand(-1, images.shape[1], -1, -1)
         return waves * self.intensity
 
     def neutral(self, images: Tensor) -> Tensor:
-        """The image with the mean of all waves: `(1 - K) image + K mean(waves)`. The choice is ours."""
+        """Return the images with the mean of all waves: `(1 - K) image + K mean(waves)`. The choice is ours."""
         mean = self._bank.fitting(images).mean(dim=0)
         return torch.lerp(images, mean.expand_as(images), self.intensity)
 
     def patterns(self, image: Tensor) -> Tensor:
-        """The waves themselves, `[K, C, H, W]`."""
+        """Return the waves, `[K, C, H, W]`."""
         return self._bank.fitting(image[None])[:, None].expand(-1, image.shape[0], -1, -1)
 
     def channels(self, image_channels: int) -> int:
-        """As many channels as the image has."""
+        """Return the number of channels of the image."""
         return image_channels
 
     def spec(self) -> dict[str, Any]:
-        """JSON-ready arguments."""
+        """Return JSON-ready arguments."""
         return {
             "family": "fourier",
             "num_classes": self.num_classes,
@@ -88,14 +88,14 @@ class FourierLabels:
 
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> "FourierLabels":
-        """Build the generator that gave `spec`."""
+        """Build a generator from its `spec()`."""
         height, width = spec["image_size"]
         waves = tuple(Wave(*wave) for wave in spec["waves"])
         return cls(spec["num_classes"], (height, width), intensity=spec["intensity"], waves=waves)
 
     @staticmethod
     def candidates(n: int, seed: int, image_size: tuple[int, int], kernel_size: int) -> tuple[Wave, ...]:
-        """N waves by chance to choose from, none finer or coarser than the kernel can see; see `random_waves`.
+        """Draw N random waves to choose from, none finer or coarser than the kernel can see; see `random_waves`.
 
         Example:
             >>> waves = FourierLabels.candidates(20, 0, (32, 32), 3)

@@ -8,9 +8,9 @@ from labels.channel import ChannelLabels
 class LayerwiseLabels(ChannelLabels):
     """One-hot label channels that the network carries along: each block sees its input and the label.
 
-    What the images look like is what `ChannelLabels` makes of them. The difference is `repeated_channels`, which asks
-    the network to put the label planes beside the input of every block (see `convff.LayerLocalNet`), so that no block
-    has to find the label in the activity of the one below.
+    Images are labelled as by `ChannelLabels`. In addition, `repeated_channels` tells the network to append the label
+    planes to the input of every block (see `convff.LayerLocalNet`), so that no block has to find the label in the
+    activity of the block below.
 
     Args:
         num_classes: number of classes.
@@ -30,15 +30,15 @@ class LayerwiseLabels(ChannelLabels):
 
     @property
     def repeated_channels(self) -> int:
-        """How many of the last input channels are the label, to be repeated for every block."""
+        """Number of trailing input channels that hold the label, to be repeated for every block."""
         return self.num_classes
 
     def spec(self) -> dict[str, Any]:
-        """JSON-ready arguments."""
+        """Return JSON-ready arguments."""
         return {"family": "layerwise", "num_classes": self.num_classes, "image_size": list(self.image_size)}
 
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> "LayerwiseLabels":
-        """Build the generator that gave `spec`."""
+        """Build a generator from its `spec()`."""
         height, width = spec["image_size"]
         return cls(spec["num_classes"], (height, width))

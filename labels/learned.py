@@ -8,24 +8,23 @@ from torch import Tensor, nn
 from labels.base import check_labelled, spread
 from labels.waves import fourier_set_1, wave_image
 
-NOISE = 0.2  # width of the interval around 0.5 that noise starts in
+NOISE = 0.2  # width of the interval around 0.5 from which noise is drawn
 
 
 class LearnedLabels:
-    """Stacks the label map of the class on the image, which itself stays as it is; the maps learn.
+    """Appends a learned label map of the class to the image, which itself is unchanged.
 
-    The idea is the Trifecta's (Dooms et al. 2023). What trains the first block trains its label maps, by the same local
-    rule: see `grads`, and `convff.training.trainable_labels` for the direction. Until they are trained the maps are
-    what they start from. Trained maps may leave [0, 1].
+    The idea is from the Trifecta (Dooms et al. 2023). The local rule that trains the first block also trains its label
+    maps: see `grads`, and `convff.training.trainable_labels` for the direction. Trained maps may leave [0, 1].
 
     Args:
         num_classes: number of classes.
         image_size: height and width.
-        seed: the key of the noise, where there is noise.
-        start: the "waves" of Fourier set 1, or "noise" around 0.5; the README says what each reached in a trial.
+        seed: seed of the noise; unused with waves.
+        start: "waves" for Fourier set 1, which did better in a trial, or "noise" around 0.5.
 
     Raises:
-        ValueError: `start` is neither, or the image is too small for so many waves.
+        ValueError: an unknown `start`, or an image too small for one wave per class.
 
     Example:
         >>> labels = LearnedLabels(10, (32, 32))
@@ -33,7 +32,7 @@ class LearnedLabels:
         torch.Size([2, 4, 32, 32])
 
     Reference:
-        Dooms et al. 2023, "The Trifecta". Where the maps start from, and the closed form of their direction, are ours.
+        Dooms et al. 2023, "The Trifecta". The initial maps and the closed form of their direction are ours.
     """
 
     def __init__(self, num_classes: int, image_size: tuple[int, int], seed: int = 0, *, start: str = "waves") -> None:
@@ -49,18 +48,18 @@ class LearnedLabels:
         return self._stack(spread(images, classes), self._fitting(images)[classes])
 
     def parameters(self) -> list[nn.Parameter]:
-        """The maps `[K, 1, H, W]`; whoever trains them may move them to another device."""
+        """Return the maps `[K, 1, H, W]`; a trainer may move them to another device."""
         return [self.maps]
 
     def grads(self, classes: Tensor, inputs: Tensor) -> list[Tensor]:
-        """What an optimiser subtracts from the maps: the sum over the passes that carried the map.
+        """Return what an optimiser subtracts from the maps: for each map, the sum over the passes that carried it.
 
         Args:
             classes: int64 `[B, P]`, the label of each pass.
-            inputs: `[B, P, C', H, W]`, what it would subtract from the labelled images.
+            inputs: `[B, P, C', H, W]`, what an optimiser would subtract from the labelled images.
 
         Returns:
-            `[K, 1, H, W]` for the maps; 0 for a class that no pass carried.
+            One tensor `[K, 1, H, W]`, for the maps; 0 for a class that no pass carried.
 
         Example:
             >>> inputs = torch.ones(1, 2, 4, 8, 8)
@@ -72,30 +71,30 @@ class LearnedLabels:
         return [grad.index_add_(0, classes.flatten(), of_passes.to(grad.dtype))]
 
     def bases(self, images: Tensor) -> Tensor:
-        """The images with an empty label channel, `[B, C', H, W]`; see `summands`."""
+        """Return the images with an empty label channel, `[B, C', H, W]`; see `summands`."""
         empty = torch.zeros_like(self._fitting(images)[:1])
         return self._stack(images, empty.expand(len(images), -1, -1, -1))
 
     def summands(self, images: Tensor) -> Tensor:
-        """The maps as they are now, beside black, `[K, C', H, W]`: base plus summand is the labelled image."""
+        """Return the current maps beside a black image, `[K, C', H, W]`: base plus summand is the labelled image."""
         black = images.new_zeros(1, *images.shape[1:])
         return self._stack(black.expand(self.num_classes, -1, -1, -1), self._fitting(images))
 
     def neutral(self, images: Tensor) -> Tensor:
-        """The image with the mean of all maps."""
+        """Return the images with the mean of all maps."""
         mean = self._fitting(images).mean(dim=0)
         return self._stack(images, mean.expand(len(images), -1, -1, -1))
 
     def patterns(self, image: Tensor) -> Tensor:
-        """The maps beside a copy of the image, `[K, C', H, W]`."""
+        """Return the maps beside copies of the image, `[K, C', H, W]`."""
         return self._stack(image.expand(self.num_classes, -1, -1, -1), self._fitting(image[None]))
 
     def channels(self, image_channels: int) -> int:
-        """The image's channels and one more."""
+        """Return the number of channels of the image, plus one."""
         return image_channels + 1
 
     def spec(self) -> dict[str, Any]:
-        """JSON-ready arguments, and the maps where they have learned: every float32 is the same again after JSON."""
+        """Return JSON-ready arguments, with the maps if they have been trained: JSON keeps every float32 exactly."""
         spec: dict[str, Any] = {
             "family": "learned",
             "num_classes": self.num_classes,
@@ -108,31 +107,31 @@ class LearnedLabels:
 
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> "LearnedLabels":
-        """Build the generator that gave `spec`, with the maps as they were then."""
+        """Build a generator from its `spec()`, with the maps of that time."""
         height, width = spec["image_size"]
         labels = cls(spec["num_classes"], (height, width), spec["seed"], start=spec["start"])
         if "maps" in spec:
             maps = torch.tensor(spec["maps"])
             if maps.shape != labels.maps.shape:
-                raise ValueError(f"the maps are {list(maps.shape)}, but should be {list(labels.maps.shape)}")
+                raise ValueError(f"the maps are {list(maps.shape)}, but must be {list(labels.maps.shape)}")
             labels.maps = nn.Parameter(maps)
         return labels
 
     def _first_maps(self) -> Tensor:
-        """The maps before any training, float32 `[K, 1, H, W]`."""
+        """Return the maps before any training, float32 `[K, 1, H, W]`."""
         if self.start == "waves":
             waves = fourier_set_1(self.num_classes, self.image_size)
             return torch.stack([wave_image(wave, *self.image_size) for wave in waves])[:, None]
         if self.start != "noise":
-            raise ValueError(f"start must be 'noise' or 'waves', not {self.start!r}")
+            raise ValueError(f"start must be 'noise' or 'waves', got {self.start!r}")
         drawn = torch.rand(self.num_classes, 1, *self.image_size, generator=torch.Generator().manual_seed(self.seed))
         return 0.5 + NOISE * (drawn - 0.5)
 
     def _fitting(self, images: Tensor) -> Tensor:
-        """The maps as they are now, without a graph, on the images' device and in their dtype."""
+        """Return the current maps, without a graph, on the images' device and in their dtype."""
         size = tuple(images.shape[-2:])
         if size != self.image_size:
-            raise ValueError(f"these labels are for images of {self.image_size}, not {size}")
+            raise ValueError(f"images must have the size of these labels, {self.image_size}, got {size}")
         return self.maps.detach().to(images)
 
     @staticmethod

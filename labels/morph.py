@@ -1,4 +1,7 @@
-"""Morphology labels: each class is a fixed chain of transformations of the image itself (Scodellaro et al. 2025)."""
+"""Morphology labels, `z = (1 - K) image + K T_k(image)`: each class is a fixed chain of transformations of the image.
+
+Scodellaro et al. 2025, "Spatially-extended labeling".
+"""
 
 import inspect
 from collections.abc import Iterator
@@ -33,14 +36,14 @@ COPIES: tuple[tuple[Chain, ...], ...] = (
 
 
 def morph_set_1(num_classes: int) -> tuple[Chain, ...]:
-    """Give label set "1": a displaced copy of the image or of its negative; beyond 48 classes, of its edges or details.
+    """Return label set "1": displaced copies of the image and its negative; beyond 48 classes, of edges and details.
 
     The paper's list of transformations is not public: this set is our reconstruction. An echo of the image makes two
     points a fixed distance apart alike (or, for the negative, unlike), which a filter can see wherever it lies. Of the
-    sets that we tried on CIFAR-10, it taught a network most.
+    sets that we tried on CIFAR-10, networks learned most from this one.
 
     Args:
-        num_classes: how many chains, at most 120.
+        num_classes: number of chains, at most 120.
 
     Returns:
         One chain per class. A larger set begins with the chains of a smaller one.
@@ -59,33 +62,35 @@ def morph_set_1(num_classes: int) -> tuple[Chain, ...]:
         (*copy, ("shift", *displacement)) for copies in COPIES for displacement in DISPLACEMENTS for copy in copies
     )
     if num_classes > len(chains):
-        raise ValueError(f"set 1 has chains for {len(chains)} classes, not for {num_classes}; give chains of your own")
+        raise ValueError(
+            f"num_classes must be at most {len(chains)} for set 1, got {num_classes}; pass `chains` of your own"
+        )
     return chains[:num_classes]
 
 
-# What a candidate may begin with: nothing, an operator that leaves a picture, or one that leaves its details.
+# A candidate begins with nothing, an operator that keeps the picture, or one that keeps only its details.
 PICTURES = ("erode", "dilate", "open", "close")
 DETAILS = ("gradient", "top_hat", "black_hat")
 SHAPES = ("square", "cross", *LINES)
 SIZES = (3, 5)
-# Details are faint. Left so, their labels would all be "the image fades", and as good as one label.
+# Details are faint: without a gain, their labels would all just fade the image, and be one label in effect.
 GAINS = (2.0, 4.0, 8.0)
 
 
 def random_chains(n: int, seed: int) -> tuple[Chain, ...]:
-    """N different chains by chance: an operator or none, its negative or not, and a displacement.
+    """Draw N different chains at random: an operator or none, its negative or not, and a displacement.
 
-    They are kept in one order (operator, negative, displacement), because others would give the same effect under
-    another name: a dilation of the negative is the negative of an erosion, and a displacement commutes with all but
-    the borders. Every candidate is displaced, within a 7 x 7 filter: of the labels that we tried, displaced copies
-    taught a network most.
+    The order is fixed (operator, negative, displacement), because another order would give the same effect under
+    another name: a dilation of the negative is the negative of an erosion, and a displacement commutes with all
+    operators except at the borders. Every candidate is displaced, within a 7 x 7 filter: of the labels that we tried,
+    networks learned most from displaced copies.
 
     Args:
-        n: how many.
-        seed: the key of the draw.
+        n: number of chains.
+        seed: seed of the draw.
 
     Raises:
-        ValueError: fewer than one, or more than there are chains.
+        ValueError: `n` below 1, or above the number of different chains.
 
     Example:
         >>> random_chains(1, 0)
@@ -101,13 +106,13 @@ def random_chains(n: int, seed: int) -> tuple[Chain, ...]:
         for displacement in DISPLACEMENTS
     ]
     if not 1 <= n <= len(chains):
-        raise ValueError(f"there are {len(chains)} chains to draw from, not {n}")
+        raise ValueError(f"n must be in [1, {len(chains)}], the number of different chains, got {n}")
     order = torch.randperm(len(chains), generator=torch.Generator().manual_seed(seed))
     return tuple(chains[i] for i in order[:n].tolist())
 
 
 def run_chains(chains: tuple[Chain, ...], images: Tensor) -> Iterator[Tensor]:
-    """`T(images)` for one chain after the other; a beginning that several have in common is computed once.
+    """Yield `T(images)` for each chain in turn; common beginnings are computed once.
 
     Example:
         >>> next(run_chains(((("invert",), ("invert",)),), torch.ones(1, 1, 2, 2))).min()
@@ -122,16 +127,21 @@ def run_chains(chains: tuple[Chain, ...], images: Tensor) -> Iterator[Tensor]:
 
 
 def apply_step(step: Step, images: Tensor) -> Tensor:
-    """One operator with its arguments, on images `[B, C, H, W]`."""
+    """Apply one operator with its arguments to images `[B, C, H, W]`.
+
+    Example:
+        >>> apply_step(("contrast", 0.5), torch.ones(1, 1, 1, 1)).item()
+        0.75
+    """
     name, *arguments = step
     return OPERATORS[name](images, *arguments)
 
 
 def _check_step(step: Step) -> None:
-    """Refuse an unknown operator, or arguments that it does not take."""
+    """Raise ValueError for an unknown operator, or for arguments that it does not take."""
     name, *arguments = step
     if name not in OPERATORS:
-        raise ValueError(f"unknown operator {name!r}; known are {', '.join(OPERATORS)}")
+        raise ValueError(f"unknown operator {name!r}; known operators: {', '.join(OPERATORS)}")
     try:
         inspect.signature(OPERATORS[name]).bind(None, *arguments)
     except TypeError as error:
@@ -143,8 +153,8 @@ class MorphLabels:
 
     Args:
         num_classes: number of classes.
-        intensity: the paper's K, the label's share of the intensity, in [0, 1].
-        chains: one per class; `morph_set_1` if left out.
+        intensity: the paper's K, the label's share of the total intensity, in [0, 1].
+        chains: one per class, further ones are ignored; `morph_set_1` if omitted.
 
     Raises:
         ValueError: fewer chains than classes, an unknown operator, or K outside [0, 1].
@@ -162,7 +172,7 @@ class MorphLabels:
     def __init__(self, num_classes: int, *, intensity: float = 0.3, chains: tuple[Chain, ...] | None = None) -> None:
         self.chains = morph_set_1(num_classes) if chains is None else tuple(chains[:num_classes])
         if len(self.chains) < num_classes:
-            raise ValueError(f"{num_classes} classes need as many chains, but only {len(self.chains)} are given")
+            raise ValueError(f"{num_classes} classes need one chain each, got {len(self.chains)} chains")
         for chain in self.chains:
             for step in chain:
                 _check_step(step)
@@ -170,7 +180,7 @@ class MorphLabels:
         self.intensity = check_intensity(intensity)
 
     def transform(self, images: Tensor, label: int) -> Tensor:
-        """`T_label(images)` for images `[B, C, H, W]`, not mixed with anything."""
+        """Return `T_label(images)` for images `[B, C, H, W]`, without mixing."""
         for step in self.chains[label]:
             images = apply_step(step, images)
         return images
@@ -185,7 +195,7 @@ class MorphLabels:
             device=images.device,
         )
         flat = columns.flatten()
-        # One chain at a time, over all the images of the batch that carry its label.
+        # One chain at a time, for all images of the batch with its label.
         order = flat.argsort(stable=True)
         ends = torch.bincount(flat, minlength=self.num_classes).cumsum(0).tolist()
         start = 0
@@ -198,19 +208,19 @@ class MorphLabels:
         return labelled.view(*classes.shape, *images.shape[1:])
 
     def neutral(self, images: Tensor) -> Tensor:
-        """The unlabelled image. The choice is ours."""
+        """Return the images unchanged. The choice is ours."""
         return images
 
     def patterns(self, image: Tensor) -> Tensor:
-        """The transformed copies `[K, C, H, W]` of an image `[C, H, W]`."""
+        """Return the transformed copies `[K, C, H, W]` of an image `[C, H, W]`."""
         return torch.cat([self.transform(image[None], label) for label in range(self.num_classes)])
 
     def channels(self, image_channels: int) -> int:
-        """As many channels as the image has."""
+        """Return the number of channels of the image."""
         return image_channels
 
     def spec(self) -> dict[str, Any]:
-        """JSON-ready arguments."""
+        """Return JSON-ready arguments."""
         return {
             "family": "morph",
             "num_classes": self.num_classes,
@@ -220,13 +230,13 @@ class MorphLabels:
 
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> "MorphLabels":
-        """Build the generator that gave `spec`."""
+        """Build a generator from its `spec()`."""
         chains = tuple(tuple(tuple(step) for step in chain) for chain in spec["chains"])
         return cls(spec["num_classes"], intensity=spec["intensity"], chains=chains)
 
     @staticmethod
     def candidates(n: int, seed: int) -> tuple[Chain, ...]:
-        """N chains by chance to choose from, no two with the same effect; see `random_chains`.
+        """Draw N random chains to choose from, no two with the same effect; see `random_chains`.
 
         Example:
             >>> MorphLabels(20, chains=MorphLabels.candidates(20, 0)).num_classes

@@ -8,9 +8,9 @@ from labels.base import check_labelled, spread
 
 
 class NoLabels:
-    """Leaves every image as it is, and only knows the number of classes.
+    """Leaves images unchanged; it only holds the number of classes.
 
-    It is no row of `LABELS`: a network that learns from labels in the image would have nothing to learn from.
+    Not in `LABELS`: a network that learns from labels in the image would have nothing to learn from.
 
     Args:
         num_classes: number of classes K.
@@ -26,16 +26,16 @@ class NoLabels:
         self.num_classes = num_classes
 
     def __call__(self, images: Tensor, classes: Tensor) -> Tensor:
-        """See `labels.base.LabelGenerator`: a copy of the images for each class asked for."""
+        """See `labels.base.LabelGenerator`; return one copy of each image per class given for it."""
         check_labelled(images, classes, self.num_classes)
         return spread(images, classes).clone()
 
     def neutral(self, images: Tensor) -> Tensor:
-        """Return the images themselves."""
+        """Return the images unchanged."""
         return images
 
     def patterns(self, image: Tensor) -> Tensor:
-        """Return nothing on black: zeros `[K, C, H, W]`."""
+        """Return zeros `[K, C, H, W]`."""
         return image.new_zeros(self.num_classes, *image.shape)
 
     def channels(self, image_channels: int) -> int:
@@ -48,5 +48,5 @@ class NoLabels:
 
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> "NoLabels":
-        """Build the generator that gave `spec`."""
+        """Build a generator from its `spec()`."""
         return cls(spec["num_classes"])

@@ -11,14 +11,14 @@ from labels.base import check_labelled, spread
 class OneHotLabels:
     """Replaces the first K pixels, row by row, with a one-hot code of the class, in every channel.
 
-    Meant for dense layers. A filter of a convolution sees the code only where it lies on it, in one corner.
+    Meant for dense layers: the filters of a convolution see the code only in one corner of the image.
 
     Args:
         num_classes: number of classes K.
         value: the value of the hot pixel; the others are 0.
 
     Raises:
-        ValueError: (when called) the image has fewer pixels than there are classes.
+        ValueError: when called, an image with fewer pixels than classes.
 
     Example:
         >>> OneHotLabels(3)(torch.full((1, 1, 2, 2), 0.5), torch.tensor([1]))
@@ -37,40 +37,40 @@ class OneHotLabels:
         return self._write(spread(images, classes), code)
 
     def bases(self, images: Tensor) -> Tensor:
-        """The images with 0 in the first K pixels, `[B, C, H, W]`; see `summands`."""
+        """Return the images with 0 in the first K pixels, `[B, C, H, W]`; see `summands`."""
         return self._write(images, images.new_zeros(len(images), self.num_classes))
 
     def summands(self, images: Tensor) -> Tensor:
-        """The codes on black, `[K, C, H, W]`: base plus summand is the labelled image."""
+        """Return the codes on a black image, `[K, C, H, W]`: base plus summand is the labelled image."""
         code = torch.eye(self.num_classes, dtype=images.dtype, device=images.device) * self.value
         return self._write(images.new_zeros(1, *images.shape[1:]).expand(self.num_classes, -1, -1, -1), code)
 
     def neutral(self, images: Tensor) -> Tensor:
-        """1/K of the hot value in each of the first K pixels, as the public base code of the field has it."""
+        """Return the images with `value / K` in each of the first K pixels, as in public Forward-Forward code."""
         code = images.new_full((len(images), self.num_classes), self.value / self.num_classes)
         return self._write(images, code)
 
     def patterns(self, image: Tensor) -> Tensor:
-        """The codes on a black image, `[K, C, H, W]`."""
+        """Return the codes on a black image, `[K, C, H, W]`."""
         return self.summands(image[None])
 
     def channels(self, image_channels: int) -> int:
-        """As many channels as the image has."""
+        """Return the number of channels of the image."""
         return image_channels
 
     def spec(self) -> dict[str, Any]:
-        """JSON-ready arguments."""
+        """Return JSON-ready arguments."""
         return {"family": "onehot", "num_classes": self.num_classes, "value": self.value}
 
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> "OneHotLabels":
-        """Build the generator that gave `spec`."""
+        """Build a generator from its `spec()`."""
         return cls(spec["num_classes"], value=spec["value"])
 
     def _write(self, images: Tensor, code: Tensor) -> Tensor:
         pixels = images.shape[-2] * images.shape[-1]
         if pixels < self.num_classes:
-            raise ValueError(f"{self.num_classes} classes need as many pixels, but the image has {pixels}")
+            raise ValueError(f"{self.num_classes} classes need one pixel each, got images of {pixels} pixels")
         labelled = images.flatten(-2).clone()  # (B, [P,] C, H*W)
         labelled[..., : self.num_classes] = code.unsqueeze(-2)
         return labelled.view(images.shape)

@@ -1,8 +1,8 @@
-"""Image operators that the morphology labels are chained from. Images `[B, C, H, W]` in [0, 1] stay in [0, 1].
+"""Image operators, the steps of morphology labels. They keep images `[B, C, H, W]` in [0, 1].
 
-Structuring elements are flat, and pixels outside the image never win. A square is a row and then a column, a cross the
-larger of both, and a line the maximum of displaced images: equal to grey dilation to the last bit, and several times as
-fast as windows.
+Structuring elements are flat, and pixels outside the image are ignored. A square is computed as a row followed by a
+column, a cross as the maximum of both, and a line as the maximum of displaced images: equal to gray dilation to the
+last bit, and several times as fast as sliding windows.
 """
 
 from collections.abc import Callable
@@ -17,46 +17,85 @@ LINES = tuple(STEPS)
 
 
 def erode(images: Tensor, size: int = 3, shape: str = "square") -> Tensor:
-    """Minimum over the structuring element (grey erosion)."""
-    # A minimum is the negative of the maximum of the negative, to the last bit.
+    """Return the minimum over the structuring element (gray erosion).
+
+    Example:
+        >>> erode(torch.eye(4)[None, None], shape="diagonal")[0, 0, 1]
+        tensor([0., 1., 0., 0.])
+    """
+    # min(x) = -max(-x), to the last bit.
     return -_maximum(-images, size, shape)
 
 
 def dilate(images: Tensor, size: int = 3, shape: str = "square") -> Tensor:
-    """Maximum over the structuring element (grey dilation)."""
+    """Return the maximum over the structuring element (gray dilation).
+
+    Example:
+        >>> dilate(torch.eye(4)[None, None], shape="row")[0, 0, 0]
+        tensor([1., 1., 0., 0.])
+    """
     return _maximum(images, size, shape)
 
 
 def opening(images: Tensor, size: int = 3, shape: str = "square") -> Tensor:
-    """Erosion, then dilation: bright details thinner than the element vanish."""
+    """Erode, then dilate: bright details thinner than the element vanish.
+
+    Example:
+        >>> opening(torch.eye(3)[None, None]).max()
+        tensor(0.)
+    """
     return dilate(erode(images, size, shape), size, shape)
 
 
 def closing(images: Tensor, size: int = 3, shape: str = "square") -> Tensor:
-    """Dilation, then erosion: dark details thinner than the element vanish."""
+    """Dilate, then erode: dark details thinner than the element vanish.
+
+    Example:
+        >>> closing(1 - torch.eye(3)[None, None]).min()
+        tensor(1.)
+    """
     return erode(dilate(images, size, shape), size, shape)
 
 
 def gradient(images: Tensor, size: int = 3, shape: str = "square") -> Tensor:
-    """Dilation minus erosion: the edges."""
+    """Return dilation minus erosion: the edges.
+
+    Example:
+        >>> gradient(torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(1, 1, 3, 4))[0, 0, 1]
+        tensor([0., 1., 1., 0.])
+    """
     return dilate(images, size, shape) - erode(images, size, shape)
 
 
 def top_hat(images: Tensor, size: int = 3, shape: str = "square") -> Tensor:
-    """Image minus opening: the bright details."""
+    """Return image minus opening: the bright details.
+
+    Example:
+        >>> top_hat(torch.eye(3)[None, None]).sum()
+        tensor(3.)
+    """
     return images - opening(images, size, shape)
 
 
 def black_hat(images: Tensor, size: int = 3, shape: str = "square") -> Tensor:
-    """Closing minus image: the dark details."""
+    """Return closing minus image: the dark details.
+
+    Example:
+        >>> black_hat(1 - torch.eye(3)[None, None]).sum()
+        tensor(3.)
+    """
     return closing(images, size, shape) - images
 
 
 def shift(images: Tensor, dx: int, dy: int) -> Tensor:
-    """The image displaced by (dx, dy) pixels to the right and down; its edge pixels fill the gap.
+    """Displace images by (dx, dy) pixels to the right and down; edge pixels fill the gap.
 
     Raises:
-        ValueError: the displacement leaves nothing of the image.
+        ValueError: a displacement as large as the image.
+
+    Example:
+        >>> shift(torch.arange(4.0).view(1, 1, 1, 4), 1, 0)
+        tensor([[[[0., 0., 1., 2.]]]])
     """
     height, width = images.shape[-2:]
     if abs(dx) >= width or abs(dy) >= height:
@@ -67,22 +106,37 @@ def shift(images: Tensor, dx: int, dy: int) -> Tensor:
 
 
 def invert(images: Tensor) -> Tensor:
-    """The negative, `1 - image`."""
+    """Return the negative, `1 - image`.
+
+    Example:
+        >>> invert(torch.tensor([0.0, 0.25]))
+        tensor([1.0000, 0.7500])
+    """
     return 1 - images
 
 
 def contrast(images: Tensor, factor: float) -> Tensor:
-    """Intensities spread about 1/2 by `factor`, clipped to [0, 1]."""
+    """Scale intensities about 1/2 by `factor`, clipped to [0, 1].
+
+    Example:
+        >>> contrast(torch.tensor([0.0, 0.25, 0.5]), 1.5)
+        tensor([0.0000, 0.1250, 0.5000])
+    """
     return ((images - 0.5) * factor + 0.5).clamp(0, 1)
 
 
 def gain(images: Tensor, factor: float) -> Tensor:
-    """Intensities times `factor`, clipped to [0, 1]: faint details made visible."""
+    """Scale intensities by `factor`, clipped to [0, 1], to make faint details visible.
+
+    Example:
+        >>> gain(torch.tensor([0.125, 0.5]), 4.0)
+        tensor([0.5000, 1.0000])
+    """
     return (images * factor).clamp(0, 1)
 
 
 def _maximum(images: Tensor, size: int, shape: str) -> Tensor:
-    """Maximum over the structuring element, of those of its pixels that lie in the image."""
+    """Return the maximum over the pixels of the structuring element that lie in the image."""
     _check_element(shape, size)
     height, width = images.shape[-2:]
     if size > min(height, width):
@@ -97,13 +151,13 @@ def _maximum(images: Tensor, size: int, shape: str) -> Tensor:
 def _check_element(shape: str, size: int) -> None:
     """Raise ValueError if a structuring element has an even or too small size, or an unknown shape."""
     if size < 3 or size % 2 == 0:
-        raise ValueError(f"a structuring element must be odd and at least 3 pixels wide, not {size}")
+        raise ValueError(f"a structuring element must be odd and at least 3 pixels wide, got {size}")
     if shape not in (known := ("square", "cross", *LINES)):
-        raise ValueError(f"unknown structuring element {shape!r}; known are {', '.join(known)}")
+        raise ValueError(f"unknown structuring element {shape!r}; known shapes: {', '.join(known)}")
 
 
 def _along(line: str, images: Tensor, size: int) -> Tensor:
-    """Maximum over `size` pixels in a line: of the images displaced along it, which is cheaper than any window."""
+    """Return the maximum over `size` pixels along a line, as a maximum of displaced images: cheaper than windows."""
     height, width = images.shape[-2:]
     reach = size // 2
     dx, dy = STEPS[line]

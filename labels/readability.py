@@ -1,7 +1,7 @@
-"""What a filter can read of a label set, before a day of training is spent on it.
+"""How well filters can read a label set, measured before any training.
 
 Two questions, for filters of k x k pixels. Can any two labels be told apart in nearly every window? And how well does
-the best judge that a first layer can be tell the labels from one window: on images, and on blank ones? Labels that are
+a judge with the means of a first layer name the label from one window, on images and on blank ones? Labels that are
 read far better on blank images than on real ones invite the shortcut that Scodellaro et al. 2025 describe for Fourier
 labels: a network that looks at the label alone.
 """
@@ -14,10 +14,11 @@ from torch import Tensor
 
 from labels.base import LabelGenerator
 
-# Two labels differ in a window where some value of it differs by so much: 2.5 of 255 grey levels.
+# Two labels differ in a window if any of its values differs by more than this: 2.5 of 255 gray levels.
 VISIBLE = 0.01
+# Two labels can be told apart if they differ in this share of the windows.
 ENOUGH = 0.95
-# Windows that the judge learns from, and as many that it is tested on.
+# Number of windows that the judge is trained on, and number that it is tested on.
 WINDOWS = 20_000
 WINDOWS_PER_IMAGE = 20
 RIDGE = 1e-3
@@ -25,13 +26,13 @@ RIDGE = 1e-3
 
 @dataclass(frozen=True)
 class PairReport:
-    """In what share of the windows two labels differ.
+    """The share of windows in which two labels differ.
 
     Args:
         worst_pair: the two classes that differ in the fewest windows.
         worst_share: the share of windows in which they differ.
         mean_share: the mean over all pairs.
-        unreadable: the pairs that differ in fewer than `ENOUGH` of the windows, the worst first, with their share.
+        unreadable: the pairs that differ in fewer than `ENOUGH` of the windows, worst first, with their share.
     """
 
     worst_pair: tuple[int, int]
@@ -42,11 +43,11 @@ class PairReport:
 
 @dataclass(frozen=True)
 class JudgeReport:
-    """How often a judge names the class from one window that it has not seen, in [0, 1].
+    """Accuracy of a judge that names the class from one unseen window, in [0, 1].
 
     Args:
-        linear: the judge is linear in the pixels: what one filter before its ReLU could tell.
-        energy: it is linear in the pixels and in their products, as goodness is, a sum of squares of filter responses.
+        linear: of a judge linear in the pixels: what one filter before its ReLU could tell.
+        energy: of a judge linear in the pixels and their products, like goodness, a sum of squares of filter responses.
         chance: one over the number of classes.
     """
 
@@ -56,12 +57,12 @@ class JudgeReport:
 
 
 def distinct_windows(labels: LabelGenerator, images: Tensor, kernel_size: int) -> PairReport:
-    """Measure in what share of k x k windows each two labels differ, over all windows of all images.
+    """Measure, for every pair of labels, the share of k x k windows in which they differ, over all images.
 
     Args:
-        labels: a generator of at least two classes.
-        images: float `[M, C, H, W]` in [0, 1]; textured ones, for a morphology label shows only where there is
-            something to see.
+        labels: a generator for at least two classes.
+        images: float `[M, C, H, W]` in [0, 1]; take textured ones, because a morphology label shows only where the
+            image varies.
         kernel_size: side of the window in pixels, odd and from 3 to the shorter side of the images.
 
     Returns:
@@ -78,9 +79,9 @@ def distinct_windows(labels: LabelGenerator, images: Tensor, kernel_size: int) -
     check_window(images, kernel_size)
     count = labels.num_classes
     if count < 2:
-        raise ValueError(f"two classes can be told apart, not {count}")
+        raise ValueError(f"need at least 2 classes, got {count}")
     shares = torch.zeros(count, count, dtype=torch.float64)
-    for image in images:  # one by one: a hundred label channels a hundred times are many
+    for image in images:  # one by one: 100 copies with 100 label channels each take memory
         labelled = labels(image.expand(count, -1, -1, -1), torch.arange(count, device=images.device))  # (K, C', H, W)
         for first in range(count - 1):
             apart = (labelled[first + 1 :] - labelled[first]).abs_().amax(dim=1, keepdim=True)  # (.., 1, H, W)
@@ -101,15 +102,15 @@ def window_judge(
 ) -> JudgeReport:
     """Measure how well ridge regression names the class from one window, wherever it lies.
 
-    It learns from windows of the first half of the images, each labelled with classes by chance, and is tested on
-    windows of the second half. Filters share their weights over positions; so does this judge.
+    The judge is trained on windows of the first half of the images, labelled with random classes, and tested on windows
+    of the second half. Like a filter, it shares its weights over positions.
 
     Args:
         labels: a generator of any family.
         images: float `[M, C, H, W]` in [0, 1], at least two.
         kernel_size: side of the window in pixels, odd and from 3 to the shorter side of the images.
-        seed: the key of the draws of classes and windows.
-        windows: how many to learn from, and how many to be tested on.
+        seed: seed of the random classes and windows.
+        windows: number of windows to train on, and number to test on.
 
     Returns:
         The accuracies of a linear judge and of one that sees products of pixels, in [0, 1].
@@ -124,7 +125,7 @@ def window_judge(
     """
     check_window(images, kernel_size)
     if len(images) < 2:
-        raise ValueError(f"half of the images are for the test: at least two are needed, not {len(images)}")
+        raise ValueError(f"need at least 2 images, half of them for the test, got {len(images)}")
     generator = torch.Generator().manual_seed(seed)
     half = len(images) // 2
     learnt, tested = (
@@ -141,7 +142,7 @@ def blank(images: Tensor) -> Tensor:
     """Replace each image by its mean colour.
 
     Args:
-        images: float `[M, C, H, W]`; not changed.
+        images: float `[M, C, H, W]`; not modified.
 
     Returns:
         `[M, C, H, W]`, each channel of each image constant.
@@ -154,22 +155,22 @@ def blank(images: Tensor) -> Tensor:
 
 
 def check_window(images: Tensor, kernel_size: int) -> None:
-    """Refuse a window that no filter has, or that does not fit into the images.
+    """Raise ValueError for a window that is not the size of a filter, or does not fit into the images.
 
     Args:
         images: `[M, C, H, W]`.
         kernel_size: side of the window in pixels.
 
     Raises:
-        ValueError: a side that is even or below 3, or that is longer than a side of the images.
+        ValueError: a side that is even, below 3, or longer than a side of the images.
 
     Example:
         >>> check_window(torch.rand(1, 1, 8, 8), 4)
         Traceback (most recent call last):
-        ValueError: a kernel must be odd and at least 3 pixels wide, not 4
+        ValueError: a kernel must be odd and at least 3 pixels wide, got 4
     """
     if kernel_size < 3 or kernel_size % 2 == 0:
-        raise ValueError(f"a kernel must be odd and at least 3 pixels wide, not {kernel_size}")
+        raise ValueError(f"a kernel must be odd and at least 3 pixels wide, got {kernel_size}")
     if kernel_size > min(images.shape[-2:]):
         raise ValueError(f"images of {list(images.shape)} are smaller than the kernel of {kernel_size} x {kernel_size}")
 
@@ -177,7 +178,7 @@ def check_window(images: Tensor, kernel_size: int) -> None:
 def _windows(
     labels: LabelGenerator, images: Tensor, size: int, count: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Windows `[count, C', k, k]` of labelled images, and their classes `[count]`."""
+    """Draw windows `[count, C', k, k]` of labelled images, and return them with their classes `[count]`."""
     draws = -(-count // WINDOWS_PER_IMAGE)
     classes = torch.randint(labels.num_classes, (draws,), generator=generator)
     labelled = labels(images[torch.arange(draws) % len(images)], classes)  # (draws, C', H, W)
@@ -189,13 +190,13 @@ def _windows(
 
 
 def _pixels(windows: Tensor, image_channels: int) -> Tensor:
-    """The values of a window, `[N, F]`; label channels, which are the same everywhere in it, are taken once."""
+    """Return the image values of each window and the mean of each label channel, `[N, F]`."""
     extra = windows[:, image_channels:].mean(dim=(2, 3))
     return torch.cat([windows[:, :image_channels].flatten(1), extra], dim=1)
 
 
 def _pixels_and_products(windows: Tensor, image_channels: int) -> Tensor:
-    """The same, and all products of two pixels of the gray window, from which its mean is taken."""
+    """Return `_pixels` and all products of two pixels of the gray window, after subtracting its mean."""
     gray = windows[:, :image_channels].mean(dim=1).flatten(1)
     gray = gray - gray.mean(dim=1, keepdim=True)
     first, second = torch.triu_indices(gray.shape[1], gray.shape[1])
@@ -205,9 +206,9 @@ def _pixels_and_products(windows: Tensor, image_channels: int) -> Tensor:
 def _ridge_accuracy(
     inputs: Tensor, classes: Tensor, test_inputs: Tensor, test_classes: Tensor, num_classes: int
 ) -> float:
-    """Share of test inputs whose class ridge regression to one-hot targets names."""
+    """Return the accuracy on test inputs of ridge regression to one-hot targets."""
     mean, spread = inputs.mean(dim=0), inputs.std(dim=0)
-    scale = 1 / spread.clamp_min(1e-4)  # what never varies, as in blank images, stays near 0
+    scale = 1 / spread.clamp_min(1e-4)  # constant features, as in blank images, stay near 0
     inputs, test_inputs = (inputs - mean) * scale, (test_inputs - mean) * scale
     targets = F.one_hot(classes, num_classes).to(inputs)
     targets = targets - targets.mean(dim=0)

@@ -1,6 +1,6 @@
-"""The searches of `labels.select`: greedy, by an ever smaller threshold, and by swaps. All are ours.
+"""The searches of `labels.select`: greedy, by bisecting a threshold, and by swaps. All are ours.
 
-Each takes the strengths |correlation| of all pairs, `[N, N]` with a diagonal of 0, and gives K of the N candidates.
+Each takes the strengths |correlation| of all pairs, `[N, N]` with a diagonal of 0, and returns K of the N candidates.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 STARTS = 20
 BISECTIONS = 12
 SETS_PER_THRESHOLD = 4
-# A failed search for a smaller threshold ends after so many swaps; so many in all.
+# Maximum number of swaps: in the search for one threshold, and in all.
 PATIENCE = 4_000
 SWAPS = 60_000
 
@@ -18,12 +18,17 @@ Matrix = NDArray[np.float32]
 
 
 def largest(strength: Matrix, chosen: list[int]) -> float:
-    """Find the largest strength between any two of the chosen candidates; 0 for a single one."""
+    """Return the largest strength between any two of the chosen candidates; 0 for a single one.
+
+    Example:
+        >>> largest(np.array([[0.0, 0.5], [0.5, 0.0]], dtype=np.float32), [0, 1])
+        0.5
+    """
     return float(strength[np.ix_(chosen, chosen)].max())
 
 
 def farthest(strength: Matrix, k: int, generator: torch.Generator) -> list[int]:
-    """Add the candidate least like those chosen until there are K; take the best of `STARTS` first candidates."""
+    """Always add the candidate least like those chosen, until there are K; keep the best of `STARTS` starts."""
     starts = torch.randperm(len(strength), generator=generator)[:STARTS].tolist()
     return min((_farthest_from(strength, k, start) for start in starts), key=lambda found: largest(strength, found))
 
@@ -41,7 +46,7 @@ def _farthest_from(strength: Matrix, k: int, start: int) -> list[int]:
 
 
 def by_threshold(strength: Matrix, chosen: list[int], generator: torch.Generator) -> list[int]:
-    """Bisect the threshold above which a pair is too similar; of each graph, take an independent set."""
+    """Bisect the threshold above which a pair is too similar; at each, search for an independent set of size K."""
     best, k = chosen, len(chosen)
     low, high = 0.0, largest(strength, chosen)
     for _ in range(BISECTIONS):
@@ -58,7 +63,7 @@ def by_threshold(strength: Matrix, chosen: list[int], generator: torch.Generator
 
 
 def _min_degree_set(linked: NDArray[np.bool_], k: int, ties: Matrix) -> list[int]:
-    """Up to K unlinked candidates: always the one with the fewest links, which then bars those it is linked to."""
+    """Return up to K unlinked candidates: always add the one with the fewest links, then bar its neighbours."""
     degree = linked.sum(axis=1, dtype=np.int32) + ties  # (N,); `ties` in [0, 1) only breaks ties
     chosen: list[int] = []
     while len(chosen) < k:
@@ -74,7 +79,7 @@ def _min_degree_set(linked: NDArray[np.bool_], k: int, ties: Matrix) -> list[int
 
 
 def by_swaps(strength: Matrix, chosen: list[int], generator: torch.Generator) -> list[int]:
-    """Ask for an ever smaller largest correlation, in steps that shrink when one is not reached."""
+    """Lower the largest correlation step by step; halve the step when a search fails."""
     best, step, left = chosen, 0.1, SWAPS
     while left > 0 and step > 0.002:
         threshold = (1 - step) * largest(strength, best)
@@ -92,8 +97,8 @@ def _without_links(
 ) -> tuple[list[int] | None, int]:
     """Swap candidates in and out until no two chosen ones are linked.
 
-    Each step takes out one with the most links to the other chosen ones and puts in one with the fewest. What went
-    out may not come back for some steps, nor what came in leave, so that the search does not run in circles.
+    Each step removes one with the most links to the other chosen ones and adds one with the fewest. A removed candidate
+    may not return for some steps, nor an added one leave, so that the search does not cycle.
 
     Returns:
         The new choice, or None if `swaps` did not suffice; and the number of swaps made.
@@ -110,7 +115,7 @@ def _without_links(
         free = free_at <= step
         leaving = int(np.where(inside & free, links, -1).argmax())
         coming = int(np.where(inside | ~free, np.iinfo(np.int16).max, links - counts[leaving]).argmin())
-        if not inside[leaving] or inside[coming]:  # all that could move rest
+        if not inside[leaving] or inside[coming]:  # every candidate that could move is barred
             continue
         inside[leaving], inside[coming] = False, True
         links += counts[coming] - counts[leaving]

@@ -1,9 +1,9 @@
-"""Choose K labels out of many candidates so that no two are alike: the largest |correlation| shall be smallest.
+"""Choose K of many candidate labels so that no two are alike: minimise `max over i < j of |r_ij|`, r the correlations.
 
-A dispersion problem, hard in general. `select` solves it exactly where the subsets can be enumerated. Elsewhere it
-takes the best of three searches, each starting from the one before: farthest-point greedy; the smallest threshold at
+This is a dispersion problem, hard in general. `select` solves it exactly if there are few enough subsets. Otherwise it
+takes the best of three searches, each starting from the best so far: farthest-point greedy; the smallest threshold at
 which the graph of too-similar pairs still has an independent set (min-degree greedy); swaps, with a tabu list, that
-remove the pairs above an ever smaller threshold. The criterion is that of Scodellaro et al. 2025, who do not say how
+remove the pairs above an ever smaller threshold. The criterion is from Scodellaro et al. 2025, who do not say how
 they searched; the searches are ours.
 """
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from labels.searches import Matrix, by_swaps, by_threshold, farthest, largest
 
-# Up to so many subsets are enumerated; about a second at most.
+# Largest number of subsets for which the choice is exact; it takes about a second at most.
 ENUMERABLE = 50_000
 
 
@@ -24,16 +24,16 @@ def select(correlation: Tensor, k: int, seed: int = 0) -> tuple[int, ...]:
     """Choose the K candidates whose largest mutual |correlation| is smallest, as far as the searches find them.
 
     Args:
-        correlation: symmetric, `[N, N]`; the diagonal is not looked at.
-        k: how many to choose, from 1 to N.
-        seed: the key of the searches' draws; the same seed gives the same choice.
+        correlation: symmetric, `[N, N]`; the diagonal is ignored.
+        k: number of candidates to choose, from 1 to N.
+        seed: seed of the searches; the same seed gives the same choice.
 
     Returns:
-        Indices in ascending order. Never worse than `farthest_points` with the same seed; the optimum where there
-        are no more than `ENUMERABLE` subsets.
+        Indices in ascending order. Never worse than `farthest_points` with the same seed; the optimum if there are
+        at most `ENUMERABLE` subsets.
 
     Raises:
-        ValueError: more labels than candidates, fewer than one, or a matrix that is not square, finite and symmetric.
+        ValueError: `k` outside [1, N], or a matrix that is not square, finite and symmetric.
 
     Example:
         >>> select(torch.tensor([[1.0, 0.9, 0.1], [0.9, 1.0, 0.4], [0.1, 0.4, 1.0]]), 2)
@@ -55,18 +55,18 @@ def select(correlation: Tensor, k: int, seed: int = 0) -> tuple[int, ...]:
 
 
 def farthest_points(correlation: Tensor, k: int, seed: int = 0) -> tuple[int, ...]:
-    """Choose greedily: always the candidate that is least like those chosen. The best of several first candidates.
+    """Choose greedily: always add the candidate least like those chosen. Keep the best of several starts.
 
     Args:
-        correlation: symmetric, `[N, N]`; the diagonal is not looked at.
-        k: how many to choose, from 1 to N.
-        seed: the key of the draw of the first candidates.
+        correlation: symmetric, `[N, N]`; the diagonal is ignored.
+        k: number of candidates to choose, from 1 to N.
+        seed: seed of the draw of the first candidates.
 
     Returns:
         Indices in ascending order.
 
     Raises:
-        ValueError: as `select`.
+        ValueError: see `select`.
 
     Example:
         >>> farthest_points(torch.tensor([[1.0, 0.9, 0.1], [0.9, 1.0, 0.4], [0.1, 0.4, 1.0]]), 2)
@@ -77,18 +77,18 @@ def farthest_points(correlation: Tensor, k: int, seed: int = 0) -> tuple[int, ..
 
 
 def random_choice(n: int, k: int, seed: int = 0) -> tuple[int, ...]:
-    """Choose K of N candidates by chance: the paper's control.
+    """Choose K of N candidates at random: the paper's control.
 
     Args:
-        n: how many candidates there are.
-        k: how many to choose, from 1 to N.
-        seed: the key of the draw.
+        n: number of candidates N.
+        k: number of candidates to choose, from 1 to N.
+        seed: seed of the draw.
 
     Returns:
         K different indices in [0, N), in ascending order.
 
     Raises:
-        ValueError: more labels than candidates, or fewer than one.
+        ValueError: `k` outside [1, N].
 
     Example:
         >>> len(set(random_choice(2000, 100)))
@@ -106,10 +106,10 @@ def off_diagonal(correlation: Tensor, chosen: tuple[int, ...] | None = None) -> 
 
     Args:
         correlation: symmetric, `[N, N]`.
-        chosen: the candidates to look at; all N if left out.
+        chosen: the candidates to look at; all N if omitted.
 
     Returns:
-        `[k (k - 1) / 2]` for k candidates, at least 0, the pairs in the order of the rows.
+        `[k (k - 1) / 2]` for k candidates, at least 0, pairs in row order.
 
     Raises:
         IndexError: a chosen candidate outside [-N, N).
@@ -129,22 +129,22 @@ def _check_count(n: int, k: int) -> None:
 
 
 def _strengths(correlation: Tensor, k: int) -> Matrix:
-    """|correlation| without the diagonal, after the checks."""
+    """Return |correlation| with a diagonal of 0; raise ValueError if the matrix or K is invalid."""
     if correlation.ndim != 2 or correlation.shape[0] != correlation.shape[1]:
-        raise ValueError(f"a correlation matrix is [N, N], not {list(correlation.shape)}")
+        raise ValueError(f"the correlation matrix must be [N, N], got {list(correlation.shape)}")
     _check_count(len(correlation), k)
     if not torch.isfinite(correlation).all():
-        raise ValueError("the correlation matrix holds numbers that are not finite")
+        raise ValueError("the correlation matrix must be finite, got NaN or inf")
     if not torch.allclose(correlation, correlation.T, atol=1e-5):
-        raise ValueError("the correlation matrix is not symmetric")
+        raise ValueError("the correlation matrix must be symmetric")
     strength: Matrix = correlation.abs().float().cpu().numpy().copy()
     np.fill_diagonal(strength, 0)
-    # Where the last bits of the two halves differ, both searches and figures go by the larger.
+    # The two halves may differ by rounding: take the larger value for both.
     return np.maximum(strength, strength.T)
 
 
 def _exact(strength: Matrix, k: int) -> tuple[int, ...]:
-    """Bisect the values that occur: the smallest at which K candidates have no pair above it."""
+    """Bisect the values that occur, for the smallest at which K candidates have no pair above it."""
     values = np.unique(strength)
     low, high = 0, len(values) - 1
     best = _independent(strength > values[high], k)
@@ -160,7 +160,7 @@ def _exact(strength: Matrix, k: int) -> tuple[int, ...]:
 
 
 def _independent(linked: NDArray[np.bool_], k: int) -> tuple[int, ...] | None:
-    """K candidates no two of which are linked, or None if there are none: depth first, over sets held as bits."""
+    """Return K candidates no two of which are linked, or None: a depth-first search with sets as bit masks."""
     apart = [sum(1 << int(j) for j in np.flatnonzero(~row)) for row in linked]
 
     def extend(chosen: tuple[int, ...], free: int) -> tuple[int, ...] | None:

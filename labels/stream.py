@@ -1,4 +1,4 @@
-"""Labels as images of their own, beside the images: what a label stream sends through the network."""
+"""Labels as separate images, which a label stream sends through the network beside the images."""
 
 from typing import Any
 
@@ -8,15 +8,15 @@ from labels.base import LabelGenerator, check_labelled
 
 
 class StreamLabels:
-    """An image for each label, made of another family's patterns; the images themselves carry nothing.
+    """One image per label, made of another family's patterns; the images themselves carry no label.
 
-    It is no row of `LABELS`: it puts nothing into an image, and serves a network that sees both side by side.
+    Not in `LABELS`: it writes nothing into images, and is for networks that see images and label images side by side.
 
     Args:
-        family: labels that add a pattern to an image of as many channels, e.g. `FourierLabels`.
+        family: labels that add a pattern to all of an image's channels, e.g. `FourierLabels`.
 
     Raises:
-        ValueError: labels that are made of the image, that add channels to it, or that learn.
+        ValueError: labels that depend on the image, that add channels to it, or that learn.
 
     Example:
         >>> import torch
@@ -32,28 +32,28 @@ class StreamLabels:
     def __init__(self, family: LabelGenerator) -> None:
         if not hasattr(family, "summands") or hasattr(family, "grads") or family.channels(3) != 3:
             raise ValueError(
-                f"a stream of labels needs a fixed image for each label, which {type(family).__name__} does not have: "
-                "take labels that add a pattern to all channels, e.g. Fourier labels"
+                f"a label stream needs a fixed image per label, which {type(family).__name__} does not have: "
+                "use labels that add a pattern to all channels, e.g. Fourier labels"
             )
         self.family = family
         self.num_classes = family.num_classes
 
     def __call__(self, images: Tensor, classes: Tensor) -> Tensor:
-        """Return the label images of the classes alone, whatever the images: see `labels.base.LabelGenerator`."""
+        """Return the label images of the classes, whatever the images; see `labels.base.LabelGenerator`."""
         check_labelled(images, classes, self.num_classes)
         return self.label_images(images)[classes]
 
     def label_images(self, images: Tensor) -> Tensor:
-        """Return the image of every label, `[K, C, H, W]`; of the images only shape, dtype and device matter."""
+        """Return the image of every label, `[K, C, H, W]`; only shape, dtype and device of the images matter."""
         label_images: Tensor = self.family.summands(images)
         return label_images
 
     def neutral(self, images: Tensor) -> Tensor:
-        """Return the images themselves."""
+        """Return the images unchanged."""
         return images
 
     def patterns(self, image: Tensor) -> Tensor:
-        """Return those of the family."""
+        """Return the patterns of the family."""
         return self.family.patterns(image)
 
     def channels(self, image_channels: int) -> int:

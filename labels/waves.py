@@ -1,4 +1,7 @@
-"""Waves over an image: which there are, which a filter can see, and how they are drawn (Scodellaro et al. 2025)."""
+"""Waves over an image: which there are, which a filter can see, and how they are drawn (Scodellaro et al. 2025).
+
+A wave is `1/2 + 1/2 sin(2 pi f (x cos a + y sin a) + phase)`.
+"""
 
 import math
 from dataclasses import dataclass
@@ -14,11 +17,15 @@ class Wave:
     """One wave.
 
     Args:
-        cycles: if periodic, whole cycles over the image along the direction of travel's axis; else any number of
-            cycles over the shorter side of the image, counted along the direction of travel.
+        cycles: if periodic, whole cycles over the image along the axis closest to the direction of travel; else any
+            number of cycles per length of the shorter side, counted along the direction of travel.
         orientation: direction of travel in degrees; 0 runs along x (columns), 90 along y (rows).
         phase: in degrees; 0 is a sine that starts in the upper left corner.
-        periodic: whether cycles along x and along y are rounded to whole ones; see `wave_image`.
+        periodic: whether cycles along x and along y are rounded to whole numbers; see `wave_image`.
+
+    Example:
+        >>> Wave(2, 90.0)
+        Wave(cycles=2, orientation=90.0, phase=0.0, periodic=True)
     """
 
     cycles: float
@@ -28,20 +35,20 @@ class Wave:
 
 
 def fourier_set_1(num_classes: int, image_size: tuple[int, int]) -> tuple[Wave, ...]:
-    """Give label set "1": sines of 1, 2, 3, ... cycles, each in four orientations; then the same as cosines.
+    """Return label set "1": sines of 1, 2, 3, ... cycles, each in four orientations; then the same as cosines.
 
     The paper's supplement, which defines its sets, is not public: this is our reconstruction, and agrees with two
     independent ones. Twelve classes use three frequencies; images of 32 x 32 have room for 120 classes.
 
     Args:
-        num_classes: how many waves.
+        num_classes: number of waves.
         image_size: height and width. The finest wave has more than two pixels per cycle on the shorter side.
 
     Returns:
         One wave per class, all periodic. A larger set begins with the waves of a smaller one.
 
     Raises:
-        ValueError: the image is too small for so many waves.
+        ValueError: an image too small for `num_classes` waves.
 
     Example:
         >>> fourier_set_1(5, (32, 32))[-1]
@@ -63,15 +70,15 @@ def fourier_set_1(num_classes: int, image_size: tuple[int, int]) -> tuple[Wave, 
 
 
 def visible_frequencies(image_size: tuple[int, int], kernel_size: int) -> tuple[float, float]:
-    """The lowest and the highest frequency, in cycles per pixel, that a filter of k x k pixels can tell from others.
+    """Return the lowest and the highest frequency, in cycles per pixel, that a k x k filter can tell from others.
 
-    - The highest is (k - 1) / 2 cycles in k pixels, the last one of a k-point Fourier transform: of anything finer, a
-      row of k pixels no longer holds both the sine and the cosine, so that the filter sees an alias of a coarser wave.
+    - The highest is (k - 1) / 2 cycles in k pixels, the last one of a k-point Fourier transform: for anything finer, a
+      row of k pixels no longer holds both the sine and the cosine, so the filter sees an alias of a coarser wave.
       It is always below Nyquist's half a cycle per pixel: 1/3 for k = 3, 0.4 for 5, 0.43 for 7.
-    - The lowest has a quarter of its wave in k pixels, and one wave in the image. Of anything coarser, a filter that
-      lies on a crest sees a flat patch, and the image a change of brightness.
+    - The lowest has at least a quarter of a cycle in k pixels, and one cycle in the image. For anything coarser, a
+      filter on a crest sees a flat patch, and the image only changes in brightness.
 
-    Both bounds are our reading of the paper's remark that Fourier labels are limited by the size of the filters.
+    Both bounds are our reading of the paper's remark that the size of the filters limits Fourier labels.
 
     Raises:
         ValueError: the kernel is even or below 3, or larger than the image.
@@ -81,7 +88,7 @@ def visible_frequencies(image_size: tuple[int, int], kernel_size: int) -> tuple[
         (0.05, 0.4)
     """
     if kernel_size < 3 or kernel_size % 2 == 0:
-        raise ValueError(f"a kernel must be odd and at least 3 pixels wide, not {kernel_size}")
+        raise ValueError(f"a kernel must be odd and at least 3 pixels wide, got {kernel_size}")
     if kernel_size > min(image_size):
         raise ValueError(f"images of {image_size} are smaller than the kernel of {kernel_size} x {kernel_size} pixels")
     return max(1 / (4 * kernel_size), 1 / min(image_size)), (kernel_size - 1) / (2 * kernel_size)
@@ -90,20 +97,20 @@ def visible_frequencies(image_size: tuple[int, int], kernel_size: int) -> tuple[
 def random_waves(
     n: int, seed: int, image_size: tuple[int, int], kernel_size: int, frequencies: tuple[float, float] | None = None
 ) -> tuple[Wave, ...]:
-    """N different waves by chance: frequency and orientation evenly over the visible plane, and any phase.
+    """Draw N different waves at random: frequency and orientation uniform over the visible plane, and any phase.
 
-    Evenly over the plane (the square of the frequency is uniform) because a filter separates waves by their distance
-    in that plane; even in the frequency itself, the candidates would crowd at the coarse end.
+    Uniform over the plane (the square of the frequency is uniform) because a filter separates waves by their distance
+    in that plane; if the frequency itself were uniform, the candidates would crowd at the coarse end.
 
     Args:
-        n: how many.
-        seed: the key of the draw.
+        n: number of waves.
+        seed: seed of the draw.
         image_size: height and width of the images.
-        kernel_size: side of the filters that shall tell the waves apart, in pixels.
-        frequencies: the lowest and the highest, in cycles per pixel; `visible_frequencies` if left out.
+        kernel_size: side of the filters that are to tell the waves apart, in pixels.
+        frequencies: the lowest and the highest, in cycles per pixel; `visible_frequencies` if omitted.
 
     Raises:
-        ValueError: fewer than one; a kernel that is even or larger than the image; frequencies finer than Nyquist's
+        ValueError: `n` below 1; a kernel that is even or larger than the image; frequencies finer than Nyquist's
             half a cycle per pixel, finer or coarser than the kernel can see, or in the wrong order.
 
     Example:
@@ -111,26 +118,26 @@ def random_waves(
         (Wave(cycles=12.609, orientation=127.408, phase=165.378, periodic=False),)
     """
     if n < 1:
-        raise ValueError(f"at least one candidate is needed, not {n}")
+        raise ValueError(f"n must be at least 1, got {n}")
     lowest, highest = _checked_frequencies(image_size, kernel_size, frequencies)
     generator = torch.Generator().manual_seed(seed)
-    waves: dict[Wave, None] = {}  # a set that keeps its order
+    waves: dict[Wave, None] = {}  # an ordered set
     while len(waves) < n:
         area, turn, start = torch.rand(3, generator=generator, dtype=torch.float64).tolist()
         frequency = math.sqrt(lowest**2 + area * (highest**2 - lowest**2))
-        # Three decimals, so that the JSON can be read; the frequency rounds down, not past the highest.
+        # Three decimals, to keep the JSON readable; the frequency is rounded down, not to exceed the highest.
         cycles = math.floor(frequency * min(image_size) * 1000) / 1000
         waves[Wave(cycles, round(180 * turn, 3), round(360 * start, 3), periodic=False)] = None
     return tuple(waves)
 
 
 def whole_waves(n: int, seed: int, image_size: tuple[int, int], kernel_size: int) -> tuple[Wave, ...]:
-    """N of the visible waves of whole cycles along x and along y, sine and cosine of each, in an order by chance.
+    """Draw N of the visible waves with whole cycles along x and along y, both sines and cosines, in random order.
 
-    Unlike the candidates of the paper, any two of these are exactly orthogonal, so that there is nothing to optimise.
+    Unlike the candidates of the paper, any two of these are exactly orthogonal, so there is nothing to optimise.
 
     Raises:
-        ValueError: a kernel that is even or larger than the image, or more waves than there are.
+        ValueError: a kernel that is even or larger than the image, or `n` outside [1, number of such waves].
 
     Example:
         >>> whole_waves(1, 0, (32, 32), 5)[0].periodic
@@ -149,7 +156,7 @@ def whole_waves(n: int, seed: int, image_size: tuple[int, int], kernel_size: int
     if not 1 <= n <= len(waves):
         raise ValueError(
             f"images of {image_size} have {len(waves)} waves of whole cycles that a {kernel_size} x {kernel_size} "
-            f"kernel can see, not {n}"
+            f"kernel can see, got n = {n}"
         )
     order = torch.randperm(len(waves), generator=torch.Generator().manual_seed(seed))
     return tuple(waves[i] for i in order[:n].tolist())
@@ -163,27 +170,26 @@ def _checked_frequencies(
         return coarsest, finest
     lowest, highest = frequencies
     if not lowest < highest:
-        raise ValueError(f"frequencies run from the lowest to the highest, not from {lowest} to {highest}")
+        raise ValueError(f"frequencies must be (low, high) with low < high, got ({lowest}, {highest})")
     if highest >= 0.5:
-        raise ValueError(f"{highest} cycles a pixel are beyond Nyquist: a wave has more than two pixels a cycle")
+        raise ValueError(f"frequencies must be below 0.5 cycles per pixel (Nyquist), got {highest}")
     if lowest < coarsest or highest > finest:
         raise ValueError(
-            f"frequencies from {lowest} to {highest} cycles a pixel are more than a {kernel_size} x {kernel_size} "
+            f"frequencies from {lowest} to {highest} cycles per pixel are outside what a {kernel_size} x {kernel_size} "
             f"kernel can see: {coarsest:.3g} to {finest:.3g}"
         )
     return lowest, highest
 
 
 def wave_image(wave: Wave, height: int, width: int) -> Tensor:
-    """A wave as a float32 image `[H, W]` in [0, 1]: `1/2 + 1/2 sin(2 pi f (x cos a + y sin a) + phase)`.
+    """Draw a wave as a float32 image `[H, W]` in [0, 1]: `1/2 + 1/2 sin(2 pi f (x cos a + y sin a) + phase)`.
 
-    For a periodic wave, x and y run over a periodic grid, 0 to 1 without the 1, so that whole cycles are exactly
-    orthogonal. Along a diagonal it makes `cycles` over each side (`cos a` and `sin a` are rounded up to +-1): a
-    diagonal wave of a fractional number of cycles would be neither periodic nor orthogonal to the others. A wave that
-    is not periodic is taken as it is.
+    x and y run from 0 to 1, without the 1, so that waves of whole cycles are exactly orthogonal. A periodic wave along
+    a diagonal has `cycles` over each side (`cos a` and `sin a` are rounded up to +-1): with a fractional number of
+    cycles it would be neither periodic nor orthogonal to the others. A wave that is not periodic is not rounded.
 
     Raises:
-        ValueError: the wave has two pixels per cycle or fewer; at two, a sine is 0 at every pixel.
+        ValueError: a wave with two pixels per cycle or fewer; at two, a sine is 0 at every pixel.
 
     Example:
         >>> wave_image(Wave(1, 0.0), 4, 4)[0]
@@ -193,7 +199,7 @@ def wave_image(wave: Wave, height: int, width: int) -> Tensor:
     for cycles, size, side in ((along_x, width, "wide"), (along_y, height, "high")):
         if 2 * abs(cycles) >= size:
             raise ValueError(
-                f"{abs(cycles):g} cycles need an image more than {2 * abs(cycles):g} pixels {side}, not {size}"
+                f"{abs(cycles):g} cycles need an image more than {2 * abs(cycles):g} pixels {side}, got {size}"
             )
     x = torch.arange(width, dtype=torch.float64) / width
     y = torch.arange(height, dtype=torch.float64) / height
@@ -202,13 +208,13 @@ def wave_image(wave: Wave, height: int, width: int) -> Tensor:
 
 
 def _cycles(wave: Wave, height: int, width: int) -> tuple[float, float]:
-    """Cycles along x and along y of a wave that is not periodic."""
+    """Return the cycles along x and along y of a wave that is not periodic."""
     angle, a_pixel = math.radians(wave.orientation), wave.cycles / min(height, width)
     return a_pixel * width * math.cos(angle), a_pixel * height * math.sin(angle)
 
 
 def _whole_cycles(wave: Wave) -> tuple[int, int]:
-    """Cycles along x and along y."""
+    """Return the whole cycles along x and along y of a periodic wave."""
     angle = math.radians(wave.orientation)
     cosine, sine = round(math.cos(angle), 9), round(math.sin(angle), 9)
     largest = max(abs(cosine), abs(sine))

@@ -1,4 +1,4 @@
-"""What a contrast is: from a batch to the passes of a step, which carry their own layout."""
+"""Protocol of a contrast: it turns a batch into the passes of a step and their layout."""
 
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
@@ -10,21 +10,21 @@ from convff.data import Batch
 from convff.labelling import Labels
 
 Scores = Callable[[Tensor], Tensor]
-"""Images `[B, C, H, W]` to class scores `[B, K]` of the network as it is; for contrasts that choose hard negatives."""
+"""Maps images `[B, C, H, W]` to the network's current class scores `[B, K]`; for contrasts with hard negatives."""
 
 
 class Layout(NamedTuple):
-    """What the rows of a step are: `N = B * P + S`, the P passes of image 0 first, then those of image 1, and so on.
+    """What each of the `N = B * P + S` rows of a step is: the P passes of image 0, then those of image 1, and so on.
 
-    P is 2 or more for labelled copies of each image, and 1 for images alone. The last S rows are label images, where
-    labels go through the network as a stream of their own.
+    P is 2 or more for labelled copies of each image, and 1 for images alone. The last S rows are label images, if
+    labels go through the network as a stream.
 
     Args:
-        targets: what the data call right, int64 `[B]`: a class per image.
-        labels: the label in each pass, int64 `[B, P]`; None where no pass carries a label.
+        targets: the right class of each image, int64 `[B]`.
+        labels: the label in each pass, int64 `[B, P]`; None if no pass carries a label.
         passes: P.
         stream: S.
-        label_images: an image of each label `[K, C, H, W]`, for blocks that bring it in on their own; else None.
+        label_images: the image of each label `[K, C, H, W]`, for blocks that add it themselves; otherwise None.
 
     Example:
         >>> layout = Layout(targets=torch.tensor([1, 0]), passes=2)
@@ -43,11 +43,11 @@ class Layout(NamedTuple):
 
     @property
     def rows(self) -> int:
-        """N."""
+        """The number of rows N."""
         return len(self.targets) * self.passes + self.stream
 
     def by_image(self, values: Tensor) -> Tensor:
-        """Return the values `[N, ...]` of the passes as `[B, P, ...]`, without those of the stream."""
+        """Return the values `[N, ...]` of the passes as `[B, P, ...]`, without the stream."""
         count = len(self.targets) * self.passes
         return values[:count].view(len(self.targets), self.passes, *values.shape[1:])
 
@@ -69,7 +69,7 @@ class Passes(NamedTuple):
 
 
 class Contrast(Protocol):
-    """Makes the passes of a step: what a network shall tell apart."""
+    """Makes the passes of a step, which a network learns to tell apart."""
 
     @property
     def labels(self) -> Labels | None:
@@ -84,8 +84,8 @@ class Contrast(Protocol):
         Args:
             batch: the whole batch, of B images.
             generator: the source of every draw.
-            scores: class scores of images by the network as it is; None where there are none to be had.
-            rows: the images whose passes are wanted. Several processes each take a part of the batch: all draw for the
-                whole batch, so that the draws do not depend on their number, and build the passes of their own part.
+            scores: the network's current class scores of images; None if there are none.
+            rows: the images whose passes to make. Each of several processes takes a part of the batch: it draws for the
+                whole batch, so that draws do not depend on the number of processes, and makes the passes of its part.
         """
         ...

@@ -1,4 +1,4 @@
-"""Images alone, and the images of all labels for blocks that bring them in on their own."""
+"""Images alone, and the images of all labels for blocks that add them themselves."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,13 @@ from convff.data import Batch
 
 @dataclass(frozen=True, eq=False)
 class LabelsBeside:
-    """One pass per image, and the label images in the layout: no pass carries a label, and none is of a label.
+    """One pass per image, and the label images in the layout: no pass carries a label or is a label image.
 
     Args:
         stream: makes the label images.
 
     Raises:
-        TypeError: when called, with labels that have no images of their own.
+        TypeError: when called, if the labels have no images of their own.
 
     Example:
         >>> from labels import FourierLabels, StreamLabels
@@ -37,6 +37,6 @@ class LabelsBeside:
     def __call__(
         self, batch: Batch, generator: torch.Generator, scores: Scores | None = None, rows: slice = slice(None)
     ) -> Passes:
-        """See `Contrast`; nothing is drawn."""
+        """Make the passes, without any draw; see `Contrast`."""
         images, of_labels = images_apart(self.stream, batch.inputs[rows])
         return Passes(images, Layout(batch.targets[rows], label_images=of_labels))

@@ -34,7 +34,7 @@ class LabelContrast:
     def __call__(
         self, batch: Batch, generator: torch.Generator, scores: Scores | None = None, rows: slice = slice(None)
     ) -> Passes:
-        """See `Contrast`; the scores are not looked at."""
+        """Make the passes; see `Contrast`. The scores are ignored."""
         labels = self.draw(batch.targets, generator)[rows]
         inputs = label_passes(self.labels, batch.inputs[rows], labels)
         return Passes(inputs, Layout(labels[:, 0], labels, labels.shape[1]))

@@ -1,4 +1,4 @@
-"""Which wrong labels an image is paired with."""
+"""Wrong labels to pair an image with, drawn at random."""
 
 from dataclasses import dataclass
 
@@ -8,15 +8,15 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class RandomNegatives:
-    """`count` different wrong classes an image, each as likely as any other (Scodellaro et al. 2025, Methods).
+    """`count` different wrong classes per image, all equally likely (Scodellaro et al. 2025, Methods).
 
-    A wrong class is the right one shifted by 1 to K-1 around the circle of classes, so it is never the right one.
+    A wrong class is the right one plus 1 to K-1, modulo K, so it is never the right one.
 
     Args:
-        count: wrong labels an image.
+        count: wrong labels per image.
 
     Raises:
-        ValueError: `count` is less than 1, or (when called) more than there are wrong classes.
+        ValueError: `count` is less than 1 or, when called, greater than K-1.
 
     Example:
         >>> RandomNegatives()(torch.tensor([0, 1]), 2, torch.Generator())
@@ -28,12 +28,12 @@ class RandomNegatives:
 
     def __post_init__(self) -> None:
         if self.count < 1:
-            raise ValueError(f"an image needs at least 1 wrong label, not {self.count}")
+            raise ValueError(f"an image needs at least 1 wrong label, got {self.count}")
 
     def __call__(self, classes: Tensor, num_classes: int, generator: torch.Generator) -> Tensor:
-        """Wrong classes int64 `[B, count]`, on the device of `classes`."""
+        """Return wrong classes, int64 `[B, count]`, on the device of `classes`."""
         if self.count > num_classes - 1:
-            raise ValueError(f"{self.count} wrong labels an image, but there are {num_classes - 1} wrong classes")
+            raise ValueError(f"{self.count} wrong labels per image, but there are {num_classes - 1} wrong classes")
         size = (len(classes), num_classes - 1)
         if self.count == 1:
             shifts = torch.randint(num_classes - 1, (len(classes), 1), generator=generator)

@@ -1,4 +1,4 @@
-"""Images, and behind them the image of each label: two streams through the same blocks."""
+"""Images, followed by the image of each label: two streams through the same blocks."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,12 +11,12 @@ from convff.data import Batch
 
 
 class LabelImages(Protocol):
-    """What a stream asks of labels; see `labels.StreamLabels`."""
+    """What a stream requires of labels; see `labels.StreamLabels`."""
 
     num_classes: int
 
     def neutral(self, images: Tensor) -> Tensor:
-        """Images `[B, C, H, W]` that carry no label."""
+        """Return images `[B, C, H, W]` that carry no label."""
         ...
 
     def label_images(self, images: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ class LabelStream:
         stream: makes the label images.
 
     Raises:
-        TypeError: when called, with labels that have no images of their own.
+        TypeError: when called, if the labels have no images of their own.
 
     Example:
         >>> from labels import FourierLabels, StreamLabels
@@ -68,6 +68,6 @@ class LabelStream:
     def __call__(
         self, batch: Batch, generator: torch.Generator, scores: Scores | None = None, rows: slice = slice(None)
     ) -> Passes:
-        """See `Contrast`; nothing is drawn. Every process has all label images, beside its own part of the images."""
+        """Make the passes, without any draw; see `Contrast`. Every process gets all label images."""
         inputs = torch.cat(images_apart(self.stream, batch.inputs[rows]))
         return Passes(inputs, Layout(batch.targets[rows], stream=self.stream.num_classes))

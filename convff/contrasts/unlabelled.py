@@ -14,7 +14,7 @@ class Unlabelled:
     """One pass per image, without a label: for rules whose label is not in the image, or that need none.
 
     Args:
-        neutral: makes the input that carries no label, by its method of that name.
+        neutral: makes the input that carries no label, by its method `neutral`.
 
     Example:
         >>> from labels import NoLabels
@@ -34,5 +34,5 @@ class Unlabelled:
     def __call__(
         self, batch: Batch, generator: torch.Generator, scores: Scores | None = None, rows: slice = slice(None)
     ) -> Passes:
-        """See `Contrast`; nothing is drawn."""
+        """Make the passes, without any draw; see `Contrast`."""
         return Passes(self.neutral.neutral(batch.inputs[rows]), Layout(batch.targets[rows]))

@@ -1,4 +1,4 @@
-"""What an evaluation is, what it is given, and what it says."""
+"""Evaluations: what they are given, how they are called, and their score."""
 
 import contextlib
 import time
@@ -16,12 +16,12 @@ from convff.network import LayerLocalNet
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Score:
-    """What an evaluation says of a network.
+    """The result of an evaluation.
 
     Args:
-        value: the one number that it is about.
+        value: the main figure.
         unit: what the number is: "accuracy" in [0, 1], "bits", ...
-        predicted: predicted classes `[N]`; None where nothing is predicted.
+        predicted: predicted classes `[N]`; None if nothing is predicted.
         per_block: further figures by name, each with one value per block.
     """
 
@@ -38,16 +38,16 @@ class Context:
     Args:
         rule: the rule that the network learnt by.
         labels: the label generator that it learnt with.
-        train: training images, e.g. for a readout to be fitted to.
-        modules: what was trained beside the network, by name.
-        precision: of the activities.
-        first_block: index of the first block that counts, where the network has as many.
-        first_scored: the same for goodness and whatever scores the rule has in its place; None for `first_block`.
+        train: training images, e.g. to fit a readout to.
+        modules: the modules trained beside the network, by name.
+        precision: precision of the activities.
+        first_block: index of the first block that counts; the last block's if the network is shorter.
+        first_scored: the same for goodness, or the scores that replace it; None for `first_block`.
         readout_grid: the readout averages each map to n x n regions; None reads every position.
         readout_images: the readout is fitted to the first n training images; None for all.
         candidates: goodness inference tries the readout's n best labels; 0 for every label.
-        seconds: how long each part took, by name; evaluations add to it.
-        readouts: the readout that was fitted to each network, by `id`; see `readout`.
+        seconds: duration of each part, by name; evaluations add to it.
+        readouts: the readout fitted to each network, by `id`; see `readout`.
     """
 
     rule: Any
@@ -68,7 +68,7 @@ class Context:
         return min(self.first_block, len(net) - 1)
 
     def first_scored_of(self, net: LayerLocalNet) -> int:
-        """Return the index of the first block whose goodness, or what the rule has in its place, counts."""
+        """Return the index of the first block whose goodness, or scores that replace it, count."""
         return self.first_of(net) if self.first_scored is None else min(self.first_scored, len(net) - 1)
 
     def new_readout(self, net: LayerLocalNet) -> LinearReadout:
@@ -76,7 +76,7 @@ class Context:
         return LinearReadout(net, self.labels, self.train.shape, first=self.first_of(net), grid=self.readout_grid)
 
     def readout(self, net: LayerLocalNet) -> LinearReadout:
-        """Return a readout that is fitted to the network as it is; fitted once, for all evaluations that ask."""
+        """Return a readout fitted to the current network; it is fitted once, for all evaluations."""
         if id(net) not in self.readouts:
             with self.timed("readout"):
                 readout = self.new_readout(net)
@@ -86,7 +86,7 @@ class Context:
 
     @contextlib.contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Add the time of a `with` block to `seconds`."""
+        """Add the duration of a `with` block to `seconds`."""
         start = time.perf_counter()
         yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
@@ -98,9 +98,9 @@ class Evaluation:
 
     Args:
         title: what tables call it.
-        judge: the network, the run that it comes from and data, to a score. True targets only count what came out
-            right: nothing that predicts may look at them.
-        each_epoch: it is quick enough for a learning curve.
+        judge: scores a network by its run and data. True targets may only be used to count right predictions, never to
+            make them.
+        each_epoch: whether it is fast enough for a learning curve.
     """
 
     title: str
@@ -113,7 +113,13 @@ class Evaluation:
 
 
 def accuracy_of(predicted: Tensor, classes: Tensor) -> float:
-    """Return the fraction of predictions that are right, in [0, 1]."""
+    """Return the fraction of predictions that are right, in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> accuracy_of(torch.tensor([0, 1]), torch.tensor([0, 2]))
+        0.5
+    """
     return (predicted == classes).float().mean().item()
 
 

@@ -40,8 +40,8 @@ def judge_by_goodness(net: LayerLocalNet, run: Context, data: ImageData) -> Scor
 def label_bias(net: LayerLocalNet, run: Context, data: ImageData, of_real: Tensor) -> list[float]:
     """Measure whether a label changes goodness where there is nothing to see.
 
-    On a blank image no label is right, so a network that judges how label and image fit gives all labels the same
-    goodness.
+    On a blank image no label is right, so a network that judges whether label and image match gives all labels the
+    same goodness.
 
     Args:
         net: the network.

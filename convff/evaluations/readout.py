@@ -1,4 +1,4 @@
-"""The linear readout: of the network as it is, or trained beside it."""
+"""The linear readout: fitted to the final network, or trained beside it."""
 
 from torch import Tensor
 
@@ -9,7 +9,7 @@ from convff.network import LayerLocalNet
 
 
 def judge_by_readout(net: LayerLocalNet, run: Context, data: ImageData) -> Score:
-    """Score the accuracy of a readout that is fitted to the network as it is."""
+    """Score the accuracy of a readout that is fitted to the current network."""
     return _score(run.readout(net), run, data)
 
 

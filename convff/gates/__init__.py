@@ -1,4 +1,4 @@
-"""Gates as values, one per file: each knows its equation, the loss it belongs to, and what its layer calls right.
+"""Gates as values, one per file: each knows its equation, its loss, and which decisions of its layer are right.
 
 A gate is a frozen dataclass, so that it can be printed, compared and written into a run's settings. A new gate is a
 file and a row of the table.

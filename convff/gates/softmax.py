@@ -10,18 +10,27 @@ from convff.gates.base import right_over_wrong
 
 @dataclass(frozen=True, kw_only=True)
 class Softmax:
-    """Cross-entropy over the passes of an image; with several wrong labels the hardest weigh most."""
+    """Cross-entropy over the tries of an image; with several wrong labels the hardest weigh most.
+
+    Args:
+        scale: inverse temperature s.
+
+    Example:
+        >>> import torch
+        >>> Softmax(scale=1.0)(torch.tensor([[2.0, 2.0]]), unit_goodness=1.0)
+        tensor([[ 0.5000, -0.5000]])
+    """
 
     scale: float = 4.0
 
     def __call__(self, g: Tensor, unit_goodness: float) -> Tensor:
-        """See `convff.functional.softmax_gate`."""
+        """Return the gate; see `convff.functional.softmax_gate`."""
         return ff.softmax_gate(g, scale=self.scale)
 
     def loss(self, g: Tensor, unit_goodness: float) -> Tensor:
-        """See `convff.functional.softmax_loss`."""
+        """Return the loss; see `convff.functional.softmax_loss`."""
         return ff.softmax_loss(g, scale=self.scale)
 
     def discriminates(self, g: Tensor, unit_goodness: float) -> Tensor:
-        """The right label has more goodness than the wrong one, for each wrong one."""
+        """Return 1 for each wrong label with less goodness than the right one, else 0."""
         return right_over_wrong(g)

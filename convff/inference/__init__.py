@@ -1,1 +1,1 @@
-"""Inference: by goodness over all labels, or by a linear readout of one pass."""
+"""Inference: by goodness over all labels, by a rule's own scores, or by a linear readout of one pass."""

@@ -23,18 +23,18 @@ def calibrate(
     batches: int = 30,
     precision: str = "float32",
 ) -> None:
-    """Let batch norm see the passes of a training, e.g. right and wrong labels, and take their plain mean.
+    """Set batch norm's running statistics to their mean over the passes of a training, e.g. right and wrong labels.
 
-    An untrained network is a fair control only with running statistics of its own: those that it starts from say
-    nothing. No weight changes.
+    An untrained network is a fair control only with running statistics of its own: the initial ones mean nothing. No
+    weight changes.
 
     Args:
         net: the network; the statistics of its batch norms are replaced.
         contrast: makes the passes of the training.
-        data: the images to see, from the first on.
+        data: the images; batches start from the first.
         batch_size: images per batch.
-        batches: number of batches at most.
-        precision: of the activities.
+        batches: maximum number of batches.
+        precision: precision of the activities.
 
     Example:
         >>> from convff import LabelContrast, cnn6

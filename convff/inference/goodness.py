@@ -1,7 +1,7 @@
-"""Inference by goodness: try every label on an image, and take the one that the network finds best.
+"""Inference by goodness: try every label on an image, and choose the one with the highest goodness.
 
-True labels never enter here: these functions take images alone. A pass for every label is dear where there are many.
-Two things make it cheaper: where labels add, the first block's convolution, which is linear, runs once for the image
+True labels are not used here: these functions take images alone. A pass per label is expensive with many labels. Two
+things make it cheaper: if labels are additive, the first block's convolution, which is linear, runs once for the image
 and once for each label (`convff.inference.shared_first_block`); and a readout can name the candidates worth trying.
 """
 
@@ -28,7 +28,7 @@ def block_goodness(
     goodness: Callable[[Tensor], Tensor] = mean_goodness,
     share_first: bool | None = None,
 ) -> Tensor:
-    """Goodness of every block for every label.
+    """Return the goodness of every block for every label.
 
     The network is in evaluation mode for the call: batch norm uses its running statistics, so that an image's scores
     do not depend on the images beside it.
@@ -37,10 +37,10 @@ def block_goodness(
         net: the network.
         images: float `[B, C, H, W]` in [0, 1], unlabelled.
         labels: the label generator that the network was trained with.
-        candidates: int64 `[B, M]`, the labels to try for each image; all if left out.
-        goodness: of an activity `[N, ...]`, as the rule had it.
-        share_first: compute the first block's convolution once an image and once a label where labels add, instead
-            of once a pass: equal but for rounding. Left out: where that pays, which is with many input channels.
+        candidates: int64 `[B, M]`, the labels to try for each image; all if omitted.
+        goodness: the rule's goodness of an activity `[N, ...]`.
+        share_first: compute the first block's convolution once per image and once per label, instead of once per
+            pass, if labels are additive; equal up to rounding. By default only with many input channels, where it pays.
 
     Returns:
         float32 `[blocks, B, K]`, or `[blocks, B, M]` for candidates.
@@ -89,10 +89,10 @@ def goodness_scores(
     candidates: Tensor | None = None,
     goodness: Callable[[Tensor], Tensor] = mean_goodness,
 ) -> Tensor:
-    """Scores of every label: the sum of the goodness of all blocks from `first` on. The prediction is the largest.
+    """Return the score of every label: its goodness summed over all blocks from `first` on. The largest one predicts.
 
-    The first block is left out, as in Hinton 2022 and Scodellaro et al. 2025: the length of its activity tells
-    labels apart before it tells right from wrong.
+    The first block is excluded by default, as in Hinton 2022 and Scodellaro et al. 2025: the length of its activity
+    tells labels apart before it tells right from wrong.
 
     Args:
         net: the network.
@@ -100,7 +100,7 @@ def goodness_scores(
         labels: the label generator that the network was trained with.
         first: index of the first block that counts.
         candidates: int64 `[B, M]`, the labels to try for each image; the others score minus infinity.
-        goodness: of an activity `[N, ...]`, as the rule had it. Sum goodness (the papers') weighs a block by its
+        goodness: the rule's goodness of an activity `[N, ...]`. Sum goodness (as in the papers) weighs a block by its
             number of units, mean goodness weighs all alike.
 
     Returns:
@@ -117,7 +117,7 @@ def goodness_scores(
         torch.Size([2, 5])
     """
     if not 0 <= first < len(net):
-        raise ValueError(f"at least one of {len(net)} blocks must count, but the first is to be block {first}")
+        raise ValueError(f"`first` must be in [0, {len(net)}), got {first}")
     by_block = block_goodness(net, images, labels, candidates=candidates, goodness=goodness)
     scores = by_block[first:].sum(dim=0)
     if candidates is None:
@@ -138,20 +138,27 @@ def block_goodness_of(
     passes_per_batch: int = 400,
     share_first: bool | None = None,
 ) -> Tensor:
-    """`block_goodness` of a whole image set, in batches of `passes_per_batch` passes at most.
+    """Return `block_goodness` of a whole image set, in batches of at most `passes_per_batch` passes.
 
     Args:
         net: the network.
-        data: the images; their classes are not looked at.
+        data: the images; their classes are ignored.
         labels: the label generator that the network was trained with.
-        candidates: int64 `[N, M]`, the labels to try for each image; all if left out.
-        goodness: of an activity `[N, ...]`, as the rule had it.
-        precision: of the activities.
-        passes_per_batch: of images up to 32 x 32; fewer of larger ones.
+        candidates: int64 `[N, M]`, the labels to try for each image; all if omitted.
+        goodness: the rule's goodness of an activity `[N, ...]`.
+        precision: precision of the activities.
+        passes_per_batch: for images up to 32 x 32; fewer for larger ones.
         share_first: see `block_goodness`.
 
     Returns:
         float32 `[blocks, N, K]`, or `[blocks, N, M]` for candidates.
+
+    Example:
+        >>> from convff import cnn3
+        >>> from labels import FourierLabels
+        >>> data = ImageData(torch.zeros(2, 1, 8, 8).byte(), torch.tensor([0, 1]), ("a", "b"), "dark")
+        >>> block_goodness_of(cnn3((1, 8, 8), width=4, kernel=3), data, FourierLabels(2, (8, 8))).shape
+        torch.Size([3, 2, 2])
     """
     passes = min(passes_per_batch, 2**20 // data.images[0, 0].numel())
     if candidates is None:
@@ -167,12 +174,12 @@ def block_goodness_of(
 
 
 def predictions(by_block: Tensor, blocks: Sequence[int], candidates: Tensor | None = None) -> Tensor:
-    """Classes `[N]` with the largest sum of goodness over some blocks.
+    """Return the classes `[N]` with the largest sum of goodness over some blocks.
 
     Args:
         by_block: goodness `[blocks, N, K]`, or `[blocks, N, M]` of candidates.
         blocks: indices of the blocks that count.
-        candidates: int64 `[N, M]`, the labels that were tried; all if left out.
+        candidates: int64 `[N, M]`, the labels that were tried; all if omitted.
 
     Example:
         >>> predictions(torch.tensor([[[1.0, 3.0]]]), [0], candidates=torch.tensor([[7, 5]]))

@@ -1,4 +1,4 @@
-"""How many directions a block's features use: the participation ratio of their covariance."""
+"""Effective dimension of a block's features: the participation ratio of their covariance."""
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ from convff.network import Block, LayerLocalNet, evaluating
 def participation_ratio(features: Tensor) -> float:
     """Return `(sum_i l_i)^2 / sum_i l_i^2` of the eigenvalues of the features' covariance.
 
-    It is 1 if all features move together, and D if all D of them vary alike and independently.
+    It is 1 if all features move together, and D if all D vary independently with equal variance.
 
     Args:
         features: `[N, D]`, of N examples.
@@ -37,14 +37,14 @@ def participation_ratios(
 ) -> list[float]:
     """Return the participation ratio of each block's features: its activity, averaged over regions.
 
-    Where all filters of a block have learnt the same thing, it is far below that of random filters.
+    If all filters of a block have learnt the same, it is far lower than with random filters.
 
     Args:
         net: the network.
-        data: some images, at least 2.
+        data: at least 2 images.
         labels: makes the input that carries no label.
         grid: maps are averaged to `grid x grid` regions; None takes every position.
-        precision: of the activity.
+        precision: precision of the activity.
 
     Example:
         >>> from convff import cnn3

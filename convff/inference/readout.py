@@ -1,4 +1,4 @@
-"""A linear readout of the blocks' activity: the second kind of inference, one pass an image.
+"""A linear readout of the blocks' activity: the second kind of inference, in one pass per image.
 
 Scodellaro et al. 2025, Methods: "H neurons of every layer (except the first) are fully-connected with a
 classification layer of N nodes". It reads an image without a label; its loss never reaches the network.
@@ -17,18 +17,18 @@ from convff.network import Block, LayerLocalNet, evaluating
 
 
 class LinearReadout(nn.Module):
-    """Class scores `W . features + b`, the features being the activity of all blocks from `first` on.
+    """Class scores `W . features + b`, where the features are the activity of all blocks from `first` on.
 
     Activity is read before the next block's normalisation, and averaged over a grid of regions of each map. An average
     is linear, so a score is still a sum over positions of weight times activity.
 
     Args:
-        net: the network that is read; it is not a part of the readout (not in its parameters, never trained by it).
+        net: the network to read; it is not part of the readout (not in its parameters, never trained by it).
         labels: gives the neutral input.
         image_shape: channels, height and width of an image, without label.
-        first: index of the first block that is read; 1 leaves the first block out, as the papers do.
-        grid: maps are averaged to `grid x grid` regions; None reads every position, as the paper does.
-        lr: rate of Adam when the readout is trained beside the blocks by `step`.
+        first: index of the first block that is read; 1 excludes the first block, as in the papers.
+        grid: maps are averaged to `grid x grid` regions; None reads every position, as in the paper.
+        lr: learning rate of Adam if the readout is trained beside the blocks by `step`.
 
     Raises:
         ValueError: `first` leaves no block.
@@ -53,14 +53,14 @@ class LinearReadout(nn.Module):
     ) -> None:
         super().__init__()
         if not 0 <= first < len(net):
-            raise ValueError(f"the readout must read at least one of {len(net)} blocks, but starts at block {first}")
+            raise ValueError(f"`first` must be in [0, {len(net)}), got {first}")
         self._net = [net]  # in a list, so that the network's parameters do not become the readout's
         self.labels = labels
         self.first = first
         self.grid = grid
         device = next(net.parameters()).device
         size = self.features(torch.zeros(2, *image_shape, device=device)).shape[1]
-        # Without the usual initial weights, which would be a draw from global randomness.
+        # Skip the usual initialisation, which draws from global randomness.
         self.linear: nn.Linear = skip_init(nn.Linear, size, labels.num_classes, device=device)
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
@@ -68,12 +68,12 @@ class LinearReadout(nn.Module):
 
     @property
     def net(self) -> LayerLocalNet:
-        """The network that is read."""
+        """The network to read."""
         return self._net[0]
 
     @torch.no_grad()
     def features(self, images: Tensor) -> Tensor:
-        """Features float32 `[B, D]` of unlabelled images `[B, C, H, W]`; batch norm uses its running statistics."""
+        """Return float32 features `[B, D]` of unlabelled images `[B, C, H, W]`; batch norm uses running statistics."""
         neutral = self.labels.neutral(images).contiguous(memory_format=torch.channels_last)
         read: list[Tensor] = []
 
@@ -88,17 +88,17 @@ class LinearReadout(nn.Module):
         return torch.cat(read, dim=1).float()
 
     def forward(self, images: Tensor) -> Tensor:
-        """Class scores `[B, K]` of unlabelled images `[B, C, H, W]`."""
+        """Return class scores `[B, K]` of unlabelled images `[B, C, H, W]`."""
         scores: Tensor = self.linear(self.features(images).to(self.linear.weight.dtype))
         return scores
 
     def step(self, images: Tensor, classes: Tensor, processes: Processes | None = None) -> Tensor:
-        """One step of Adam on the cross-entropy, beside the blocks' own.
+        """Take one step of Adam on the cross-entropy, beside the step of the blocks.
 
         Args:
             images: float `[B, C, H, W]` in [0, 1], unlabelled: the whole batch.
             classes: int64 `[B]`.
-            processes: who shares the batch; this process alone if left out.
+            processes: the processes that share the batch; this process alone if omitted.
 
         Returns:
             this process's part of the mean loss, `[1]`.
@@ -116,22 +116,22 @@ class LinearReadout(nn.Module):
         return loss.detach()[None] * shard.of_mean
 
     def fit(self, data: ImageData, *, precision: str = "float32", l2: float = 1e-3, iterations: int = 40) -> None:
-        """Fit to the network as it is now: multinomial logistic regression by L-BFGS, on all images at once.
+        """Fit to the current network: multinomial logistic regression by L-BFGS, on all images at once.
 
         The features are standardised for the fit, so that one penalty fits all of them, and the scaling is then folded
         into the weights.
 
         Args:
             data: the images; their features must fit in memory.
-            precision: of the network's activity.
+            precision: precision of the network's activity.
             l2: weight of the penalty `l2/2 |W|^2` beside the mean cross-entropy.
-            iterations: of L-BFGS, at most.
+            iterations: maximum number of iterations of L-BFGS.
 
         Raises:
             ValueError: there are fewer than 2 images, which have no standard deviation.
         """
         if len(data) < 2:
-            raise ValueError(f"a readout cannot be fitted to {len(data)} images: it needs 2 at least")
+            raise ValueError(f"a readout needs at least 2 images to be fitted to, got {len(data)}")
         features = self.features_of(data, precision=precision)
         deviation, mean = torch.std_mean(features, dim=0)
         deviation.clamp_min_(1e-6)
@@ -155,7 +155,7 @@ class LinearReadout(nn.Module):
 
     @torch.no_grad()
     def features_of(self, data: ImageData, *, precision: str = "float32") -> Tensor:
-        """Features `[N, D]` of a whole image set."""
+        """Return the features `[N, D]` of a whole image set."""
         features = torch.empty(len(data), self.linear.in_features, device=data.images.device)
         with autocast(data.images.device, precision):
             for rows, images in zip(
@@ -165,12 +165,12 @@ class LinearReadout(nn.Module):
         return features
 
     def predict(self, data: ImageData, *, precision: str = "float32") -> Tensor:
-        """Predicted classes `[N]` of a whole image set, batch by batch."""
+        """Return the predicted classes `[N]` of a whole image set, batch by batch."""
         return self.candidates(data, 1, precision=precision).squeeze(1)
 
     @torch.no_grad()
     def candidates(self, data: ImageData, count: int, *, precision: str = "float32") -> Tensor:
-        """The `count` classes with the largest scores for each image of a set, best first: int64 `[N, count]`.
+        """Return the `count` classes with the largest scores for each image of a set, best first: int64 `[N, count]`.
 
         For goodness inference that need not try every label; see `convff.inference.goodness`.
 
@@ -178,7 +178,7 @@ class LinearReadout(nn.Module):
             ValueError: `count` is not in [1, K].
         """
         if not 1 <= count <= self.labels.num_classes:
-            raise ValueError(f"there are {self.labels.num_classes} classes to choose 1 or more from, not {count}")
+            raise ValueError(f"count must be between 1 and {self.labels.num_classes}, got {count}")
         best = []
         for images in data.images.split(self._batch(data)):
             with autocast(images.device, precision):
@@ -189,7 +189,7 @@ class LinearReadout(nn.Module):
 
     @staticmethod
     def _batch(data: ImageData) -> int:
-        """Images at a time: 256 of 32 x 32 pixels, fewer of larger ones."""
+        """Return the number of images per batch: 256 of 32 x 32 pixels, fewer if they are larger."""
         return max(1, min(256, 2**18 // data.images[0, 0].numel()))
 
     def _regions(self, a: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Inference by a rule's own scores: one pass per image gives every block's opinion of every class."""
+"""Inference by a rule's own scores: in one pass per image, every block scores every class."""
 
 from typing import Protocol
 
@@ -13,10 +13,10 @@ from convff.rules.base import Seen, contrast_of
 
 
 class ScoringRule(Protocol):
-    """A rule that scores every class by one pass."""
+    """A rule that scores every class in one pass."""
 
     def scores(self, seen: Seen) -> Tensor:
-        """Scores `[B, K]` of a block, of B images."""
+        """Return scores `[B, K]` of a block for B images."""
         ...
 
 
@@ -24,7 +24,7 @@ class ScoringRule(Protocol):
 def block_scores(
     net: LayerLocalNet, images: Tensor, labels: Labels, rule: ScoringRule, beside: nn.ModuleList | None = None
 ) -> Tensor:
-    """Scores of every block for every class.
+    """Return the scores of every block for every class.
 
     The network is in evaluation mode for the call: batch norm uses its running statistics, so that an image's scores
     do not depend on the images beside it.
@@ -34,7 +34,7 @@ def block_scores(
         images: float `[B, C, H, W]` in [0, 1].
         labels: makes the input that carries no label, and the label images of a stream.
         rule: the rule that the network learnt by; its contrast makes the passes, one per image.
-        beside: what learnt beside the blocks: module `beside` of the step; None if nothing did.
+        beside: the modules that learnt beside the blocks, `modules["beside"]` of the step; None if there are none.
 
     Returns:
         float32 `[blocks, B, K]`.
@@ -47,7 +47,7 @@ def block_scores(
         torch.Size([3, 2, 3])
     """
     found: list[Tensor] = []
-    classes = torch.zeros(len(images), dtype=torch.int64, device=images.device)  # not looked at
+    classes = torch.zeros(len(images), dtype=torch.int64, device=images.device)  # ignored
     inputs, layout = contrast_of(rule, labels)(Batch(images, classes), torch.Generator())
     wants_z = getattr(rule, "wants_z", False)
 
@@ -67,7 +67,7 @@ def block_scores(
 
 
 def _exact(a: Tensor) -> Tensor:
-    """Return an activity in float32 or better: what is summed in bfloat16 often leaves the two best classes equal."""
+    """Return an activity in float32 or better: with sums in bfloat16 the two best classes often tie."""
     return a.to(torch.promote_types(a.dtype, torch.float32))
 
 
@@ -81,16 +81,16 @@ def block_scores_of(
     precision: str = "float32",
     batch_size: int = 400,
 ) -> Tensor:
-    """`block_scores` of a whole image set, in batches.
+    """Return `block_scores` of a whole image set, in batches.
 
     Args:
         net: the network.
-        data: the images; their classes are not looked at.
+        data: the images; their classes are ignored.
         labels: makes the input that carries no label.
         rule: the rule that the network learnt by.
-        beside: what learnt beside the blocks; None if nothing did.
-        precision: of the activities.
-        batch_size: of images up to 32 x 32; fewer of larger ones.
+        beside: the modules that learnt beside the blocks; None if there are none.
+        precision: precision of the activities.
+        batch_size: for images up to 32 x 32; smaller for larger ones.
 
     Returns:
         float32 `[blocks, N, K]`.

@@ -1,7 +1,7 @@
-"""The first block for all labels of an image at once, where labels add to the image.
+"""The first block for all labels of an image at once, if labels are additive.
 
-A convolution is linear: `W * (base + summand) = W * base + W * summand`. So it runs once for each image and once for
-each label, and not once for each pair of them. What is left for a pair is one addition.
+A convolution is linear: `W * (base + summand) = W * base + W * summand`. So it runs once per image and once per label
+instead of once per pair. Each pair then costs one addition.
 """
 
 from collections.abc import Callable
@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from convff.labelling import AdditiveLabels, Labels
 from convff.network import FEW_CHANNELS, Block, Entered, LayerLocalNet, LengthNorm, fast_layout
 
-# Normalises bases `[B, C, H, W]`; also gives the scale `[B, K]` that is left for each pair, where there is one.
+# Normalises bases `[B, C, H, W]`; also returns the scale `[B, K]` that remains to be applied per pair, if any.
 NormOfBases = Callable[[Tensor], tuple[Tensor, Tensor | None]]
-# From what labels add, `[K, C, H, W]`, to the same normalised, and to what normalises bases beside it.
+# Maps summands `[K, C, H, W]` to normalised summands and the function that normalises the bases.
 NormOfSum = Callable[[nn.Module, Tensor], tuple[Tensor, NormOfBases]]
 
 
 def _batch_norm_of_sum(norm: nn.Module, summands: Tensor) -> tuple[Tensor, NormOfBases]:
-    """`(base + summand - mean) / deviation`, with the running statistics: the mean is taken from the base alone."""
+    """Split `(base + summand - mean) / deviation`, with running statistics: the mean is subtracted from the base."""
     assert isinstance(norm, nn.BatchNorm2d)
     assert norm.running_var is not None
     mean, variance, eps = norm.running_mean, norm.running_var, norm.eps
@@ -30,7 +30,7 @@ def _batch_norm_of_sum(norm: nn.Module, summands: Tensor) -> tuple[Tensor, NormO
 
 
 def _length_norm_of_sum(norm: nn.Module, summands: Tensor) -> tuple[Tensor, NormOfBases]:
-    """`(base + summand) / rms`; with `|base + summand|^2 = |base|^2 + 2 base . summand + |summand|^2` for the scale."""
+    """Split `(base + summand) / rms`, by `|base + summand|^2 = |base|^2 + 2 base . summand + |summand|^2`."""
     s = summands.flatten(1).float()
     squares_of_summands = s.square().sum(1)
 
@@ -43,7 +43,7 @@ def _length_norm_of_sum(norm: nn.Module, summands: Tensor) -> tuple[Tensor, Norm
     return summands, of_bases
 
 
-# Norms that can be taken of a sum. One that is not here runs pass by pass.
+# Norms that can be split over a sum. With any other, the first block runs pass by pass.
 NORMS_OF_SUMS: dict[type[nn.Module], NormOfSum] = {
     nn.BatchNorm2d: _batch_norm_of_sum,
     LengthNorm: _length_norm_of_sum,
@@ -54,8 +54,8 @@ class SharedFirstBlock:
     """The first block of a network in evaluation mode, shared by the passes of an image.
 
     Args:
-        net: the network; its weights must stay as they are while this object is used.
-        labels: labels that add; what they add must stay as it is too.
+        net: the network; its weights must not change while this object is used.
+        labels: additive labels; their summands must not change either.
         norm_of_sum: how the first block's norm treats a sum.
         images: float `[B, C, H, W]`; only their shape, device and dtype matter.
     """
@@ -71,10 +71,10 @@ class SharedFirstBlock:
 
     @classmethod
     def of(cls, net: LayerLocalNet, labels: Labels, images: Tensor, wanted: bool | None) -> "SharedFirstBlock | None":
-        """The shared form; None where it is not wanted, labels do not add, or nothing is known of the norm of a sum.
+        """Return the shared form; None if it is not wanted, labels are not additive, or the norm cannot be split.
 
-        Where `wanted` is None it is taken for more than a few input channels: a convolution of 3 channels costs no more
-        than the addition in its place, one of 103 (a color image and 100 label planes) costs several times as much.
+        If `wanted` is None it is used for more than a few input channels: a convolution of 3 channels costs no more
+        than the addition that replaces it, one of 103 (a color image and 100 label planes) several times as much.
         """
         first: Block = next(iter(net))
         if not (first.layer.weight.shape[1] > FEW_CHANNELS if wanted is None else wanted):
@@ -100,19 +100,19 @@ class SharedFirstBlock:
         return rearrange(torch.relu_(z), "b m h w o -> (b m) o h w")  # a view, so channels last in memory
 
     def _responses(self, bases: Tensor, candidates: Tensor) -> Tensor:
-        """`W * (base + summand)`, `[B, M, H, W, O]`."""
+        """Return `W * (base + summand)`, `[B, M, H, W, O]`."""
         of_bases = _pixels_first(_linear_part(self.first.layer, fast_layout(bases)))[:, None]  # (B, 1, H, W, O)
-        if candidates.stride(0) == 0:  # one row for all images: nothing needs to be copied for each of them
+        if candidates.stride(0) == 0:  # the same labels for all images: no copy per image is needed
             return of_bases + self.label_response[candidates[0]]
         return self.label_response[candidates].add_(of_bases)
 
 
 def _linear_part(layer: nn.Module, x: Tensor) -> Tensor:
-    """`W * x` without the bias."""
+    """Return `W * x` without the bias."""
     assert isinstance(layer, nn.Conv2d)
     return F.conv2d(x, layer.weight, None, layer.stride, layer.padding, layer.dilation, layer.groups)
 
 
 def _pixels_first(x: Tensor) -> Tensor:
-    """`[N, C, H, W]` as `[N, H, W, C]`, laid out so."""
+    """Return `[N, C, H, W]` as a contiguous `[N, H, W, C]`."""
     return rearrange(x, "n c h w -> n h w c").contiguous()

@@ -1,4 +1,4 @@
-"""Keeping freed memory on a CPU, so that a step does not ask the system for the same pages again and again."""
+"""Keeping freed memory on a CPU, so that steps do not request the same pages from the system again and again."""
 
 import ctypes
 import platform
@@ -7,14 +7,14 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # malloc.h
 
 
 def keep_freed_memory() -> bool:
-    """Tell the C library to keep freed memory for the next step; for a whole process, so only a program should call it.
+    """Tell the C library to keep freed memory for the next step, in the whole process: only a program should call it.
 
-    By default glibc hands every block above 32 MiB back to the system when it is freed. The next one then costs a page
+    By default glibc returns every block above 32 MiB to the system when it is freed. The next one then costs a page
     fault for each 4 KiB: measured here, eight times as long as the multiplication that fills it. PyTorch's allocator on
     a GPU keeps freed memory anyway.
 
     Returns:
-        whether the C library could be told: only glibc knows how.
+        whether it worked: only glibc supports it.
 
     Example:
         >>> keep_freed_memory() == (platform.libc_ver()[0] == "glibc")

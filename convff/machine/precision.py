@@ -1,4 +1,4 @@
-"""bfloat16 where the hardware has it, float32 everywhere else."""
+"""bfloat16 where the hardware supports it, float32 everywhere else."""
 
 import contextlib
 
@@ -12,16 +12,26 @@ def autocast(device: torch.device, precision: str) -> contextlib.AbstractContext
 
     Raises:
         ValueError: `precision` is not one of `PRECISIONS`.
+
+    Example:
+        >>> with autocast(torch.device("cpu"), "bfloat16"):
+        ...     (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
+        torch.bfloat16
     """
     if precision not in PRECISIONS:
-        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
     if precision == "float32":
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
 def fastest_precision(device: torch.device) -> str:
-    """bfloat16 where the device multiplies it natively (AVX-512 BF16, AMX, NVIDIA since Ampere), else float32."""
+    """Return bfloat16 if the device multiplies it natively (AVX-512 BF16, AMX, NVIDIA since Ampere), else float32.
+
+    Example:
+        >>> fastest_precision(torch.device("mps"))
+        'float32'
+    """
     if device.type not in ("cpu", "cuda"):
         return "float32"
     if device.type == "cuda":

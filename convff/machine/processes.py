@@ -1,7 +1,7 @@
 """Several processes, one run: each takes its share of every batch, and blocks sum their directions.
 
-A block's direction needs nothing of the blocks above it, so its sum can travel while the next block computes; the
-backward pass of backpropagation would have to finish first. Every process draws the same batches, labels and
+A block's direction needs nothing of the blocks above it, so it is summed while the next block computes; with
+backpropagation the backward pass would have to finish first. Every process draws the same batches, labels and
 augmentations from the keyed generators, so the same global batch gives the same run, whatever the number of processes.
 """
 
@@ -26,9 +26,13 @@ class Shard:
     """The part of a global batch that one process takes.
 
     Args:
-        rows: of the batch.
+        rows: the rows of the batch.
         of_mean: weight of this shard's mean over images in the global mean.
         of_sum: weight of this shard's sum over images in the global sum.
+
+    Example:
+        >>> Shard(slice(0, 3), of_mean=0.75, of_sum=1.0).weight("mean")
+        0.75
     """
 
     rows: slice
@@ -36,45 +40,50 @@ class Shard:
     of_sum: float
 
     def weight(self, reduction: str) -> float:
-        """The weight of a "mean" or a "sum" over the images of this shard."""
+        """Return the weight of a "mean" or a "sum" over the images of this shard."""
         return self.of_mean if reduction == "mean" else self.of_sum
 
 
 class Processes(Protocol):
-    """The processes that take part in a run, as one of them sees it."""
+    """The processes that take part in a run, as seen by one of them."""
 
     size: int
     rank: int
 
     def shard(self, images: int) -> Shard:
-        """The part of a batch that this process takes."""
+        """Return the part of a batch that this process takes."""
         ...
 
     def start_sum(self, tensors: Iterable[Tensor], weight: float) -> Callable[[], None]:
-        """Begin to add up `weight * tensor` over all processes, in place; what is returned waits for the end."""
+        """Begin to sum `weight * tensor` over all processes, in place; return a function that waits for it."""
         ...
 
     def prepare(self, net: LayerLocalNet) -> None:
-        """Make a network ready: equal weights everywhere, statistics of the whole batch in batch norm."""
+        """Prepare a network: equal weights in all processes, statistics of the whole batch in batch norm."""
         ...
 
     def wait(self) -> None:
-        """Until every process is here."""
+        """Wait until every process gets here."""
         ...
 
     def gather(self, item: Any) -> list[Any]:
-        """What every process gives, by rank: something small that can be pickled."""
+        """Return the item of every process, by rank; items must be small and picklable."""
         ...
 
 
 class OneProcess:
-    """No other process: nothing to add up."""
+    """A run of one process: there is nothing to sum.
+
+    Example:
+        >>> OneProcess().gather("mine")
+        ['mine']
+    """
 
     size = 1
     rank = 0
 
     def shard(self, images: int) -> Shard:
-        """The whole batch."""
+        """Return the whole batch."""
         return Shard(slice(None), 1.0, 1.0)
 
     def start_sum(self, tensors: Iterable[Tensor], weight: float) -> Callable[[], None]:
@@ -88,7 +97,7 @@ class OneProcess:
         """No-op: there is only one process."""
 
     def gather(self, item: Any) -> list[Any]:
-        """The item alone."""
+        """Return the item alone."""
         return [item]
 
 
@@ -97,7 +106,7 @@ def _nothing() -> None:
 
 
 class DataParallel:
-    """The processes of an initialised `torch.distributed` group; `torchrun` starts them.
+    """The processes of an initialised `torch.distributed` group, started by `torchrun`.
 
     Raises:
         RuntimeError: there is no process group.
@@ -108,7 +117,7 @@ class DataParallel:
         self.rank = dist.get_rank()
 
     def shard(self, images: int) -> Shard:
-        """An even part; the whole batch where it is too small to give everyone two images (batch norm needs them)."""
+        """Return an even part; the whole batch if there are not two images for each process, as batch norm needs."""
         if images < 2 * self.size:
             return Shard(slice(None), 1 / self.size, 1 / self.size)
         bounds = [images * rank // self.size for rank in range(self.size + 1)]
@@ -116,7 +125,7 @@ class DataParallel:
         return Shard(slice(start, stop), (stop - start) / images, 1.0)
 
     def start_sum(self, tensors: Iterable[Tensor], weight: float) -> Callable[[], None]:
-        """One flat all-reduce of all the tensors.
+        """Sum all tensors by one flat all-reduce; return a function that waits for it.
 
         Raises:
             LostProcessError: (here or on waiting) another process is gone.
@@ -134,7 +143,7 @@ class DataParallel:
         return finish
 
     def prepare(self, net: LayerLocalNet) -> None:
-        """Rank 0's weights and statistics for all; batch norm over the whole batch.
+        """Copy rank 0's weights and statistics to all processes; make batch norm use the whole batch.
 
         Raises:
             LostProcessError: another process is gone.
@@ -148,7 +157,7 @@ class DataParallel:
             tensor.detach().copy_(flat)
 
     def wait(self) -> None:
-        """Until every process is here.
+        """Wait until every process gets here.
 
         Raises:
             LostProcessError: another process is gone.
@@ -156,7 +165,7 @@ class DataParallel:
         _with_all(dist.barrier)
 
     def gather(self, item: Any) -> list[Any]:
-        """The items of all processes.
+        """Return the items of all processes, by rank.
 
         Raises:
             LostProcessError: another process is gone.
@@ -177,7 +186,7 @@ def _wait(work: dist.Work) -> None:
 
 
 def _with_all(collective: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """What a collective operation returns; `LostProcessError` where not all processes take part."""
+    """Return the result of a collective operation; raise `LostProcessError` if a process is gone."""
     try:
         return collective(*arguments, **options)
     except RuntimeError as error:
@@ -188,12 +197,12 @@ def _with_all(collective: Callable[..., Any], *arguments: Any, **options: Any) -
 class SyncedBatchNorm2d(nn.BatchNorm2d):
     """Batch norm without learned parameters over the images of all processes, on any device.
 
-    `torch.nn.SyncBatchNorm` needs a GPU. No gradient passes through: local rules ask for none.
+    `torch.nn.SyncBatchNorm` needs a GPU. No gradient passes through: local rules need none.
     """
 
     @classmethod
     def like(cls, norm: nn.BatchNorm2d) -> "SyncedBatchNorm2d":
-        """The same settings and the same running statistics."""
+        """Return a synced norm with the same settings, which shares the running statistics."""
         synced = cls(norm.num_features, eps=norm.eps, momentum=norm.momentum, affine=False)
         synced.running_mean, synced.running_var = norm.running_mean, norm.running_var
         synced.num_batches_tracked = norm.num_batches_tracked
@@ -216,9 +225,9 @@ class SyncedBatchNorm2d(nn.BatchNorm2d):
 
 
 def _global_statistics(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean and biased variance `[C]` over the images of all processes, and how many values each is of.
+    """Return mean and biased variance `[C]` over the images of all processes, and the number of values per channel.
 
-    From each process's mean, variance and count (Chan, Golub & LeVeque 1979): no difference of large squares.
+    They combine each process's mean, variance and count (Chan, Golub & LeVeque 1979): no difference of large squares.
     """
     local_mean, local_variance = torch.batch_norm_update_stats(x.float(), None, None, 0.0)
     local = torch.cat([local_mean, local_variance, local_mean.new_full((1,), x.numel() / x.shape[1])])

@@ -1,4 +1,4 @@
-"""Named architectures. A model is a function `(image_shape, **options) -> LayerLocalNet`, one a file."""
+"""Named architectures. A model is a function `(image_shape, **options) -> LayerLocalNet`, one per file."""
 
 from collections.abc import Callable
 

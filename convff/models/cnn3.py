@@ -14,15 +14,15 @@ def cnn3(
     depth: int = 3,
     label_channels: int = 0,
 ) -> LayerLocalNet:
-    """Three convolutions of equal width (Scodellaro et al. 2025, Methods and figure 2).
+    """Build three convolutions of equal width (Scodellaro et al. 2025, Methods and figure 2).
 
     Args:
         image_shape: channels, height and width of the input (with its label channels, if the labels add any).
-        width: filters a layer; 128 in the paper.
+        width: filters per layer; 128 in the paper.
         kernel: odd side of the filters in pixels; 7 in the paper.
         stride: stride of the first convolution; 1 in the paper. 2 makes a step four times cheaper.
         depth: number of convolutions; 3 in the paper.
-        label_channels: how many of the input's channels are a label that every block shall see; see `LayerLocalNet`.
+        label_channels: number of the input's channels that are a label for every block; see `LayerLocalNet`.
 
     Raises:
         ValueError: `kernel` is even.
@@ -32,7 +32,7 @@ def cnn3(
         3
     """
     if kernel % 2 == 0:
-        raise ValueError(f"kernel must be odd, so that the maps keep their size, not {kernel}")
+        raise ValueError(f"kernel must be odd, so that the maps keep their size, got {kernel}")
     inputs = [image_shape[0]] + [width + label_channels] * (depth - 1)
     strides = [stride] + [1] * (depth - 1)
     blocks = (

@@ -17,30 +17,30 @@ def cnn6(
     skip: bool = False,
     whiten: int = 0,
 ) -> LayerLocalNet:
-    """Convolutions with batch norm before each (Scodellaro et al. 2025, Methods: "deeper CNN of 6 convolutional layers").
+    """Build convolutions with batch norm before each (Scodellaro et al. 2025: "deeper CNN of 6 convolutional layers").
 
-    Widths, kernel and pooling are not in the public text: these are our reconstruction, after the Trifecta's network.
+    Widths, kernel and pooling are not published: these are our reconstruction, after the Trifecta's network.
 
     Args:
         image_shape: channels, height and width of the input (with its label channels, if the labels add any).
         widths: filters of each convolution; their number is the depth.
         kernel: odd side of the filters in pixels.
         pool_after: blocks, counted from 1, whose activity is max-pooled by 2 for the next one.
-        label_channels: how many of the input's channels are a label that every block shall see; see `LayerLocalNet`.
-        skip: each block sees the activity of the last two blocks, side by side; see `ConcatSkipNet`.
-        whiten: side of the image patches that the first block's norm whitens, in place of its batch norm; 0 for none. The
-            norm of a new network has to be fitted to training images: see `PatchWhitening`.
+        label_channels: number of the input's channels that are a label for every block; see `LayerLocalNet`.
+        skip: each block sees the concatenated activity of the last two blocks; see `ConcatSkipNet`.
+        whiten: side of the image patches that the first block's norm whitens, instead of batch norm; 0 for none. The
+            norm of a new network must be fitted to training images: see `PatchWhitening`.
 
     Raises:
-        ValueError: `kernel` is even, the image is too small for the poolings, or whitening is asked for where channels
-            of the input are a label.
+        ValueError: `kernel` is even, the image is too small for the poolings, or whitening is combined with label
+            channels.
 
     Example:
         >>> len(cnn6((3, 32, 32)))
         6
-    """  # noqa: E501
+    """
     if kernel % 2 == 0:
-        raise ValueError(f"kernel must be odd, so that the maps keep their size, not {kernel}")
+        raise ValueError(f"kernel must be odd, so that the maps keep their size, got {kernel}")
     smallest = min(image_shape[1:]) >> len([block for block in pool_after if block < len(widths)])
     if smallest < 1:
         raise ValueError(f"{len(pool_after)} poolings are too many for images of {image_shape[1]} x {image_shape[2]}")

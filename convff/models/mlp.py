@@ -10,7 +10,7 @@ from convff.network import Block, LayerLocalNet, LengthNorm
 
 
 class FlatLengthNorm(LengthNorm):
-    """Length normalisation of images laid out as vectors: `[N, C, H, W]` -> `[N, C*H*W]`."""
+    """Length normalisation of flattened images: `[N, C, H, W]` -> `[N, C*H*W]`."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Flatten and normalise."""
@@ -18,16 +18,16 @@ class FlatLengthNorm(LengthNorm):
 
 
 class LabelBesideLengthNorm(nn.Module):
-    """Length normalisation of an activity alone, with the label beside it at a length of its own.
+    """Length normalisation of the activity alone, beside a label of constant length.
 
     `[N, n + K]` -> `[N, n + K]`: the first n numbers are divided by their root mean square, which gives them the length
-    sqrt(n); the last K are multiplied by `label_scale * sqrt(n)`, which gives a one-hot label `label_scale` times the
-    activity's length. So one number says how loud the label is in every layer, whatever the width, and the goodness of
-    the layer below cannot be read off the label's share of the length.
+    sqrt(n); the last K are multiplied by `label_scale * sqrt(n)`, which makes a one-hot label `label_scale` times as
+    long as the activity. So one number sets the strength of the label in every layer, whatever the width, and the
+    goodness of the layer below cannot be inferred from the label's share of the length.
 
     Args:
-        label_channels: K, how many of the last numbers are the label.
-        label_scale: length of a one-hot label over the length of the activity.
+        label_channels: K, the number of last values that are the label.
+        label_scale: ratio of the length of a one-hot label to that of the activity.
 
     Example:
         >>> LabelBesideLengthNorm(2, 0.5)(torch.tensor([[3.0, 3.0, 3.0, 3.0, 0.0, 1.0]]))
@@ -35,7 +35,7 @@ class LabelBesideLengthNorm(nn.Module):
 
     Reference:
         HebbFF (Krutsylo), section 3: "we concatenate a scaled one-hot label vector to the activations at every layer".
-        How long it is, and whether it is normalised with the activity, is not told: this is our reconstruction.
+        How long it is, and whether it is normalised with the activity, is not stated: this is our reconstruction.
     """
 
     def __init__(self, label_channels: int, label_scale: float) -> None:
@@ -49,7 +49,7 @@ class LabelBesideLengthNorm(nn.Module):
         return torch.cat([length_normalise(activity), label * (self.label_scale * sqrt(activity.shape[1]))], dim=1)
 
     def extra_repr(self) -> str:
-        """For printing."""
+        """Return the settings, for `repr`."""
         return f"label_channels={self.label_channels}, label_scale={self.label_scale}"
 
 
@@ -60,14 +60,16 @@ def mlp(
     label_channels: int = 0,
     label_scale: float | None = None,
 ) -> LayerLocalNet:
-    """Dense layers (Hinton 2022: 4 x 2000; the public base code: 3 x 1000; HebbFF: 2048-1024-512-256-10 and 2000-2000-10).
+    """Build dense layers with length normalisation.
+
+    Hinton 2022 has 4 x 2000 units, the public base code 3 x 1000, HebbFF 2048-1024-512-256-10 and 2000-2000-10.
 
     Args:
         image_shape: channels, height and width of the input (with its label channels, if the labels add any).
         widths: units of each layer.
-        label_channels: how many of the input's channels are a label that every block shall see, as one number each; see
+        label_channels: number of the input's channels that are a label for every block, as one number each; see
             `LayerLocalNet`.
-        label_scale: length of that label over the length of the activity beside it, see `LabelBesideLengthNorm`; left out,
+        label_scale: ratio of the length of that label to that of the activity, see `LabelBesideLengthNorm`; if omitted,
             the label is normalised together with the activity.
 
     Raises:
@@ -78,10 +80,10 @@ def mlp(
         3
         >>> [block.layer.in_features for block in mlp((11, 28, 28), widths=(50, 50), label_channels=10)]
         [794, 60]
-    """  # noqa: E501
+    """
     if label_scale is not None and not (label_channels and label_scale > 0):
         raise ValueError(
-            f"a label scale must be positive, with label channels to scale: {label_scale}, {label_channels}"
+            f"label_scale must be positive and needs label channels, got {label_scale} and {label_channels}"
         )
     channels, *size = image_shape
     units = (prod((channels - label_channels, *size)), *widths)

@@ -26,7 +26,7 @@ def shortcut(skip: Tensor, size: tuple[int, ...]) -> Tensor:
 
 
 class ResidualNet(LayerLocalNet):
-    """A first block, then pairs of blocks: what a pair passes on is its activity plus what came into it.
+    """A first block, then pairs of blocks: a pair passes on its activity plus its input.
 
     The skips carry activity upwards and nothing downwards, so every block still learns on its own.
 
@@ -60,7 +60,7 @@ def resnet(
 
     Args:
         image_shape: channels, height and width of the input (with its label channels, if the labels add any).
-        widths: filters of each stage, in ascending order; the first convolution has as many as the first stage.
+        widths: filters of each stage, in ascending order; the first convolution has the filters of the first stage.
         pairs: pairs of convolutions per stage.
         kernel: odd side of the filters in pixels.
         label_channels: number of the input's channels that are a label for every block; see `LayerLocalNet`.

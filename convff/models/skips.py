@@ -1,4 +1,4 @@
-"""Skips without parameters: each block sees what the last two blocks did, side by side."""
+"""Skips without parameters: each block sees the concatenated activity of the last two blocks."""
 
 import torch
 from torch import Tensor
@@ -7,17 +7,17 @@ from convff.network import Block, Entered, LayerLocalNet, Visit
 
 
 class ConcatSkipNet(LayerLocalNet):
-    """Convolutions, each of which hands up its activity and, behind it, that of the block below.
+    """Convolutions that pass up their activity, followed by the activity of the block below.
 
     Block l + 1 sees `[a_l, a_(l-1)]`, both pooled as block l pools, then the label channels if there are any. Goodness
     and readout see `a_l` alone. The skips carry activity upwards and nothing downwards, so every block still learns on
     its own.
 
-    The image is no `a_0`: the second block sees the first one's activity alone. So the image, with the label that may be
-    mixed into it, is seen by one block only, as without skips; and the first block may be computed for all labels at
-    once, when its labelled input never exists (`convff.inference.shared_first_block`).
+    The image does not count as `a_0`: the second block only sees the activity of the first. So only one block sees the
+    image and the label mixed into it, as without skips; and the first block can be computed for all labels at once,
+    without any labelled input (`convff.inference.shared_first_block`).
 
-    The convolutions must keep the size of the maps, and have inputs for both activities: see `handed_up`.
+    The convolutions must keep the size of the maps and have inputs for both activities: see `handed_up`.
 
     Example:
         >>> from convff.models import cnn6
@@ -26,9 +26,9 @@ class ConcatSkipNet(LayerLocalNet):
         ([3, 4, 9], [(4, 8, 8), (5, 4, 4), (6, 4, 4)])
 
     Reference:
-        Sun et al., "DeeperForward: Enhanced Forward-Forward Training for Deeper and Better Performance" (ICLR 2025), has
-        residuals by concatenation, without parameters, in a Forward-Forward network. The wiring here is ours.
-    """  # noqa: E501
+        Sun et al., "DeeperForward: Enhanced Forward-Forward Training for Deeper and Better Performance" (ICLR 2025),
+        for residuals by concatenation, without parameters, in a Forward-Forward network. The wiring here is ours.
+    """
 
     def route(self, x: Tensor | Entered, visit: Visit, stop: int | None = None) -> None:
         """Visit the blocks in order; see `LayerLocalNet.route`."""
@@ -44,7 +44,7 @@ class ConcatSkipNet(LayerLocalNet):
 
 
 def handed_up(widths: tuple[int, ...]) -> tuple[int, ...]:
-    """Return how many channels each block hands up: its own, and those of the block below.
+    """Return the number of channels that each block passes up: its own, and those of the block below.
 
     Args:
         widths: filters of each block.

@@ -1,11 +1,11 @@
-"""Whitened patches of an image: a first norm that is fixed once, from training images without their labels."""
+"""Patch whitening: a fixed first norm, fitted once to training images without their labels."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-PIXELS_AT_ONCE = 2**18  # of which patches are taken out at the same time: 57 MB of patches of 3 x 3 x 3
-NO_VARIANCE = 1e-12  # a variance of less, as a share of the squared mean, is rounding
+PIXELS_AT_ONCE = 2**18  # whose patches are extracted at once: 57 MB of 3 x 3 x 3 patches
+NO_VARIANCE = 1e-12  # smaller variances, relative to the squared mean, are rounding
 
 
 class PatchWhitening(nn.Module):
@@ -16,16 +16,16 @@ class PatchWhitening(nn.Module):
 
         v_i . (patch - m) / sqrt(l_i + eps * mean(l))
 
-    so channels are uncorrelated, and have mean 0 and variance 1 over these patches. Only directions in which patches
-    hardly vary have less: what is mostly rounding of the pixels is not blown up. No batch norm follows: it would have
-    nothing to do. So an input's normalisation is the same in training and in evaluation, whatever the other images of
-    its batch and the number of processes.
+    so channels are uncorrelated, with mean 0 and variance 1 over these patches. Only directions in which patches hardly
+    vary have less variance: rounding of the pixels is not amplified. No batch norm is needed. So an input's
+    normalisation is the same in training and in evaluation, whatever the other images of its batch and the number of
+    processes.
 
-    The negatives of the filters, which others add, are left out: they serve a ReLU that follows at once. Here the
-    weights of the block follow, to which a negative copy of a channel says nothing new.
+    The negatives of the filters, which others add, are omitted: they serve a ReLU that follows at once. Here the
+    weights of the block follow, for which a negated copy of a channel is redundant.
 
-    Nothing is learned here. What was fitted is in two buffers, so a checkpoint holds it. Near the border a patch goes on
-    with the pixels of the border. The arithmetic is in float32 or better under autocast too: some filters are small
+    Nothing is learned here. The fitted values are in two buffers, so a checkpoint holds them. At the border, patches
+    repeat the border pixels. The arithmetic is in float32 or better under autocast too: some filters are small
     differences of bright pixels.
 
     Args:
@@ -34,7 +34,7 @@ class PatchWhitening(nn.Module):
         eps: floor of the eigenvalues, as a share of their mean.
 
     Raises:
-        ValueError: there is no channel, no pixel or no floor.
+        ValueError: `channels` or `side` is less than 1, or `eps` is not positive.
         RuntimeError: when called before `fit` or `load_state_dict`.
 
     Example:
@@ -45,8 +45,8 @@ class PatchWhitening(nn.Module):
 
     Reference:
         Whitening as a fixed first convolution, with this floor: Jordan 2024, "94% on CIFAR-10 in 3.29 Seconds on a
-        Single GPU", section 3.1. That one has patches of 2 x 2, the negatives, and a GELU behind.
-    """  # noqa: E501
+        Single GPU", section 3.1, with patches of 2 x 2, the negatives, and a GELU after it.
+    """
 
     filters: Tensor
     offset: Tensor
@@ -56,7 +56,7 @@ class PatchWhitening(nn.Module):
         if channels < 1 or side < 1 or not eps > 0:
             raise ValueError(
                 "whitening needs at least 1 channel, patches of at least 1 pixel and a positive floor, "
-                f"not {channels}, {side} and {eps}"
+                f"got {channels}, {side} and {eps}"
             )
         self.side, self.eps, self.fitted = side, eps, False
         size = channels * side * side
@@ -66,26 +66,26 @@ class PatchWhitening(nn.Module):
 
     @torch.no_grad()
     def fit(self, images: Tensor) -> None:
-        """Take the filters from images; the same images give the same filters.
+        """Fit the filters to images; the same images give the same filters.
 
         Args:
             images: float `[N, C, H, W]`, any number but 0, on any device.
 
         Raises:
-            ValueError: images of other channels or smaller than a patch, or without any variance.
+            ValueError: images with other channels, smaller than a patch, or without variance.
         """
         channels = self.filters.shape[1]
         fits = images.ndim == 4 and images.shape[1] == channels and min(images.shape[2:]) >= self.side
         if not fits or not len(images):
             raise ValueError(
                 f"whitening needs images [N, {channels}, H, W] of at least {self.side} x {self.side} pixels, "
-                f"not {list(images.shape)}"
+                f"got {list(images.shape)}"
             )
         mean, covariance = patch_statistics(images, self.side)
         eigenvalues, columns = torch.linalg.eigh(covariance)
         if not eigenvalues.mean() > NO_VARIANCE * mean.square().mean():
             raise ValueError("whitening needs images that vary, but all pixels are the same")
-        vectors = columns.T.flip(0)  # the largest first
+        vectors = columns.T.flip(0)  # largest eigenvalue first
         # An eigenvector's sign is free. It is chosen by a product that is not 0 for even or odd patterns.
         reference = torch.arange(1, len(vectors) + 1, dtype=vectors.dtype, device=vectors.device).sqrt()
         vectors = torch.where((vectors @ reference < 0)[:, None], -vectors, vectors)
@@ -109,7 +109,7 @@ class PatchWhitening(nn.Module):
         return F.batch_norm(self(x), None, None, training=True)
 
     def extra_repr(self) -> str:
-        """For printing."""
+        """Return the settings, for `repr`."""
         return f"channels={self.filters.shape[1]}, side={self.side}, eps={self.eps}"
 
 
@@ -141,6 +141,6 @@ def patch_statistics(images: Tensor, side: int) -> tuple[Tensor, Tensor]:
 
 
 def _look_if_fitted(module: nn.Module, _incompatible_keys: object) -> None:
-    """Let a module know, once its state was loaded, whether that had filters."""
+    """Mark a module as fitted if the state that was loaded has filters."""
     assert isinstance(module, PatchWhitening)
     module.fitted = bool(module.filters.isfinite().all())

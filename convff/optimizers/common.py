@@ -1,4 +1,4 @@
-"""What the optimisers share."""
+"""Helpers of the optimisers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,9 +22,14 @@ def with_momentum(state: dict[str, Any], grad: Tensor, momentum: float) -> Tenso
     """Return `m <- momentum m + grad`, kept in the state of a parameter; the gradient itself for momentum 0.
 
     Args:
-        state: of the parameter, in the optimiser; changed.
-        grad: its direction.
+        state: the optimiser's state of the parameter; changed in place.
+        grad: the direction of the parameter.
         momentum: in [0, 1).
+
+    Example:
+        >>> state = {}
+        >>> [with_momentum(state, torch.ones(1), 0.5).item() for _ in range(2)]
+        [1.0, 1.5]
     """
     if momentum == 0:
         return grad

@@ -1,4 +1,4 @@
-"""The orthogonalised step: no two units of a layer move alike, and the weights keep their length."""
+"""The orthogonalised step, `W <- W - lr |W| O / |O|`: no two units of a layer move alike."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -20,7 +20,7 @@ def orthogonalise(matrix: Tensor, iterations: int = 5) -> Tensor:
 
     Args:
         matrix: `[O, I]`; zeros stay zeros.
-        iterations: how many.
+        iterations: number of iterations.
 
     Returns:
         `[O, I]`, of the matrix's dtype.
@@ -43,23 +43,23 @@ def orthogonalise(matrix: Tensor, iterations: int = 5) -> Tensor:
 
 
 class OrthogonalStep(torch.optim.Optimizer):
-    """A step along the orthogonalised momentum, a share of the weights' length, at which the weights are then held.
+    """A step along the orthogonalised momentum, by a share of the weights' length; that length is then restored.
 
-    `W <- W - lr |W| O / |O|` with `O = orthogonalise(grad + momentum m)`, then `W <- W |W_0| / |W|`. A weight is taken
-    as the matrix `[O, I k k]`, each of its units a row. Without it, a Hebbian direction follows the few strongest
-    directions of its input's covariance, and all units of a layer with it; with it, what one unit learns the others do
-    not: lateral decorrelation. Held lengths keep goodness, which goes with their square, from saturating the gates.
-    Biases (and whatever else has one dimension) take a step of `lr` times the weights' root mean square per entry.
+    `W <- W - lr |W| O / |O|` with `O = orthogonalise(grad + momentum m)`, then `W <- W |W_0| / |W|`. A weight is a
+    matrix `[O, I k k]` with one row for each unit. Without orthogonalisation, all units of a layer follow the few
+    strongest directions of its input's covariance; with it, units learn different things: lateral decorrelation. Fixed
+    lengths keep goodness, which grows with their square, from saturating the gates. Biases (and other parameters with
+    one dimension) take a step of `lr` times the weights' root mean square per entry.
 
-    `torch.optim.Muon` is not used: it is in torch since 2.9 only, takes matrices alone and neither measures its step
-    against the weights nor holds their length.
+    `torch.optim.Muon` is not used: it exists only since torch 2.9, takes only matrices, and neither scales its step to
+    the weights nor fixes their length.
 
     Args:
         params: the parameters of one block.
         lr: length of a step as a share of the weights' length, e.g. 0.01.
         momentum: in [0, 1); Nesterov's.
-        iterations: of Newton-Schulz. Muon takes 5; here 3 are as good per minute (docs/steps.md).
-        hold: set each weight back to its first length after the step.
+        iterations: number of Newton-Schulz iterations. Muon uses 5; here 3 are as good per minute (docs/steps.md).
+        hold: restore the initial length of each weight after the step.
 
     Example:
         >>> weight = torch.nn.Parameter(torch.eye(2))
@@ -69,7 +69,7 @@ class OrthogonalStep(torch.optim.Optimizer):
         [-0.1, -0.1]
 
     Reference:
-        Jordan et al. 2024, "Muon"; the share of the weights' length is that of LARS (You et al. 2017).
+        Jordan et al. 2024, "Muon"; the share of the weights' length is from LARS (You et al. 2017).
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A step of its own length for every neuron."""
+"""A step with its own length for every neuron: `w_j <- w_j - lr |w_j| m_j / sqrt(v_j)`."""
 
 from collections.abc import Iterable
 
@@ -9,11 +9,11 @@ from convff.optimizers.common import with_momentum
 
 
 class PerNeuronStep(torch.optim.Optimizer):
-    """Each neuron measures its own direction, with a long memory: `w_j <- w_j - lr |w_j| m_j / sqrt(v_j)`.
+    """Each neuron scales its step by the usual length of its own direction: `w_j <- w_j - lr |w_j| m_j / sqrt(v_j)`.
 
-    `m_j` is the momentum of neuron j's weights and `v_j` a running mean of `|grad_j|^2`, of `1 / (1 - memory)` steps,
-    with the first steps' bias taken out. The memory makes steps shrink where the gates close, as Adam's does; what a
-    neuron has to know is one number about itself. The bias of a neuron is one of its weights.
+    `m_j` is the momentum of neuron j's weights and `v_j` a running mean of `|grad_j|^2` over about
+    `1 / (1 - memory)` steps, corrected for the bias of the first steps. Its long memory lets steps shrink as the gates
+    close, as with Adam; a neuron needs only one number about itself. The bias of a neuron is one of its weights.
 
     Args:
         params: the parameters of one block, each `[O, ...]`.
@@ -53,7 +53,7 @@ class PerNeuronStep(torch.optim.Optimizer):
             share = group["lr"] * _of_neurons(moving).sqrt() / usual.clamp_min(torch.finfo(usual.dtype).tiny)
             for p in moving:
                 kept = with_momentum(self.state[p], p.grad, momentum)
-                # As a running mean, so that a rate means the same for every momentum.
+                # A running mean, so that a rate means the same for every momentum.
                 mean = kept * ((1 - momentum) / (1 - momentum ** state["steps"])) if momentum else kept
                 p.sub_(mean * share.view(-1, *[1] * (p.ndim - 1)))
 

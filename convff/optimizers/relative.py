@@ -1,4 +1,4 @@
-"""A step as long as a share of the weights."""
+"""A step as long as a share of the weights: `W <- W - lr |W| m / |m|`."""
 
 from collections.abc import Iterable
 
@@ -11,11 +11,11 @@ from convff.optimizers.common import length, with_momentum
 class RelativeStep(torch.optim.Optimizer):
     """A step as long as a fixed share of the weights: `W <- W - lr |W| m / |m|`, `m <- momentum m + grad`.
 
-    The norms run over all the parameters given, weight and bias of a block together. A Hebbian direction is a sum
+    The norms run over all given parameters, weight and bias of a block together. A Hebbian direction is a sum
     over images and positions, whose length differs by orders of magnitude between layers and grows with the
-    activity it strengthens; measured against the weights, one rate fits all blocks and none dies in one step.
-    The idea of a layer-wise trust ratio is that of LARS (You et al. 2017, "Large Batch Training of Convolutional
-    Networks"); here the ratio is all there is.
+    activity it strengthens; relative to the weights, one rate fits all blocks and none dies in one step.
+    The layer-wise trust ratio comes from LARS (You et al. 2017, "Large Batch Training of Convolutional Networks"); here
+    the ratio alone sets the length.
 
     Args:
         params: the parameters of one block.
@@ -40,7 +40,7 @@ class RelativeStep(torch.optim.Optimizer):
             parameters = [p for p in group["params"] if p.grad is not None]
             moved = [with_momentum(self.state[p], p.grad, group["momentum"]) for p in parameters]
             weights, direction = length(parameters), length(moved)
-            # A layer that has died stays as it is: what it remembers fades, but a step would be as long as ever.
+            # Do not step a dead layer: its momentum decays, but the normalised step would not.
             alive = (direction > 0) & (length([p.grad for p in parameters if p.grad is not None]) > 0)
             share = torch.where(alive, group["lr"] * weights / direction, 0.0)
             for p, m in zip(parameters, moved, strict=True):

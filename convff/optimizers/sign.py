@@ -1,4 +1,4 @@
-"""A step of the same size for every synapse."""
+"""A step of the same size for every synapse: `W <- W - lr rms(W) sign(m)`."""
 
 from collections.abc import Iterable
 
@@ -11,8 +11,8 @@ from convff.optimizers.common import with_momentum
 class SignStep(torch.optim.Optimizer):
     """Every weight moves by the same amount, up or down: `W <- W - lr rms(W) sign(m)`, `m <- momentum m + grad`.
 
-    A synapse has to know the sign of its own trace and nothing else, so it suits hardware best. The root mean square
-    runs over all the parameters given, weight and bias of a block together.
+    A synapse only needs the sign of its own trace, which suits hardware best. The root mean square runs over all given
+    parameters, weight and bias of a block together.
 
     Args:
         params: the parameters of one block.

@@ -1,4 +1,4 @@
-"""How far the activity of images agrees with maps of the labels, unit by unit."""
+"""Agreement of the activity of images with maps of the labels: `<a_n, t_k>`."""
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ def agreement(a: Tensor, t: Tensor) -> Tensor:
         t: activity or maps of the labels `[K, ...]`.
 
     Returns:
-        in float32 or better whatever the dtype of the activity: in bfloat16 the best labels would often be equal.
+        in float32 or better whatever the dtype of the activity: in bfloat16 the best labels would often tie.
 
     Example:
         >>> agreement(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 0.0], [0.0, 3.0]]))
@@ -23,13 +23,13 @@ def agreement(a: Tensor, t: Tensor) -> Tensor:
     dtype = torch.promote_types(a.dtype, torch.float32)
     images, labels = rows_of(a), rows_of(t).to(dtype).T
     with torch.autocast(a.device.type, enabled=False):
-        # A few images at a time: a float32 copy of the whole activity would leave the processor's caches.
+        # A few images at a time: a float32 copy of the whole activity would not fit in the processor's caches.
         parts = images.split(max(1, CACHED // images.shape[1]))
         return torch.cat([part.to(dtype) @ labels for part in parts])
 
 
 def rows_of(a: Tensor) -> Tensor:
-    """Return an activity `[N, ...]` as `[N, n]`, channels last: without a copy where it lies in memory that way.
+    """Return an activity `[N, ...]` as `[N, n]`, channels last; a view if it is channels last in memory.
 
     Example:
         >>> rows_of(torch.zeros(2, 3, 4, 5)).shape

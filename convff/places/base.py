@@ -1,4 +1,4 @@
-"""What a place of the label is."""
+"""Protocol of a place: where the label meets the activity."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -10,11 +10,11 @@ from convff.contrasts import Contrast, Layout
 from convff.network import Block, LayerLocalNet
 
 Goodness = Callable[[Tensor], Tensor]
-"""The rule's goodness, of an activity `[N, ...]`; see `Place.goodness`."""
+"""The rule's goodness as a function of an activity `[N, ...]`; see `Place.goodness`."""
 
 
 class SeenBlock(Protocol):
-    """What a place looks at of a block in a step; `convff.rules.base.Seen` says what each is."""
+    """What a place sees of a block in a step; see `convff.rules.base.Seen`."""
 
     @property
     def a(self) -> Tensor:
@@ -23,7 +23,7 @@ class SeenBlock(Protocol):
 
     @property
     def z(self) -> Tensor | None:
-        """The same before the ReLU, if it was asked for."""
+        """The same before the ReLU; None unless the place has `wants_z`."""
         ...
 
     @property
@@ -33,29 +33,29 @@ class SeenBlock(Protocol):
 
     @property
     def beside(self) -> nn.Module | None:
-        """What learns beside the block's layer."""
+        """The module that learns beside the block's layer, if any."""
         ...
 
 
 class Place(Protocol):
-    """Where the label meets the activity, and so how many numbers gate a layer.
+    """Where the label meets the activity, which also sets the number of gates per layer.
 
-    A gated rule asks its place for the goodness of M tries per image, one of which is right, lets its gate turn them
-    into one signed number per try, and asks its place to bring these numbers to the units that they are for.
+    A gated rule asks its place for the goodness of M tries per image, one of which is right. Its gate turns them into
+    one signed number per try, and the place applies these numbers to the units they belong to.
     """
 
     @property
     def evaluation(self) -> str:
-        """The name of the inference that compares the tries of an image, in the table of evaluations."""
+        """The inference that compares the tries of an image: a name in the table of evaluations."""
         ...
 
     @property
     def contrast(self) -> Callable[..., Contrast]:
-        """Makes the passes that this place needs, of a label generator (and of negatives, if it takes them)."""
+        """Makes the passes that this place needs, from a label generator (and from negatives, if it takes them)."""
         ...
 
     def check(self, net: LayerLocalNet, num_classes: int) -> None:
-        """Refuse a network, or a number of classes, that this place does not fit.
+        """Raise if this place does not fit a network or a number of classes.
 
         Raises:
             ValueError: it does not fit.
@@ -63,20 +63,20 @@ class Place(Protocol):
         ...
 
     def fitting(self, width: int) -> int:
-        """Return the nearest number of channels (or units) of a layer that this place fits."""
+        """Return the number of channels (or units) nearest to `width` that this place fits."""
         ...
 
     @property
     def wants_z(self) -> bool:
-        """Whether it looks at a block before its ReLU."""
+        """Whether it needs the activity before the ReLU."""
         ...
 
     def units(self, a: Tensor) -> int:
-        """Return the number of units behind each goodness, for an activity `[N, ...]`."""
+        """Return the number of units that each goodness is computed from, for an activity `[N, ...]`."""
         ...
 
     def beside(self, block: Block, generator: torch.Generator) -> nn.Module | None:
-        """Make what learns beside a block's layer, with initial values from the generator; None if nothing does."""
+        """Make the module that learns beside a block's layer, initialised by the generator; None if there is none."""
         ...
 
     def goodness(self, a: Tensor, reduction: str) -> Tensor:
@@ -87,31 +87,31 @@ class Place(Protocol):
         """Return the goodness of every class by one pass per image, `[B, K]`.
 
         Raises:
-            ValueError: a pass has the goodness of its own label alone.
+            ValueError: a pass only has the goodness of its own label.
         """
         ...
 
     def tries(self, seen: SeenBlock, goodness: Goodness, reduction: str) -> Tensor:
-        """Return the goodness of the tries of each image in the order of the gate: `[B, M]`, the right label first.
+        """Return the goodness of the tries of each image in the order of the gate: `[B, M]`, right label first.
 
         Args:
             seen: the block.
-            goodness: the rule's, where it is that of an activity; a place that compares otherwise does not call it.
+            goodness: the rule's goodness of an activity; a place that compares otherwise does not call it.
             reduction: whether goodness is the "mean" or the "sum" of squares.
         """
         ...
 
     def gate_units(self, c: Tensor, a: Tensor, layout: Layout) -> Tensor | None:
-        """Return gates `[B, M]`, in the order of `tries`, so that they broadcast against an activity `[N, ...]`.
+        """Return gates `[B, M]`, in the order of `tries`, in a shape that broadcasts against an activity `[N, ...]`.
 
-        One number per pass may also be given as `[N]`. None if a unit's weight is not a factor of its activity.
+        One number per pass may also be returned as `[N]`. None if a unit's weight is not a factor of its activity.
         """
         ...
 
     def post(self, seen: SeenBlock, c: Tensor) -> Tensor:
-        """Return the gated activity, of the shape of the activity, for gates `[B, M]`."""
+        """Return the gated activity for gates `[B, M]`, in the shape of the activity."""
         ...
 
     def beside_direction(self, seen: SeenBlock, c: Tensor) -> dict[str, Tensor]:
-        """Return the ascent of what learns beside the block, by parameter name, for gates `[B, M]`; may be empty."""
+        """Return the ascent of the module beside the block for gates `[B, M]`, by parameter name; may be empty."""
         ...

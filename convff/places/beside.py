@@ -1,4 +1,4 @@
-"""The label's image beside the input of every block, through label weights of the block's own (HebbFF, section 3)."""
+"""The label's image beside the input of every block, through the block's own label weights (HebbFF, section 3)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,13 +19,17 @@ from convff.regions import shaped_like
 
 
 class LabelFilters(nn.Module):
-    """A block's own weights on the label's image: what label k adds to the block before its ReLU is `u_k = V * l_k`.
+    """A block's own weights V on the label's image: label k adds `u_k = V * l_k` before the ReLU.
 
     Args:
         channels: number of channels O of the block.
         kernel: odd side of the filters, in positions.
         start: standard deviation of the initial weights.
-        generator: draws them.
+        generator: draws the initial weights.
+
+    Example:
+        >>> LabelFilters(4, kernel=3, start=0.2).maps(torch.rand(5, 1, 8, 8)).shape
+        torch.Size([5, 4, 8, 8])
     """
 
     def __init__(self, channels: int, kernel: int, start: float, generator: torch.Generator | None = None) -> None:
@@ -33,7 +37,7 @@ class LabelFilters(nn.Module):
         self.weight = nn.Parameter(start * torch.randn(channels, 1, kernel, kernel, generator=generator))
 
     def maps(self, planes: Tensor) -> Tensor:
-        """Return the terms counted from the mean label, `u_k - mean u`, `[K, O, H, W]`, for planes `[K, 1, H, W]`."""
+        """Return the terms relative to the mean label, `u_k - mean u`, `[K, O, H, W]`, for planes `[K, 1, H, W]`."""
         u = F.conv2d(planes, self.weight, padding=self.weight.shape[-1] // 2)
         return (u - u.mean(dim=0)).contiguous(memory_format=torch.channels_last)
 
@@ -42,14 +46,14 @@ class LabelFilters(nn.Module):
 class AtBeside:
     """A label-free trunk whose blocks see the image of each label beside their input, and try all labels.
 
-    As `AtBlocks`, but what a label adds is a map: the label's image, brought to the size of the block's maps, through
-    filters V of the block's own. A convolution of image and label beside each other is the sum of the two, so the one
-    of the images serves all labels. In the frozen form, with `m = 1[z > 0]` and `v_k = V * (l_k - mean l)`,
+    As in `AtBlocks`, but a label adds a map: the label's image, resized to the block's maps, through the block's own
+    filters V. A convolution of image and label beside each other is the sum of two convolutions, so one convolution of
+    the images serves all labels. In the frozen form, with `m = 1[z > 0]` and `v_k = V * (l_k - mean l)`,
 
         g_k = g + 1/n sum (2 a v_k + m v_k^2)        dW -> sum_n (a sum_k c_nk + m sum_k c_nk v_k) (x) x_n
                                                      dV -> sum_k [sum_n c_nk (a + m v_k)] (x) l_k
 
-    Waves so enter every block at its own resolution, where HebbFF repeats a one-hot code.
+    So waves enter every block at its own resolution, whereas HebbFF repeats a one-hot code.
 
     Args:
         num_classes: number of labels K.
@@ -61,7 +65,7 @@ class AtBeside:
 
     Reference:
         Krutsylo, "The Hebbian Forward-Forward Algorithm", section 3, for the label at every layer; Scodellaro et al.
-        2025 for spatially extended labels. To join them, and the closed form, is ours.
+        2025 for spatially extended labels. The combination and the closed form are ours.
     """
 
     evaluation: ClassVar[str] = "beside"
@@ -75,23 +79,23 @@ class AtBeside:
     def __post_init__(self) -> None:
         if self.num_classes < 2 or self.kernel % 2 == 0:
             raise ValueError(
-                f"labels beside every block need at least 2 classes and an odd kernel, not {self.num_classes} and "
+                f"labels beside every block need at least 2 classes and an odd kernel, got {self.num_classes} and "
                 f"{self.kernel}"
             )
 
     def check(self, net: LayerLocalNet, num_classes: int) -> None:
-        """Refuse another number of classes, and dense layers, which have no place for an image.
+        """Raise for another number of classes, and for dense layers, which have no maps to add an image to.
 
         Raises:
             ValueError: the place does not fit.
         """
         if num_classes != self.num_classes:
-            raise ValueError(f"the labels beside every block are of {self.num_classes} classes, not of {num_classes}")
+            raise ValueError(f"the labels beside every block are for {self.num_classes} classes, got {num_classes}")
         if any(isinstance(block.layer, nn.Linear) for block in net):
-            raise ValueError("dense layers have no place for the image of a label: take --label-at blocks")
+            raise ValueError("labels beside every block need convolutions, got a dense layer: use --label-at blocks")
 
     def fitting(self, width: int) -> int:
-        """Return the width: every one fits."""
+        """Return the width unchanged: every width fits."""
         return width
 
     def units(self, a: Tensor) -> int:
@@ -99,7 +103,7 @@ class AtBeside:
         return a[0].numel()
 
     def beside(self, block: Block, generator: torch.Generator) -> LabelFilters:
-        """Make the label's filters of a block."""
+        """Make the label filters of a block."""
         return LabelFilters(len(block.layer.weight), self.kernel, self.start, generator)
 
     def goodness(self, a: Tensor, reduction: str) -> Tensor:
@@ -110,7 +114,7 @@ class AtBeside:
         """Return the goodness of each label `[N, K]`.
 
         Raises:
-            ValueError: the passes have no label images beside them.
+            ValueError: the layout has no images of the K labels.
         """
         v = self._maps(seen)
         more = 2 * agreement(seen.a, v) + agreement(seen.a.sign(), v.square())  # an activity is never negative
@@ -125,14 +129,14 @@ class AtBeside:
         """Return None: what a label adds to a unit is not a factor of its activity."""
 
     def post(self, seen: SeenBlock, c: Tensor) -> Tensor:
-        """Return `sum_k c_nk a_nk`, the activity under each label weighed by its gate."""
+        """Return `sum_k c_nk a_nk`, the activity under each label weighted by its gate."""
         a, gates = seen.a, by_class(c, seen.layout.targets)
         terms = shaped_like(gates.to(a.dtype) @ rows_of(self._maps(seen)).to(a.dtype), a)
         total = gates.sum(dim=1).to(a.dtype).view(-1, 1, 1, 1)
         return a.sign().mul_(total * a + terms)
 
     def beside_direction(self, seen: SeenBlock, c: Tensor) -> dict[str, Tensor]:
-        """Return the ascent of the label's filters."""
+        """Return the ascent of the label filters."""
         filters, v, gates = _filters(seen), self._maps(seen), by_class(c, seen.layout.targets).to(seen.a.dtype).T
         of_a, of_m = (gates @ rows_of(maps) for maps in (seen.a, seen.a.sign()))  # (K, n)
         dv = shaped_like(of_a.to(v.dtype) + of_m.to(v.dtype) * rows_of(v), seen.a)
@@ -146,7 +150,7 @@ class AtBeside:
         images = seen.layout.label_images
         if images is None or len(images) != self.num_classes:
             raise ValueError(
-                f"labels beside every block need images of {self.num_classes} labels: take the contrast LabelsBeside"
+                f"labels beside every block need images of {self.num_classes} labels: use the contrast LabelsBeside"
             )
         return self.planes(images, (seen.a.shape[2], seen.a.shape[3]))
 

@@ -16,14 +16,18 @@ from convff.regions import region_means, shaped_like, split_into_regions
 
 
 class LabelTerms(nn.Module):
-    """What each label adds to a block before its ReLU: one number per label, channel and region.
+    """What each label adds before the ReLU of a block: one number per label, channel and region.
 
     Args:
         num_classes: number of labels K.
         channels: number of channels O of the block.
-        regions: the maps have R x R regions.
+        regions: number R of regions per side of a map.
         start: standard deviation of the initial values.
-        generator: draws them.
+        generator: draws the initial values.
+
+    Example:
+        >>> LabelTerms(3, 4, regions=2, start=0.5).centred().shape
+        torch.Size([3, 4, 2, 2])
     """
 
     def __init__(
@@ -34,7 +38,7 @@ class LabelTerms(nn.Module):
         self.terms = nn.Parameter(start * drawn)
 
     def centred(self) -> Tensor:
-        """Return the terms counted from the mean label, `u_k - mean u`, `[K, O, R, R]`: they sum to 0 over labels."""
+        """Return the terms relative to the mean label, `u_k - mean u`, `[K, O, R, R]`: they sum to 0 over labels."""
         return self.terms - self.terms.mean(dim=0)
 
 
@@ -43,11 +47,11 @@ class AtBlocks:
     """A label-free trunk: a block's input carries no label, and the block tries label k as `z + u_k`.
 
     The convolution runs once for all labels. `u_k` is a number per channel (and region) that the block learns by the
-    same rule; it is counted from the mean label, so what a block passes up, `relu(z)`, is the activity under the mean
-    label, and says nothing of the right one. That is HebbFF's label beside the input of every layer, as a one-hot plane
-    through weights of its own.
+    same rule. It is relative to the mean label, so what a block passes up, `relu(z)`, is the activity under the mean
+    label and does not reveal the right one. This is HebbFF's label beside the input of every layer, as a one-hot plane
+    with its own weights.
 
-    In the *frozen* form a label changes no unit from silent to active: with `m = 1[z > 0]` and `v_k = u_k - mean u`,
+    In the *frozen* form a label never switches a unit on or off: with `m = 1[z > 0]` and `v_k = u_k - mean u`,
 
         g_k = g + 1/n sum (2 a v_k + m v_k^2)      dW -> sum_n (a sum_k c_nk + m sum_k c_nk v_k) (x) x_n
                                                    dv_k -> sum_n c_nk (a + m v_k)
@@ -56,8 +60,8 @@ class AtBlocks:
 
     Args:
         num_classes: number of labels K.
-        regions: label terms differ between R x R regions of a map, which R has to divide.
-        exact: take the exact form.
+        regions: label terms differ between R x R regions of a map; R must divide its sides.
+        exact: use the exact form.
         start: standard deviation of the initial label terms.
 
     Raises:
@@ -79,25 +83,25 @@ class AtBlocks:
     def __post_init__(self) -> None:
         if self.num_classes < 2 or self.regions < 1:
             raise ValueError(
-                f"labels in every block need at least 2 classes and 1 region, not {self.num_classes} and {self.regions}"
+                f"labels in every block need at least 2 classes and 1 region, got {self.num_classes} and {self.regions}"
             )
 
     @property
     def wants_z(self) -> bool:
-        """Whether it looks at a block before its ReLU: in the exact form."""
+        """Whether it needs the activity before the ReLU: only in the exact form."""
         return self.exact
 
     def check(self, net: LayerLocalNet, num_classes: int) -> None:
-        """Refuse another number of classes than the label terms are for.
+        """Raise unless the label terms are for `num_classes`.
 
         Raises:
-            ValueError: they differ.
+            ValueError: they are for another number of classes.
         """
         if num_classes != self.num_classes:
-            raise ValueError(f"the label terms are for {self.num_classes} classes, not for {num_classes}")
+            raise ValueError(f"the label terms are for {self.num_classes} classes, got {num_classes}")
 
     def fitting(self, width: int) -> int:
-        """Return the width: every one fits."""
+        """Return the width unchanged: every width fits."""
         return width
 
     def units(self, a: Tensor) -> int:
@@ -138,7 +142,7 @@ class AtBlocks:
         """Return None: what a label adds to a unit is not a factor of its activity."""
 
     def post(self, seen: SeenBlock, c: Tensor) -> Tensor:
-        """Return `sum_k c_nk a_nk`, the activity under each label weighed by its gate."""
+        """Return `sum_k c_nk a_nk`, the activity under each label weighted by its gate."""
         gates, v = by_class(c, seen.layout.targets), _terms(seen)
         if self.exact:
             assert seen.z is not None
@@ -149,10 +153,10 @@ class AtBlocks:
         a = split_into_regions(seen.a, self.regions)
         weight = torch.einsum("nk,krqo->nrqo", gates.to(v.dtype), _by_region(v)).to(a.dtype)
         gated = _per_image(gates.sum(dim=1), a) * a + weight[:, :, None, :, None]
-        return shaped_like(a.sign().mul_(gated), seen.a)  # in place, and faster than to choose
+        return shaped_like(a.sign().mul_(gated), seen.a)  # in place, and faster than a selection
 
     def beside_direction(self, seen: SeenBlock, c: Tensor) -> dict[str, Tensor]:
-        """Return the ascent of the label terms, `sum_n c_nk a_nk` by region; it sums to 0 over labels as they do."""
+        """Return the ascent of the label terms, `sum_n c_nk a_nk` per region; it sums to 0 over labels as they do."""
         gates, v = by_class(c, seen.layout.targets), _terms(seen)
         if self.exact:
             assert seen.z is not None
@@ -172,7 +176,7 @@ class AtBlocks:
 
 
 def _terms(seen: SeenBlock) -> Tensor:
-    """Return the block's label terms `[K, O, R, R]`, counted from the mean label."""
+    """Return the block's label terms `[K, O, R, R]`, relative to the mean label."""
     assert isinstance(seen.beside, LabelTerms)
     return seen.beside.centred()
 
@@ -203,7 +207,7 @@ def _active_sums(a: Tensor, regions: int) -> Tensor:
 
 
 def _over(by_region: Tensor, a: Tensor) -> Tensor:
-    """Return values by region `[O, R, R]` so that they broadcast against an activity."""
+    """Return values per region `[O, R, R]` in a shape that broadcasts against an activity."""
     if a.ndim == 2:
         return by_region.flatten()
     regions = by_region.shape[-1]

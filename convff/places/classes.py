@@ -1,4 +1,4 @@
-"""What places share that compare all classes of an image in one pass."""
+"""Helpers of places that compare all classes of an image in one pass."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from convff.contrasts import Layout
 
 
 def circle(targets: Tensor, num_classes: int) -> Tensor:
-    """Return all classes, counted from the right one on and around: int64 `[B, K]`.
+    """Return all classes in cyclic order, the right one first: int64 `[B, K]`.
 
     Example:
         >>> circle(torch.tensor([1, 0]), 3)
@@ -18,7 +18,7 @@ def circle(targets: Tensor, num_classes: int) -> Tensor:
 
 
 def right_first(by_class: Tensor, targets: Tensor) -> Tensor:
-    """Return values `[B, K]` in the order of the gate: the right class first, the others behind it in a circle.
+    """Return values `[B, K]` in the order of the gate: the right class first, then the others in cyclic order.
 
     Example:
         >>> right_first(torch.tensor([[5.0, 6.0, 7.0]]), torch.tensor([1]))
@@ -28,7 +28,7 @@ def right_first(by_class: Tensor, targets: Tensor) -> Tensor:
 
 
 def by_class(ordered: Tensor, targets: Tensor) -> Tensor:
-    """Return values `[B, K]` in the order of the classes again; the inverse of `right_first`.
+    """Return values `[B, K]` in the order of the classes: the inverse of `right_first`.
 
     Example:
         >>> by_class(torch.tensor([[6.0, 7.0, 5.0]]), torch.tensor([1]))
@@ -38,12 +38,13 @@ def by_class(ordered: Tensor, targets: Tensor) -> Tensor:
 
 
 def refuse_labelled_passes(layout: Layout, where: str) -> None:
-    """Refuse more than one pass per image.
+    """Raise unless there is one pass per image and no stream of labels.
 
     Raises:
         ValueError: there is more than one pass per image, or a stream of labels beside the images.
     """
     if layout.passes != 1 or layout.stream:
         raise ValueError(
-            f"with the label {where} an image takes one pass, not {layout.passes}: take a contrast without labels"
+            f"with the label {where} an image takes one pass and no label images, got {layout.passes} passes: "
+            "use a contrast without labels"
         )

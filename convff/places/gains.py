@@ -1,4 +1,4 @@
-"""The label as a gain on every channel: an assignment of channels to classes that is learned, or drawn once."""
+"""The label as a gain on every channel: an assignment of channels to classes, learned or fixed at random."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,13 +16,17 @@ from convff.places.classes import by_class, refuse_labelled_passes, right_first
 
 
 class Gains(nn.Module):
-    """What each channel counts for each class, `[K, C]`.
+    """How much each channel counts for each class, `[K, C]`.
 
     Args:
         num_classes: number of classes K.
         channels: number of channels (or units) C of the block.
-        learned: whether they learn; else they stay as they were drawn.
-        generator: draws them, from a normal distribution.
+        learned: whether the gains are trained; otherwise they keep their initial values.
+        generator: draws the initial values, from a normal distribution.
+
+    Example:
+        >>> Gains(3, 4, learned=False).gains.shape
+        torch.Size([3, 4])
     """
 
     gains: Tensor
@@ -40,7 +44,7 @@ class Gains(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class AtGains:
-    """Every channel counts for every class, each by a gain of its own: `g_nk = 1/m sum_c G_kc sum_hw a_nchw^2`.
+    """Every channel counts for every class, with a gain for each pair: `g_nk = 1/m sum_c G_kc sum_hw a_nchw^2`.
 
     With `G_kc = 1` for the channels of group k and 0 for the others this is `AtOutput`, whose m it shares: the number
     of positions times C / K. One pass per image serves all classes:
@@ -49,13 +53,13 @@ class AtGains:
 
     Args:
         num_classes: number of classes K.
-        learned: let the gains learn; else they stay as they were drawn.
+        learned: whether the gains are trained; otherwise they keep their initial values.
 
     Raises:
         ValueError: fewer than 2 classes.
 
     Reference:
-        Fixed random gains are the idea of ASGE (2026), learned ones that of learnable channel-class assignment
+        Fixed random gains come from ASGE (2026), learned ones from learnable channel-class assignment
         (arXiv 2606.09928); neither has public code, and the closed form is ours.
     """
 
@@ -68,19 +72,19 @@ class AtGains:
 
     def __post_init__(self) -> None:
         if self.num_classes < 2:
-            raise ValueError(f"gains for each class need at least 2 classes, not {self.num_classes}")
+            raise ValueError(f"gains for each class need at least 2 classes, got {self.num_classes}")
 
     def check(self, net: LayerLocalNet, num_classes: int) -> None:
-        """Refuse another number of classes than the gains are for.
+        """Raise unless the gains are for `num_classes`.
 
         Raises:
-            ValueError: they differ.
+            ValueError: they are for another number of classes.
         """
         if num_classes != self.num_classes:
-            raise ValueError(f"the gains are for {self.num_classes} classes, not for {num_classes}")
+            raise ValueError(f"the gains are for {self.num_classes} classes, got {num_classes}")
 
     def fitting(self, width: int) -> int:
-        """Return the width: every one fits."""
+        """Return the width unchanged: every width fits."""
         return width
 
     def units(self, a: Tensor) -> int:
@@ -92,7 +96,7 @@ class AtGains:
         return Gains(self.num_classes, len(block.layer.weight), learned=self.learned, generator=generator)
 
     def goodness(self, a: Tensor, reduction: str) -> Tensor:
-        """Return the goodness `[N]` of an activity `[N, ...]`, as if every channel counted once."""
+        """Return the goodness `[N]` of an activity `[N, ...]`, with every gain 1."""
         return GOODNESS[reduction](a)
 
     def scores(self, seen: SeenBlock, goodness: Goodness, reduction: str) -> Tensor:
@@ -115,13 +119,13 @@ class AtGains:
         """Return None: a unit's weight depends on the gains beside the block."""
 
     def post(self, seen: SeenBlock, c: Tensor) -> Tensor:
-        """Return the activity of each channel times its mixture of the gates."""
+        """Return the activity of each channel times the sum of the gates, weighted by its gains."""
         gates = by_class(c, seen.layout.targets)
         mixed = gates @ _gains(seen).to(gates.dtype)
         return gated(seen.a, mixed.view(*mixed.shape, *[1] * (seen.a.ndim - 2)))
 
     def beside_direction(self, seen: SeenBlock, c: Tensor) -> dict[str, Tensor]:
-        """Return the ascent of gains that learn: half the squares of each channel, weighed by the gates."""
+        """Return the ascent of trained gains, half the squares of each channel weighted by the gates; else nothing."""
         if not self.learned:
             return {}
         q, gates = channel_squares(seen.a), by_class(c, seen.layout.targets)

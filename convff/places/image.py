@@ -1,4 +1,4 @@
-"""The label in the image: a pass for each label that is tried (Hinton 2022; Scodellaro et al. 2025)."""
+"""The label in the image: one pass per label that is tried (Hinton 2022; Scodellaro et al. 2025)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from convff.places.base import Goodness, SeenBlock
 
 @dataclass(frozen=True)
 class AtImage:
-    """All units of a layer answer for the label of their pass: one goodness per pass, and one gate for all units.
+    """All units of a layer stand for the label of their pass: one goodness per pass, and one gate for all units.
 
     Example:
         >>> import torch
@@ -31,10 +31,10 @@ class AtImage:
     wants_z: ClassVar[bool] = False
 
     def check(self, net: LayerLocalNet, num_classes: int) -> None:
-        """Everything fits."""
+        """Accept any network and number of classes."""
 
     def fitting(self, width: int) -> int:
-        """Return the width: every one fits."""
+        """Return the width unchanged: every width fits."""
         return width
 
     def units(self, a: Tensor) -> int:
@@ -49,23 +49,23 @@ class AtImage:
         """Return None: nothing learns beside a block."""
 
     def scores(self, seen: SeenBlock, goodness: Goodness, reduction: str) -> Tensor:
-        """Refuse: a pass has the goodness of its own label alone."""
-        raise ValueError("with the label in the image one pass has the goodness of one label: try them one by one")
+        """Raise ValueError: a pass only has the goodness of its own label."""
+        raise ValueError("with the label in the image, passes score only their own label: use `convff.block_goodness`")
 
     def tries(self, seen: SeenBlock, goodness: Goodness, reduction: str) -> Tensor:
         """Return the goodness of each pass, `[B, P]`; see `right_first`."""
         return self.right_first(goodness(seen.a), seen.layout)
 
     def right_first(self, g: Tensor, layout: Layout) -> Tensor:
-        """Return goodness `[N]` as `[B, P]`: pass 0 has the right label.
+        """Return goodness `[N]` as `[B, P]`, where pass 0 has the right label.
 
         Raises:
             ValueError: there is one pass per image, or a stream of labels beside the images.
         """
         if layout.passes < 2 or layout.stream:
             raise ValueError(
-                f"with the label in the image a right and a wrong pass are compared, but there is {layout.passes} pass "
-                f"per image, and {layout.stream} label images beside them"
+                f"with the label in the image a right and a wrong pass are compared, got {layout.passes} per image and "
+                f"{layout.stream} label images: use the contrast LabelContrast"
             )
         return layout.by_image(g)
 
@@ -78,5 +78,5 @@ class AtImage:
         return gated(seen.a, self.gate_units(c, seen.a, seen.layout))
 
     def beside_direction(self, seen: SeenBlock, c: Tensor) -> dict[str, Tensor]:
-        """Return nothing."""
+        """Return no direction: nothing learns beside a block."""
         return {}

@@ -17,7 +17,7 @@ from convff.regions import refuse_uneven_regions, region_means, shaped_like, spl
 
 
 def fitting_width(width: int, num_classes: int) -> int:
-    """Return the nearest width that `num_classes` divides; the larger of two that are as near.
+    """Return the multiple of `num_classes` nearest to `width`; of two equally near, the larger.
 
     Example:
         >>> fitting_width(32, 10), fitting_width(35, 10), fitting_width(3, 10)
@@ -28,18 +28,18 @@ def fitting_width(width: int, num_classes: int) -> int:
 
 @dataclass(frozen=True)
 class AtOutput:
-    """Each group of channels answers for a class: a goodness per class, and a gate of its own for every group.
+    """Each group of channels stands for a class, with its own goodness and its own gate.
 
-    No image carries a label, so one pass per image is all that training and inference need. The gate compares the
+    No image carries a label, so training and inference need only one pass per image. The gate compares the
     goodness of the right group with that of the others; the softmax gate makes it the cross-entropy over groups.
 
     Args:
         num_classes: number of classes K; group k is channels `k C/K` to `(k + 1) C/K - 1` of C.
-        regions: each of R x R regions of a map decides on its own, with a gate of its own; their goodness is added up
-            at inference. R has to divide the maps.
+        regions: each of R x R regions of a map decides on its own, with its own gate; their goodness is summed at
+            inference. R must divide the sides of the maps.
 
     Raises:
-        ValueError: there are fewer than 2 classes, or there is no region; when called, regions do not divide a map.
+        ValueError: fewer than 2 classes, or no region; when called, regions that do not divide a map.
 
     Example:
         >>> a = torch.tensor([[3.0, 4.0, 1.0, 0.0]])  # two channels for class 0, two for class 1
@@ -66,18 +66,18 @@ class AtOutput:
     def __post_init__(self) -> None:
         if self.num_classes < 2 or self.regions < 1:
             raise ValueError(
-                f"groups of channels need at least 2 classes and 1 region, not {self.num_classes} and {self.regions}"
+                f"groups of channels need at least 2 classes and 1 region, got {self.num_classes} and {self.regions}"
             )
 
     def check(self, net: LayerLocalNet, num_classes: int) -> None:
-        """Refuse a network with a layer whose channels (or units) do not make one equal group per class.
+        """Raise if the channels (or units) of a layer do not make one equal group per class.
 
         Raises:
-            ValueError: a width is no multiple of the number of classes; the message names the nearest that is. Or the
-                groups are for another number of classes than `num_classes`.
+            ValueError: a width is not a multiple of the number of classes (the message names the nearest one), or the
+                groups are not for `num_classes`.
         """
         if num_classes != self.num_classes:
-            raise ValueError(f"the groups of channels are for {self.num_classes} classes, not for {num_classes}")
+            raise ValueError(f"the groups of channels are for {self.num_classes} classes, got {num_classes}")
         for block, layer in enumerate((block.layer for block in net), start=1):
             width = len(layer.weight)
             if width % self.num_classes:
@@ -87,7 +87,7 @@ class AtOutput:
                 )
 
     def fitting(self, width: int) -> int:
-        """Return the nearest width that the number of classes divides."""
+        """Return the multiple of the number of classes nearest to `width`."""
         return fitting_width(width, self.num_classes)
 
     def units(self, a: Tensor) -> int:
@@ -95,7 +95,7 @@ class AtOutput:
         return a[0].numel() // self.num_classes // self._regions_of(a) ** 2
 
     def goodness(self, a: Tensor, reduction: str) -> Tensor:
-        """Return the goodness of each class `[N, K]`, of an activity `[N, ...]`; of several regions `[N, R, R, K]`."""
+        """Return the goodness of each class for `[N, ...]`: `[N, K]`, or `[N, R, R, K]` with several regions."""
         if self._regions_of(a) == 1:
             return group_goodness(a, self.num_classes, reduction)
         whole = a.to(torch.promote_types(a.dtype, torch.float32))
@@ -116,9 +116,9 @@ class AtOutput:
         return self.right_first(goodness(seen.a), seen.layout)
 
     def right_first(self, g: Tensor, layout: Layout) -> Tensor:
-        """Return goodness `[B, K]` with the class of each image first, and the others behind it in a circle.
+        """Return goodness `[B, K]` with the right class of each image first, then the others in cyclic order.
 
-        With several regions `[B, R, R, K]` becomes `[B R R, K]`: each region is an image of its own to the gate.
+        With several regions `[B, R, R, K]` becomes `[B R R, K]`: the gate treats each region as an image.
 
         Raises:
             ValueError: there is more than one pass per image.
@@ -130,7 +130,7 @@ class AtOutput:
         """Return gates, the right class first, as one number per channel.
 
         Returns:
-            `[B, C]` or `[B, C, 1, 1]` for gates `[B, K]`. None for those of several regions, `[B R R, K]`.
+            `[B, C]` or `[B, C, 1, 1]` for gates `[B, K]`. None for gates of several regions, `[B R R, K]`.
         """
         if self._regions_of(a) > 1:
             return None
@@ -159,7 +159,7 @@ class AtOutput:
         return shaped_like(split * by_region.to(split.dtype), seen.a)
 
     def beside_direction(self, seen: SeenBlock, c: Tensor) -> dict[str, Tensor]:
-        """Return nothing."""
+        """Return no direction: nothing learns beside a block."""
         return {}
 
 

@@ -1,4 +1,4 @@
-"""The label in a stream of its own: label images go through the same blocks as images (SigProp)."""
+"""The label in its own stream: label images go through the same blocks as images (SigProp)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,9 +20,8 @@ from convff.regions import shaped_like
 class AtStream:
     """Goodness is the agreement of an image's activity with that of each label's image, `g_nk = 1/n <a_n, t_k>`.
 
-    Images and label images share all weights, and nothing else: each stream is normalised by statistics of its own.
-    All K labels cost K more rows per batch. With
-    `m = 1[z > 0]`,
+    Images and label images share all weights, and nothing else: each stream is normalised by its own statistics.
+    The K labels cost K more rows per batch. With `m = 1[z > 0]`,
 
         dW -> 1/2 [ sum_n (m_n sum_k c_nk t_k) (x) x_n  +  sum_k (m_k sum_n c_nk a_n) (x) l_k ]
 
@@ -44,21 +43,21 @@ class AtStream:
 
     def __post_init__(self) -> None:
         if self.num_classes < 2:
-            raise ValueError(f"a stream of labels needs at least 2 classes, not {self.num_classes}")
+            raise ValueError(f"a stream of labels needs at least 2 classes, got {self.num_classes}")
 
     def check(self, net: LayerLocalNet, num_classes: int) -> None:
-        """Refuse another number of classes than the stream has labels, and label channels in the network.
+        """Raise unless the stream is for `num_classes` and the network has no label channels.
 
         Raises:
-            ValueError: they differ, or the network expects a label beside the image.
+            ValueError: the number of classes differs, or the network expects a label beside the image.
         """
         if num_classes != self.num_classes:
-            raise ValueError(f"the stream is of {self.num_classes} labels, not of {num_classes}")
+            raise ValueError(f"the stream of labels is for {self.num_classes} classes, got {num_classes}")
         if net.label_channels:
-            raise ValueError("with a stream of labels no image carries a label, but the network has label channels")
+            raise ValueError("a stream of labels needs a network without label channels: images carry no label")
 
     def fitting(self, width: int) -> int:
-        """Return the width: every one fits."""
+        """Return the width unchanged: every width fits."""
         return width
 
     def units(self, a: Tensor) -> int:
@@ -86,10 +85,10 @@ class AtStream:
         return right_first(self.scores(seen, goodness, reduction), seen.layout.targets)
 
     def gate_units(self, c: Tensor, a: Tensor, layout: Layout) -> None:
-        """Return None: a unit is weighed by what the other stream did, not by its own activity."""
+        """Return None: a unit is weighted by the activity of the other stream, not by its own."""
 
     def post(self, seen: SeenBlock, c: Tensor) -> Tensor:
-        """Return, where a unit is active, half the other stream's activity there, weighed by the gates: `[N, ...]`."""
+        """Return half the other stream's activity, weighted by the gates, where a unit is active: `[N, ...]`."""
         a, t = self._streams(seen)
         gates = by_class(c, seen.layout.targets).to(a.dtype) / 2
         images, labels = rows_of(a), rows_of(t)
@@ -97,7 +96,7 @@ class AtStream:
         return seen.a.sign().mul_(shaped_like(others, seen.a))
 
     def beside_direction(self, seen: SeenBlock, c: Tensor) -> dict[str, Tensor]:
-        """Return nothing."""
+        """Return no direction: nothing learns beside a block."""
         return {}
 
     def _streams(self, seen: SeenBlock) -> tuple[Tensor, Tensor]:
@@ -105,7 +104,7 @@ class AtStream:
         layout = seen.layout
         if layout.passes != 1 or layout.stream != self.num_classes:
             raise ValueError(
-                f"a stream of labels takes one pass per image and {self.num_classes} label images, not {layout.passes} "
-                f"and {layout.stream}: take the contrast LabelStream"
+                f"a stream of labels takes one pass per image and {self.num_classes} label images, got {layout.passes} "
+                f"and {layout.stream}: use the contrast LabelStream"
             )
         return layout.by_image(seen.a)[:, 0], layout.of_stream(seen.a)

@@ -1,4 +1,4 @@
-"""Learning rules, one a file. A new rule is a file and a row of the table."""
+"""Learning rules, one per file. A new rule is a file and a row of the table."""
 
 from typing import Any
 

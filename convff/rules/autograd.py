@@ -1,4 +1,4 @@
-"""Automatic differentiation in the place of the closed form: slower, and good for any activation."""
+"""Automatic differentiation instead of the closed form: `dW` is the gradient of the rule's loss."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ class RuleWithLoss(GatedRule, Protocol):
     """A rule whose direction is the gradient of a loss of its own block."""
 
     def loss(self, seen: Seen) -> Tensor:
-        """The loss of a block, a scalar, as a function of its activity."""
+        """Return the loss of a block, a scalar, as a function of its activity."""
         ...
 
 
@@ -23,12 +23,12 @@ class RuleWithLoss(GatedRule, Protocol):
 class Autograd(Wrapped):
     """A rule's direction by automatic differentiation of its loss, one block at a time.
 
-    The closed form of FF and HebbFF needs ReLU. This one does not, and the tests hold the closed form against it. The
-    block's forward pass runs a second time, with a graph: so does FF code as it is usually written, which trains a
-    layer and then runs it again for the next one. The graph ends at the block's input.
+    It is slower than the closed form of FF and HebbFF, which the tests check against it. The block's forward pass runs
+    a second time, with a graph, as in common FF code, which trains a layer and then runs it again for the next one. The
+    graph ends at the block's input.
 
     Args:
-        rule: the rule; what it calls its loss is differentiated.
+        rule: the rule, whose method `loss` is differentiated.
 
     Example:
         >>> from convff import ForwardForward, Layout, LengthNorm
@@ -43,11 +43,11 @@ class Autograd(Wrapped):
     rule: RuleWithLoss
 
     def init(self, block: Block) -> Any:
-        """The rule's own state."""
+        """Return the rule's own state."""
         return self.rule.init(block)
 
     def direction(self, seen: Seen, state: Any) -> LocalUpdate:
-        """The gradient of the rule's loss; its metrics are those of the rule."""
+        """Return the gradient of the rule's loss, with the rule's metrics."""
         parameters = dict(seen.block.layer.named_parameters())
         if seen.beside is not None:
             parameters |= {f"beside.{name}": parameter for name, parameter in seen.beside.named_parameters()}
@@ -55,13 +55,13 @@ class Autograd(Wrapped):
         return LocalUpdate((dict(zip(parameters, grads, strict=True)),), state, self.gating(seen).metrics)
 
     def input_direction(self, seen: Seen) -> Tensor:
-        """The gradient of the rule's loss by the normalised input."""
+        """Return the gradient of the rule's loss by the normalised input."""
         x = seen.x.detach().requires_grad_()
         (direction,) = torch.autograd.grad(self._loss(seen, x), x)
         return direction
 
     def _loss(self, seen: Seen, x: Tensor) -> Tensor:
-        """The rule's loss with a graph that begins at the block's normalised input."""
+        """Return the rule's loss with a graph that begins at the block's normalised input."""
         with torch.enable_grad():
             z = seen.block.layer(x)
             return self.rule.loss(seen._replace(x=x, a=torch.relu(z), z=None if seen.z is None else z))

@@ -1,4 +1,4 @@
-"""What a learning rule is."""
+"""Protocols of learning rules, and what rules see and return."""
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -19,16 +19,16 @@ Term = Outer | dict[str, Tensor]
 
 
 class LocalUpdate(NamedTuple):
-    """What a rule says to a block: a direction, which an optimiser subtracts, and what the step showed.
+    """What a rule returns for a block: a direction, which an optimiser subtracts, its state and metrics.
 
     Args:
-        terms: the direction is their sum. See `dense`.
+        terms: the direction is their sum; see `dense`.
         state: the rule's own memory for this block, for the next call.
         metrics: scalars on the device: `loss`, `discrimination` (fraction of decisions taken rightly), `saturation`
             (fraction of gates within 1 % of open or shut), `gate_right` and `gate_wrong` (means over the images, in
             [0, 1]: how much the right label strengthens, and how much the wrong ones weaken together), `goodness` (its
-            mean over the tries) and `silent` (fraction of passes without any activity). A rule shows what it has.
-        input: what an optimiser would subtract from the block's raw input `[N, ...]`; only where labels learn.
+            mean over the tries) and `silent` (fraction of passes without any activity). A rule reports those it has.
+        input: what an optimiser would subtract from the block's raw input `[N, ...]`; only if labels are trained.
     """
 
     terms: tuple[Term, ...]
@@ -37,9 +37,9 @@ class LocalUpdate(NamedTuple):
     input: Tensor | None = None
 
     def dense(self, layer: nn.Linear | nn.Conv2d) -> dict[str, Tensor]:
-        """Return the whole direction by parameter name, each in the parameter's dtype.
+        """Return the dense direction by parameter name, each in the parameter's dtype.
 
-        Names are those of the layer, and `beside.NAME` for what learns beside it.
+        Names are the layer's, and `beside.NAME` for the module beside it.
         """
         whole: dict[str, Tensor] = {}
         for term in self.terms:
@@ -52,12 +52,12 @@ class Seen(NamedTuple):
     """What a rule sees of one block in a step; nothing of the blocks above it.
 
     Args:
-        block: the block, with its weights as they were before the step.
+        block: the block, with its weights before the step.
         x: normalised input `[N, ...]`.
         a: activity `[N, ...]`, before pooling.
         layout: what each of the N passes is, with the classes and labels.
         z: `layer(x)` before the ReLU, `[N, ...]`; None unless the rule has an attribute `wants_z` that is true.
-        beside: the module that learns beside the block's layer, where the rule has any.
+        beside: the module that learns beside the block's layer, if the rule has any.
     """
 
     block: Block
@@ -71,17 +71,17 @@ class Seen(NamedTuple):
 class LocalRule(Protocol):
     """A rule that needs one block, its input and its activity, and nothing of the blocks above.
 
-    Its direction never writes to a parameter and knows no learning rate: directions are for an optimiser. A rule names
-    the inferences that make sense for it by `evaluations`, e.g. `("goodness", "linear")`; the first is the one that it
-    is known by. Beside what is here it may have `wants_z` (see `Seen`), `needs_whole_batch` (true where a direction is
-    no mean or sum over images, so that several processes are refused), `contrast` (makes its usual passes, of a label
-    generator), `check(net, num_classes)` (refuses by ValueError what it does not fit) and `beside(block, generator)`
-    (makes a module that learns beside the block's layer, e.g. a head, or None; its directions are named `beside.NAME`).
+    A direction writes to no parameter and contains no learning rate: an optimiser takes the step. `evaluations` names
+    the inferences that suit the rule, e.g. `("goodness", "linear")`, the main one first. Optional members are `wants_z`
+    (see `Seen`), `needs_whole_batch` (true if a direction is no mean or sum over images, so that several processes are
+    refused), `contrast` (makes its usual passes, from a label generator), `check(net, num_classes)` (raises ValueError
+    for what the rule does not fit) and `beside(block, generator)` (makes a module that learns beside the block's layer,
+    e.g. a head, or None; its directions are named `beside.NAME`).
     """
 
     @property
     def evaluations(self) -> tuple[str, ...]:
-        """The inferences by which a network that learnt by this rule is judged."""
+        """The inferences that judge a network trained by this rule."""
         ...
 
     @property
@@ -90,33 +90,33 @@ class LocalRule(Protocol):
         ...
 
     def init(self, block: Block) -> Any:
-        """The state before the first step."""
+        """Return the state before the first step."""
         ...
 
     def direction(self, seen: Seen, state: Any) -> LocalUpdate:
-        """The update of a block."""
+        """Return the update of a block."""
         ...
 
 
 @runtime_checkable
 class InputRule(LocalRule, Protocol):
-    """A rule that also says what it wants of its input, so that labels can learn by it."""
+    """A rule that also gives a direction for its input, so that labels can learn by it."""
 
     def input_direction(self, seen: Seen) -> Tensor:
-        """What an optimiser would subtract from the normalised input, of its shape."""
+        """Return what an optimiser would subtract from the normalised input, in its shape."""
         ...
 
 
 class Gating(NamedTuple):
-    """How a gated rule weighs the activity of a block: its direction is `sum_n (c * a)_n (x) x_n`.
+    """How a gated rule weights the activity of a block: its direction is `sum_n (c * a)_n (x) x_n`.
 
     Args:
         c: signed weights, gate times gain, that broadcast against the activity: `[N]` or `[N, 1, 1, 1]` for one number
-            per pass, `[N, C]` or `[N, C, 1, 1]` for one per unit or channel. None where a unit's weight is not a factor
+            per pass, `[N, C]` or `[N, C, 1, 1]` for one per unit or channel. None if a unit's weight is not a factor
             of its activity.
-        tries: the same before they are brought to the units, `[B, M]`, the right label first.
-        open_weight: what the right tries of the batch would weigh together if all gates were fully open: B for HebbFF,
-            `2 s / n` for FF. It tells a stabiliser on what scale the direction is.
+        tries: the same weights per try, `[B, M]`, right label first.
+        open_weight: scale of the direction, for stabilisers: the total weight of the right tries of the batch if all
+            gates were fully open, B for HebbFF and `2 s / n` for FF.
         metrics: see `LocalUpdate`.
     """
 
@@ -128,10 +128,10 @@ class Gating(NamedTuple):
 
 @runtime_checkable
 class GatedRule(InputRule, Protocol):
-    """A rule that weighs the Hebbian outer product by gates, which it draws from goodness."""
+    """A rule that weights the Hebbian outer product by gates, which it computes from goodness."""
 
     def goodness(self, a: Tensor) -> Tensor:
-        """Goodness of an activity `[N, ...]`: `[N]`, or `[N, K]` where each class has units of its own."""
+        """Return the goodness of an activity `[N, ...]`: `[N]`, or `[N, K]` if each class has its own units."""
         ...
 
     def contribution(self, a: Tensor) -> Tensor:
@@ -139,32 +139,32 @@ class GatedRule(InputRule, Protocol):
         ...
 
     def gating(self, seen: Seen) -> Gating:
-        """The gates of a block."""
+        """Return the gates of a block."""
         ...
 
 
 @runtime_checkable
 class ConstrainingRule(LocalRule, Protocol):
-    """A rule that also holds the parameters to something, whatever the optimiser did."""
+    """A rule that also constrains the parameters after each step of the optimiser."""
 
     def constrain(self, block: Block, state: Any) -> None:
-        """Put a block's parameters back where they have to be; called after each step, with the state of that step."""
+        """Constrain a block's parameters in place; called after each step, with the state of that step."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Setup:
-    """What a rule starts with: the network to train, and everything that a step needs beside it.
+    """What a rule starts with: the network to train, and everything else that a step needs.
 
     Args:
         net: the network; trained in place.
         labels: a label generator.
         schedule: makes the optimisers.
         contrast: makes the passes of a step; None for the rule's own.
-        scores: gives class scores of images to a contrast that chooses by them; None if there are none.
-        processes: who shares each batch.
+        scores: gives class scores of images, for a contrast that chooses by them; None if there are none.
+        processes: the processes that share each batch.
         compiled: fuse the arithmetic of each block by `torch.compile`.
-        seed: key of the initial weights of what learns beside the blocks.
+        seed: key of the initial weights of modules beside the blocks.
     """
 
     net: LayerLocalNet
@@ -191,25 +191,25 @@ def contrast_of(rule: object, labels: Labels) -> Contrast:
 
 
 class Step(Protocol):
-    """One step of learning; what a rule makes of a network.
+    """One step of learning by a rule, on a network.
 
     Attributes:
         optimizers: all optimisers; the trainer sets their rate.
-        modules: what was trained beside the network, by name: it is saved with the network and judged.
+        modules: the modules trained beside the network, by name; saved with it and used by evaluations.
     """
 
     optimizers: list[torch.optim.Optimizer]
     modules: dict[str, nn.Module]
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Learn from a batch; returns metrics `[blocks]` or `[1]` by name, left on the device."""
+        """Learn from a batch; return metrics `[blocks]` or `[1]` by name, on the device."""
         ...
 
 
 @runtime_checkable
 class StartingRule(Protocol):
-    """A rule that brings a step of its own, e.g. because it is not local."""
+    """A rule with its own step, e.g. because it is not local."""
 
     def start(self, setup: Setup) -> Step:
-        """Make the step; ValueError if the rule cannot follow the setup."""
+        """Make the step; raise ValueError if the rule does not support the setup."""
         ...

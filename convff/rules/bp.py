@@ -1,4 +1,4 @@
-"""Backpropagation of the same network: not a local rule, but the yardstick beside them."""
+"""Backpropagation through the same network: not a local rule, but the baseline for them."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -19,7 +19,7 @@ from convff.schedule import Schedule
 class Backpropagation:
     """Cross-entropy of a softmax head on the last block's average activity, back through all blocks.
 
-    The blocks are those of the local rules, without the cut between them; the input carries the neutral label. Global
+    The blocks are the same as for local rules, with gradients between them; the input carries the neutral label. Global
     average pooling and a linear head are the baseline of Scodellaro et al. 2025.
     """
 
@@ -29,7 +29,7 @@ class Backpropagation:
         """Make the step of backpropagation on a network.
 
         Raises:
-            ValueError: several processes, labels that learn, a contrast, or `compiled`.
+            ValueError: several processes, trainable labels, a contrast, or `compiled`.
         """
         for name, given in (("contrast", setup.contrast is not None), ("compiled", setup.compiled)):
             if given:
@@ -42,11 +42,19 @@ class Backpropagation:
 
 
 def head_scores(net: LayerLocalNet, head: nn.Module, labels: Labels, images: Tensor) -> Tensor:
-    """Class scores `[B, K]` of the head on the last block's average activity, for images `[B, C, H, W]`."""
+    """Return class scores `[B, K]` of the head on the last block's average activity, for images `[B, C, H, W]`.
+
+    Example:
+        >>> from convff import cnn3
+        >>> from labels import NoLabels
+        >>> net, head = cnn3((1, 8, 8), width=4, kernel=3), nn.Linear(4, 3)
+        >>> head_scores(net, head, NoLabels(3), torch.rand(2, 1, 8, 8)).shape
+        torch.Size([2, 3])
+    """
     inputs = labels.neutral(images).contiguous(memory_format=torch.channels_last)
     activity = net(inputs, detach=False)[-1]
     features = activity.flatten(2).mean(dim=2) if activity.ndim == 4 else activity
-    # In float32 whatever the network's precision: in bfloat16 the best scores may be equal.
+    # In float32 whatever the network's precision: in bfloat16 the best scores may tie.
     with torch.autocast(images.device.type, enabled=False):
         scores: Tensor = head(features.to(next(head.parameters()).dtype))
     return scores
@@ -60,20 +68,20 @@ class BackpropStep:
         self.labels = labels
         last = list(net)[-1].layer
         width = last.out_channels if isinstance(last, nn.Conv2d) else last.out_features
-        # Without the usual initial weights, which would be a draw from global randomness.
+        # Skip the usual initialisation, which draws from global randomness.
         self.head: nn.Linear = skip_init(nn.Linear, width, labels.num_classes, device=last.weight.device)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
         self.modules: dict[str, nn.Module] = {"head": self.head}
         if schedule.optimizer in ("adam", "sgd"):
             self.optimizers = [schedule.make_optimizer([*net.parameters(), *self.head.parameters()])]
-        else:  # steps measured against the weights: of each layer's own, and never of a head that starts at zero
+        else:  # steps relative to the weights' length: per layer, and never for a head that starts at zero
             self.optimizers = [schedule.make_optimizer(block.layer.parameters()) for block in net]
             self.optimizers.append(schedule.make_optimizer_beside(self.head.parameters()))
 
     @torch.enable_grad()
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """See `convff.rules.base.Step`."""
+        """Take the step; see `convff.rules.base.Step`."""
         scores = head_scores(self.net, self.head, self.labels, batch.inputs)
         loss = F.cross_entropy(scores.float(), batch.targets)
         for optimizer in self.optimizers:

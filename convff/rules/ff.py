@@ -1,4 +1,4 @@
-"""Forward-Forward (Hinton 2022; Scodellaro et al. 2025 for convolutions)."""
+"""Forward-Forward, `dW -> 2 s / (n B) sum_n c_n a_n (x) x_n` (Hinton 2022; Scodellaro et al. 2025 for convolutions)."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -17,8 +17,8 @@ from convff.rules.placed import Placed
 class ForwardForward(Placed):
     """Gradient descent on a layer's own FF loss, in closed form.
 
-    With ReLU, `d g / d W` is `2/n a x^T` for mean goodness (`2 a x^T` for the sum), so the gradient of the batch's
-    mean loss is the gated Hebbian outer product times `2 s / (n B)`: no graph is built. The tests hold it
+    With ReLU, `d g / d W` is `2/n a x^T` for mean goodness (`2 a x^T` for the sum), so the negative gradient of the
+    batch's mean loss is the gated Hebbian outer product times `2 s / (n B)`: no graph is built. The tests check it
     against autograd, for every gate and every place of the label, dense and convolutional.
 
     Args:
@@ -29,6 +29,11 @@ class ForwardForward(Placed):
 
     Raises:
         ValueError: goodness of the activity, with a place that is built on squares.
+
+    Example:
+        >>> import torch
+        >>> ForwardForward().goodness(torch.tensor([[3.0, 4.0]]))
+        tensor([12.5000])
     """
 
     batch_reduction: ClassVar[str] = "mean"
@@ -39,17 +44,17 @@ class ForwardForward(Placed):
 
     def __post_init__(self) -> None:
         if self.reduction == "activity" and not isinstance(self.label_at, AtImage | AtOutput):
-            raise ValueError(f"{type(self.label_at).__name__} is built on squares: it has no goodness of the activity")
+            raise ValueError(f"{type(self.label_at).__name__} is built on squares: goodness must be their mean or sum")
 
     def scores(self, seen: Seen) -> Tensor:
-        """Goodness of every class by one pass per image, `[B, K]`, where the place of the label gives it."""
+        """Return the goodness of every class by one pass per image, `[B, K]`, if the place of the label gives it."""
         return self.label_at.scores(seen, self.goodness, self.reduction)
 
     def init(self, block: Block) -> None:
-        """FF keeps no state."""
+        """Return None: FF keeps no state."""
 
     def goodness(self, a: Tensor) -> Tensor:
-        """Goodness `[N]` of activity `[N, ...]`, or `[N, K]` with the label at the output."""
+        """Return the goodness `[N]` of activity `[N, ...]`, or `[N, K]` with the label at the output."""
         return self.label_at.goodness(a, self.reduction)
 
     def contribution(self, a: Tensor) -> Tensor:
@@ -58,34 +63,34 @@ class ForwardForward(Placed):
         return whole if self.reduction == "sum" else whole / self.label_at.units(a)
 
     def loss(self, seen: Seen) -> Tensor:
-        """The mean FF loss of the batch, whose gradient the direction is."""
+        """Return the mean FF loss of the batch, whose gradient is the direction."""
         g = self.label_at.tries(seen, self.goodness, self.reduction)
         return self.gate.loss(g, self._unit_goodness(self.label_at.units(seen.a))).mean()
 
     def gain(self, units: int, images: int) -> float:
-        """The factor that makes a gradient of the direction: `2 s / (n B)`, or `s / (n B)` for mean activity."""
+        """Return the factor that makes the direction a gradient: `2 s / (n B)`, or `s / (n B)` for mean activity."""
         derivative = {"mean": 2 / units, "sum": 2.0, "activity": 1 / units}[self.reduction]
         return self.gate.scale * derivative / images
 
     def gating(self, seen: Seen) -> Gating:
-        """The gate of each try, times the gain."""
+        """Return the gate of each try, times the gain."""
         units, g = self.label_at.units(seen.a), self.label_at.tries(seen, self.goodness, self.reduction)
         return gating(
             seen, g, self.gate, self.label_at, unit_goodness=self._unit_goodness(units), gain=self.gain(units, len(g))
         )
 
     def direction(self, seen: Seen, state: None) -> LocalUpdate:
-        """The gradient of the mean FF loss of the batch."""
+        """Return the gradient of the mean FF loss of the batch."""
         return gated_update(self._sloped(seen), self.gating(seen), self.label_at, state)
 
     def input_direction(self, seen: Seen) -> Tensor:
-        """The gradient of the mean FF loss of the batch by the normalised input."""
+        """Return the gradient of the mean FF loss of the batch by the normalised input."""
         return gated_input_direction(self._sloped(seen), self.gating(seen), self.label_at)
 
     def _sloped(self, seen: Seen) -> Seen:
-        """Put what goodness grows with in the place of the activity: that itself, or 1 where a unit is active."""
+        """Replace the activity by the slope of goodness: for mean activity, 1 where a unit is active."""
         return seen if self.reduction != "activity" else seen._replace(a=(seen.a > 0).to(seen.a.dtype))
 
     def _unit_goodness(self, units: int) -> float:
-        """Goodness of units that are all 1."""
+        """Return the goodness of units that are all 1."""
         return float(units) if self.reduction == "sum" else 1.0

@@ -1,4 +1,4 @@
-"""The scheme that FF and HebbFF share: a gate on a Hebbian outer product."""
+"""The scheme that FF and HebbFF share: a gate on a Hebbian outer product, `dW -> sum_n c_n a_n (x) x_n`."""
 
 import torch
 from torch import Tensor
@@ -12,10 +12,10 @@ SATURATION_MARGIN = 0.01  # a gate this close to open or shut counts as saturate
 
 
 def gating(seen: Seen, g: Tensor, gate: Gate, place: Place, *, unit_goodness: float, gain: float) -> Gating:
-    """Gate a block: from goodness to one signed weight per try, and per unit.
+    """Turn the goodness of a block into one signed weight for each try, and for each unit.
 
     Args:
-        seen: the block with its activity.
+        seen: the block, with its activity.
         g: goodness of the tries `[B, M]`, the right label first.
         gate: the gate.
         place: where the label is.
@@ -43,14 +43,14 @@ def gated_input_direction(seen: Seen, found: Gating, place: Place) -> Tensor:
 
 
 def gate_metrics(gate: Gate, g: Tensor, c: Tensor, unit_goodness: float, *, passes: int) -> dict[str, Tensor]:
-    """What a step shows of a block, as 0-d tensors on the device; see `convff.rules.base.LocalUpdate`.
+    """Return the metrics of a block in a step, as 0-d tensors on the device; see `convff.rules.base.LocalUpdate`.
 
     Args:
         gate: the gate.
         g: goodness `[B, M]`, the right label first.
-        c: the gates `[B, M]` for it.
+        c: its gates `[B, M]`.
         unit_goodness: the goodness of units that are all 1.
-        passes: the number of passes whose goodness `g` is.
+        passes: number of passes that `g` is the goodness of.
     """
     openness = torch.cat([c[:, :1], -c[:, 1:] * (c.shape[1] - 1)], dim=1).clamp(0, 1)
     closed_or_open = (openness < SATURATION_MARGIN) | (openness > 1 - SATURATION_MARGIN)

@@ -1,4 +1,4 @@
-"""Hebbian Forward-Forward (Krutsylo), for dense layers as published and for convolutions."""
+"""Hebbian Forward-Forward (Krutsylo), `dW -> sum_n c_n a_n (x) x_n`: dense as published, and convolutional."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -17,12 +17,17 @@ from convff.rules.placed import Placed
 class HebbianForwardForward(Placed):
     """The gated Hebbian update: `dW = sum_right c a x^T - sum_wrong c a x^T` (equations 1 to 4).
 
-    Nothing is differentiated. A convolution is taken as one dense layer a position with shared weights, so the sum
-    runs over the positions too. Our step from dense to convolutional layers: nobody has published one.
+    Nothing is differentiated. A convolution is one dense layer per position, with shared weights, so the sum also runs
+    over the positions. The step from dense to convolutional layers is ours: none is published.
 
     Args:
         gate: how goodness becomes a weight; `Threshold(scale=1)` is equation 2.
         label_at: where the label meets the activity; see `convff.places`.
+
+    Example:
+        >>> import torch
+        >>> HebbianForwardForward().goodness(torch.tensor([[3.0, 4.0]]))
+        tensor([12.5000])
     """
 
     batch_reduction: ClassVar[str] = "sum"
@@ -31,14 +36,14 @@ class HebbianForwardForward(Placed):
     label_at: Place = field(default_factory=AtImage)
 
     def scores(self, seen: Seen) -> Tensor:
-        """Goodness of every class by one pass per image, `[B, K]`, where the place of the label gives it."""
+        """Return the goodness of every class by one pass per image, `[B, K]`, if the place of the label gives it."""
         return self.label_at.scores(seen, self.goodness, "mean")
 
     def init(self, block: Block) -> None:
-        """HebbFF keeps no state."""
+        """Return None: HebbFF keeps no state."""
 
     def goodness(self, a: Tensor) -> Tensor:
-        """Mean goodness `[N]` of activity `[N, ...]` (equation 1), or `[N, K]` with the label at the output."""
+        """Return mean goodness `[N]` of activity `[N, ...]` (equation 1), or `[N, K]` with the label at the output."""
         return self.label_at.goodness(a, "mean")
 
     def contribution(self, a: Tensor) -> Tensor:
@@ -46,23 +51,23 @@ class HebbianForwardForward(Placed):
         return a.square() / self.label_at.units(a)
 
     def loss(self, seen: Seen) -> Tensor:
-        """The loss whose gradient the direction is: with ReLU, `n / 2s` times the sum of the FF losses (ours)."""
+        """Return the loss whose gradient is the direction: with ReLU, `n / 2s` times the sum of FF losses (ours)."""
         g = self.label_at.tries(seen, self.goodness, "mean")
         return self.gate.loss(g, 1.0).sum() * (self.label_at.units(seen.a) / (2 * self.gate.scale))
 
     def gain(self, units: int, images: int) -> float:
-        """1: the gate is the weight."""
+        """Return 1: the gate is the weight."""
         return 1.0
 
     def gating(self, seen: Seen) -> Gating:
-        """The gate of each try (equation 2)."""
+        """Return the gate of each try (equation 2)."""
         g = self.label_at.tries(seen, self.goodness, "mean")
         return gating(seen, g, self.gate, self.label_at, unit_goodness=1.0, gain=1.0)
 
     def direction(self, seen: Seen, state: None) -> LocalUpdate:
-        """Equations 3 and 4, without the learning rate and with the sign that an optimiser subtracts."""
+        """Return equations 3 and 4 without the learning rate, with the sign that an optimiser subtracts."""
         return gated_update(seen, self.gating(seen), self.label_at, state)
 
     def input_direction(self, seen: Seen) -> Tensor:
-        """The same for the normalised input: `W^T` of the gated activity, with the sign that an optimiser subtracts."""
+        """Return `W^T` of the gated activity for the normalised input, with the sign that an optimiser subtracts."""
         return gated_input_direction(seen, self.gating(seen), self.label_at)

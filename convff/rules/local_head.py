@@ -1,4 +1,4 @@
-"""A linear classifier on each block: what strict locality allows, as the yardstick beside the goodness rules."""
+"""A linear classifier on each block: the strictly local baseline for the goodness rules."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +27,10 @@ class RegionalHead(nn.Module):
         num_classes: number of classes K.
         channels: number of channels (or units) O of the block.
         regions: R; where it does not divide a map, regions overlap. Dense layers have one region.
+
+    Example:
+        >>> RegionalHead(3, 8, 2).weight.shape
+        torch.Size([3, 2, 2, 8])
     """
 
     def __init__(self, num_classes: int, channels: int, regions: int) -> None:
@@ -44,8 +48,8 @@ class LocalHead:
 
         dW -> 1/B sum_n (m_n unpool(sum_k c_nk M_k)) (x) x_n        dM_k -> 1/B sum_n c_nk p_n
 
-    where unpool spreads a region's value over its positions, divided by their number. It is no Forward-Forward: a class
-    is no input, and nothing is called goodness. It shows what strict locality alone costs.
+    where unpool spreads a region's value over its positions, divided by their number. Unlike in
+    Forward-Forward, no class is an input, and there is no goodness. It shows what strict locality alone costs.
 
     Args:
         num_classes: number of classes K.
@@ -69,20 +73,20 @@ class LocalHead:
     def __post_init__(self) -> None:
         if self.num_classes < 2 or self.regions < 1:
             raise ValueError(
-                f"local heads need at least 2 classes and 1 region, not {self.num_classes} and {self.regions}"
+                f"local heads need at least 2 classes and 1 region, got {self.num_classes} and {self.regions}"
             )
 
     def check(self, net: LayerLocalNet, num_classes: int) -> None:
-        """Refuse another number of classes than the heads have.
+        """Raise unless the heads are for `num_classes`.
 
         Raises:
-            ValueError: they differ.
+            ValueError: they are for another number of classes.
         """
         if num_classes != self.num_classes:
-            raise ValueError(f"the local heads are for {self.num_classes} classes, not for {num_classes}")
+            raise ValueError(f"the local heads are for {self.num_classes} classes, got {num_classes}")
 
     def init(self, block: Block) -> None:
-        """There is no state: the head is a module beside the block."""
+        """Return None: there is no state, as the head is a module beside the block."""
 
     def beside(self, block: Block, generator: torch.Generator) -> RegionalHead:
         """Make the head of a block."""
@@ -94,7 +98,7 @@ class LocalHead:
         return _scores(_head(seen), _pooled(seen))
 
     def loss(self, seen: Seen) -> Tensor:
-        """Return the mean cross-entropy, whose gradient the direction is."""
+        """Return the mean cross-entropy, whose gradient is the direction."""
         return F.cross_entropy(self.scores(seen), seen.layout.targets)
 
     def direction(self, seen: Seen, state: None) -> LocalUpdate:
@@ -122,13 +126,13 @@ def _head(seen: Seen) -> RegionalHead:
 
 
 def _scores(head: RegionalHead, pooled: Tensor) -> Tensor:
-    """Return `M p + b`, in the head's dtype whatever that of the activity: in bfloat16 the best are often equal."""
+    """Return `M p + b` in the head's dtype, whatever the activity's: in bfloat16 the best classes often tie."""
     with torch.autocast(pooled.device.type, enabled=False):
         return F.linear(pooled.to(head.weight.dtype).flatten(1), head.weight.flatten(1), head.bias)
 
 
 def _gates(seen: Seen, scores: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return `c_nk`, `[B, K]`, and what the step shows."""
+    """Return `c_nk`, `[B, K]`, and the metrics of the step."""
     refuse_labelled_passes(seen.layout, "at a head of each block")
     ordered = right_first(scores.float() if scores.dtype != torch.float64 else scores, seen.layout.targets)
     gates = GATE(ordered, 1.0)
@@ -138,7 +142,7 @@ def _gates(seen: Seen, scores: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
 
 
 def _post(seen: Seen, head: RegionalHead, gates: Tensor) -> Tensor:
-    """Return minus what the scores want of each unit, for gates `c_nk`; in the shape and dtype of the activity."""
+    """Return the gradient by what enters the ReLU, for gates `c_nk`, in the shape and dtype of the activity."""
     wanted = torch.einsum("nk,krqo->nrqo", -gates / len(gates), head.weight.to(gates.dtype)).to(seen.a.dtype)
     return seen.a.sign().mul_(spread_over_regions(wanted, seen.a))
 

@@ -1,4 +1,4 @@
-"""What a gated rule leaves to the place of its label."""
+"""What a gated rule delegates to the place of its label."""
 
 from collections.abc import Callable
 
@@ -11,13 +11,13 @@ from convff.places import Place
 
 
 class Placed:
-    """A rule that asks the place of its label what goes through the network, what fits, and what is judged."""
+    """A rule that lets the place of its label decide on passes, fitting networks and evaluations."""
 
     label_at: Place
 
     @property
     def evaluations(self) -> tuple[str, ...]:
-        """Comparing goodness, as the place of the label asks for, and the linear readout."""
+        """The evaluation of the place of the label, and the linear readout."""
         return (self.label_at.evaluation, "linear")
 
     @property
@@ -26,14 +26,14 @@ class Placed:
         return self.label_at.contrast
 
     def check(self, net: LayerLocalNet, num_classes: int) -> None:
-        """Refuse what the place of the label does not fit, by ValueError."""
+        """Raise ValueError if the place of the label does not fit."""
         self.label_at.check(net, num_classes)
 
     def beside(self, block: Block, generator: torch.Generator) -> nn.Module | None:
-        """Make what the place of the label lets learn beside a block's layer; None if nothing does."""
+        """Make the module that the place of the label trains beside a block's layer; None if there is none."""
         return self.label_at.beside(block, generator)
 
     @property
     def wants_z(self) -> bool:
-        """Whether the place of the label looks at a block before its ReLU."""
+        """Whether the place of the label needs the activity before the ReLU."""
         return self.label_at.wants_z

@@ -1,4 +1,4 @@
-"""Images of one class shall look alike to a block, and others not: a similarity term beside a rule."""
+"""A similarity term beside a rule, `mean (S - Y)^2`: features S should be as similar as the classes Y."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,15 +15,15 @@ from convff.rules.wrapped import Wrapped
 
 @dataclass(frozen=True, kw_only=True)
 class Similar(Wrapped):
-    """A rule's direction, and beside it that of similarity matching on the block's pooled activity.
+    """A rule's direction plus that of similarity matching on the block's pooled activity.
 
     With F_n the activity averaged over R x R regions, `f_n = (F_n - mean F_n) / |F_n - mean F_n|` and S = f f^T, the
     term descends the mean of `(S_nm - Y_nm)^2` over all pairs of images of the batch. Y is the same similarity of the
     one-hot classes: 1 for images of one class, -1/(K-1) for others. It needs no head, and no label in the image.
 
     Args:
-        rule: the rule; its direction is a mean over images, as that of FF and of local heads is.
-        weight: of the term, against the rule's loss.
+        rule: the rule; its direction must be a mean over images, as for FF and local heads.
+        weight: weight of the term relative to the rule's loss.
         num_classes: number of classes K.
         regions: R.
 
@@ -43,12 +43,12 @@ class Similar(Wrapped):
     def __post_init__(self) -> None:
         if self.weight < 0 or self.num_classes < 2:
             raise ValueError(
-                f"a similarity term needs a weight of at least 0, and 2 classes: not {self.weight}, {self.num_classes}"
+                f"a similarity term needs weight >= 0 and at least 2 classes, got {self.weight} and {self.num_classes}"
             )
         if self.rule.batch_reduction != "mean":
             raise ValueError(
-                f"a similarity term goes beside a mean over images, but a direction of {type(self.rule).__name__} is "
-                "a sum: take rule ff"
+                f"a similarity term needs a rule whose direction is a mean over images, got "
+                f"{type(self.rule).__name__}: use rule ff"
             )
 
     @property
@@ -57,25 +57,25 @@ class Similar(Wrapped):
         return True
 
     def init(self, block: Block) -> Any:
-        """The rule's own state."""
+        """Return the rule's own state."""
         return self.rule.init(block)
 
     def direction(self, seen: Seen, state: Any) -> LocalUpdate:
-        """The rule's direction and the term's; its metrics are those of the rule."""
+        """Return the sum of the rule's direction and the term's, with the rule's metrics."""
         _refuse_passes(seen)
         update: LocalUpdate = self.rule.direction(seen, state)
         first, *others = update.terms
-        if isinstance(first, Outer) and first.x is seen.x:  # of the same input: one weight-gradient serves both
+        if isinstance(first, Outer) and first.x is seen.x:  # the same input: one weight gradient serves both
             return update._replace(terms=(Outer(seen.x, first.post + self._post(seen)), *others))
         return update._replace(terms=(*update.terms, Outer(seen.x, self._post(seen))))
 
     def input_direction(self, seen: Seen) -> Tensor:
-        """The same for the normalised input."""
+        """Return the direction for the normalised input."""
         of_rule: Tensor = self.rule.input_direction(seen)
         return of_rule + input_product(seen.x, self._post(seen), seen.block.layer)
 
     def loss(self, seen: Seen) -> Tensor:
-        """The rule's loss and the weighted term, whose gradient the direction is."""
+        """Return the rule's loss plus the weighted term; its gradient is the direction."""
         _refuse_passes(seen)
         f, _ = _features(seen.a, self.regions)
         of_rule: Tensor = self.rule.loss(seen)
@@ -110,4 +110,4 @@ def _features(a: Tensor, regions: int) -> tuple[Tensor, Tensor]:
 
 def _refuse_passes(seen: Seen) -> None:
     if seen.layout.passes != 1 or seen.layout.stream:
-        raise ValueError("a similarity term compares images that carry no label: take --label-at output or blocks")
+        raise ValueError("a similarity term compares images that carry no label: use --label-at output or blocks")

@@ -1,4 +1,4 @@
-"""A gated rule with stabilisers beside it."""
+"""A gated rule with stabilisers: `dW + sum_i term_i`."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from convff.stabilisers import GatedStep, Stabiliser
 
 
 class StabilisedState(NamedTuple):
-    """The state of the rule, and of each stabiliser."""
+    """The states of the rule and of each stabiliser."""
 
     rule: Any
     stabilisers: tuple[Any, ...]
@@ -20,14 +20,14 @@ class StabilisedState(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Stabilised(Wrapped):
-    """The rule's direction, and beside it the terms of any number of stabilisers: `dW + sum_i term_i`.
+    """The rule's direction plus the terms of any number of stabilisers: `dW + sum_i term_i`.
 
-    All terms are of the weights and the activity before the step, so their order does not matter; constraints come
-    after the step, in order. With strength 0 it is the bare rule, to the bit.
+    All terms use the weights and the activity before the step, so their order does not matter; constraints follow the
+    step, in order. With strength 0 the result is that of the bare rule, to the bit.
 
     Args:
         rule: a gated rule.
-        stabilisers: the pieces; see `convff.stabilisers`.
+        stabilisers: the stabilisers; see `convff.stabilisers`.
 
     Example:
         >>> import torch
@@ -49,15 +49,15 @@ class Stabilised(Wrapped):
 
     @property
     def needs_whole_batch(self) -> bool:
-        """Whether the rule or a stabiliser keeps something of the batch that does not add up over shares of it."""
+        """Whether the rule or a stabiliser computes something that is no mean or sum over images."""
         return super().needs_whole_batch or any(piece.needs_whole_batch for piece in self.stabilisers)
 
     def init(self, block: Block) -> StabilisedState:
-        """The states before the first step."""
+        """Return the states before the first step."""
         return StabilisedState(self.rule.init(block), tuple(piece.init(block) for piece in self.stabilisers))
 
     def direction(self, seen: Seen, state: StabilisedState) -> LocalUpdate:
-        """The rule's direction minus the stabilisers' terms, which are ascents; its metrics are those of the rule."""
+        """Return the rule's direction minus the stabilisers' terms, which are ascents, with the rule's metrics."""
         update, found = self.rule.direction(seen, state.rule), self.gating(seen)
         if found.c is None:
             raise ValueError("stabilisers need a weight for each unit's activity, and this place of the label has none")
@@ -71,11 +71,11 @@ class Stabilised(Wrapped):
         return update._replace(terms=tuple(terms), state=StabilisedState(update.state, tuple(kept)))
 
     def input_direction(self, seen: Seen) -> Tensor:
-        """That of the rule: stabilisers hold weights, not labels."""
+        """Return the rule's direction for the input: stabilisers act on weights, not on labels."""
         return self.rule.input_direction(seen)
 
     def constrain(self, block: Block, state: StabilisedState) -> None:
-        """Let the rule, and then each stabiliser, put the parameters back where they have to be."""
+        """Let the rule, and then each stabiliser, constrain the parameters."""
         super().constrain(block, state.rule)
         for piece, kept in zip(self.stabilisers, state.stabilisers, strict=True):
             piece.constrain(block, kept)

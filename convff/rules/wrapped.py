@@ -1,4 +1,4 @@
-"""What a rule around another rule passes on as it is."""
+"""Base of rules that wrap another rule: what they delegate to it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from convff.rules.base import ConstrainingRule, GatedRule, Gating, Seen
 
 
 class Wrapped:
-    """A rule around a gated rule, with the answers of that rule; a subclass adds `init` and the directions."""
+    """A rule that delegates to the gated rule it wraps; a subclass adds `init` and the directions."""
 
     rule: GatedRule
 
@@ -39,7 +39,7 @@ class Wrapped:
 
     @property
     def label_at(self) -> Place | None:
-        """The rule's place of the label; None if it knows of none."""
+        """The place of the label of the wrapped rule; None if it has none."""
         return getattr(self.rule, "label_at", None)
 
     @property
@@ -52,7 +52,7 @@ class Wrapped:
         return self.rule.beside(block, generator) if hasattr(self.rule, "beside") else None
 
     def scores(self, seen: Seen) -> Tensor:
-        """Class scores `[N, K]` of a block, as the rule has them."""
+        """Return the wrapped rule's class scores `[N, K]` of a block."""
         scores: Tensor = self.rule.scores(seen)  # type: ignore[attr-defined]
         return scores
 

@@ -1,4 +1,4 @@
-"""What keeps weights from growing without bound, one piece a file. A new piece is a file and a row of the table."""
+"""Stabilisers, one per file: they bound the weights. A new stabiliser is a file and a row of the table."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The sliding threshold of Bienenstock, Cooper & Munro."""
+"""The sliding threshold of Bienenstock, Cooper & Munro: `lambda sum_n |c_n| a_nk (a_nk - theta_k) x_n^T`."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -16,11 +16,11 @@ from convff.stabilisers.equations import bcm_response, sliding_threshold
 class SlidingThreshold(Stabiliser):
     """A unit unlearns below its usual activity: `lambda sum_n |c_n| a_nk (a_nk - theta_k) x_n^T` (BCM 1982).
 
-    `theta_k` is the running mean of `a_k^2` over the passes (and positions), this batch's included, so a unit that is
-    ever more active unlearns ever more. It costs a second weight-gradient.
+    `theta_k` is the running mean of `a_k^2` over the passes (and positions), this batch's included, so a unit that
+    becomes more active unlearns more. It costs a second weight gradient.
 
     Args:
-        strength: lambda, at least 0. The default is ours, and small for the reason that Oja's is; at 1 the term is many
+        strength: lambda, at least 0. The default is ours, and small for the same reason as Oja's; at 1 the term is many
             times as large as the gated direction.
         momentum: tau in [0, 1): the threshold forgets a batch in about `1 / (1 - tau)` steps. The slower it slides, the
             smaller the steps must be: a unit that outgrows its threshold may overshoot and fall silent.
@@ -29,7 +29,7 @@ class SlidingThreshold(Stabiliser):
         ValueError: the strength is negative or not finite, or the momentum is not in [0, 1).
     """
 
-    needs_whole_batch: ClassVar[bool] = True  # the threshold is of the images that a process sees
+    needs_whole_batch: ClassVar[bool] = True  # each process would compute the threshold from its own images
 
     strength: float = 0.001
     momentum: float = 0.9
@@ -37,16 +37,16 @@ class SlidingThreshold(Stabiliser):
     def __post_init__(self) -> None:
         refuse_strength(self.strength)
         if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum must lie in [0, 1), not {self.momentum}")
+            raise ValueError(f"momentum must be in [0, 1), got {self.momentum}")
 
     def init(self, block: Block) -> Tensor:
-        """The thresholds `[K]`, in float32 or better: not a number yet."""
+        """Return the thresholds `[K]`, in float32 or better: NaN before the first batch."""
         weight = block.layer.weight
         dtype = torch.promote_types(weight.dtype, torch.float32)
         return torch.full((len(weight),), torch.nan, dtype=dtype, device=weight.device)
 
     def term(self, step: GatedStep, state: Tensor) -> tuple[dict[str, Tensor], Any]:
-        """The Hebbian outer product of what BCM has in the place of the activity."""
+        """Return the outer product with BCM's response instead of the activity, and the new thresholds."""
         theta = sliding_threshold(step.a, state, self.momentum)
         weights = self.strength * step.c.abs()
         directions = outer_product(step.x, gated(bcm_response(step.a, theta), weights), step.block.layer)

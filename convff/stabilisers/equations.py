@@ -1,8 +1,8 @@
 """The equations of the stabilisers, as pure functions.
 
 Legend as in `convff.functional`: N passes; K units of a dense layer, or filters of a convolution; x input, a activity,
-c the signed weight of a pass (or of a unit in a pass); w_k the weights of unit k. A convolution is one dense layer a
-position with shared weights, so its sums and means run over the positions too.
+c the signed weight of a pass (or of a unit in a pass); w_k the weights of unit k. A convolution is one dense layer
+per position, with shared weights, so its sums and means also run over the positions.
 
 Sources: Oja 1982, "A simplified neuron model as a principal component analyzer"; Bienenstock, Cooper & Munro 1982,
 "Theory for the development of neuron selectivity"; Intrator & Cooper 1992, "Objective function formulation of the BCM
@@ -19,7 +19,7 @@ from convff.functional import channel_squares
 
 
 def oja_forgetting(a: Tensor, c: Tensor) -> Tensor:
-    """How fast each unit forgets its weights, `r_k = sum_n |c_n| a_nk^2` (Oja 1982, the second term).
+    """Return how fast each unit forgets its weights, `r_k = sum_n |c_n| a_nk^2` (Oja 1982, the second term).
 
     Oja's rule is `dw_k = sum_n c_n (a_nk x_n - a_nk^2 w_k)` for passes that are all strengthened. Weakening must not
     become remembering, hence the absolute value (ours).
@@ -39,13 +39,13 @@ def oja_forgetting(a: Tensor, c: Tensor) -> Tensor:
 
 
 def sliding_threshold(a: Tensor, theta: Tensor, momentum: float) -> Tensor:
-    """The running mean of each unit's squared activity, `theta_k <- tau theta_k + (1 - tau) mean a_k^2`.
+    """Return the running mean of each unit's squared activity, `theta_k <- tau theta_k + (1 - tau) mean a_k^2`.
 
     Its expectation is the `theta = E[a^2]` of Intrator & Cooper 1992.
 
     Args:
         a: activity `[N, K]` or `[N, K, H, W]`.
-        theta: the threshold so far `[K]`; NaN where there has been no batch, and this one's mean is taken.
+        theta: the previous threshold `[K]`; NaN before the first batch, whose mean is then returned.
         momentum: tau in [0, 1).
 
     Returns:
@@ -61,9 +61,9 @@ def sliding_threshold(a: Tensor, theta: Tensor, momentum: float) -> Tensor:
 
 
 def bcm_response(a: Tensor, theta: Tensor) -> Tensor:
-    """What BCM has in the place of the activity, `a_k (a_k - theta_k)`: below the threshold a unit unlearns.
+    """Return BCM's response, `a_k (a_k - theta_k)`, which replaces the activity: units unlearn below their threshold.
 
-    The modification function of Bienenstock, Cooper & Munro 1982, quadratic as in Intrator & Cooper 1992.
+    It is the modification function of Bienenstock, Cooper & Munro 1982, quadratic as in Intrator & Cooper 1992.
 
     Args:
         a: activity `[N, K]` or `[N, K, H, W]`.
@@ -80,7 +80,7 @@ def bcm_response(a: Tensor, theta: Tensor) -> Tensor:
 
 
 def unit_lengths(parameters: Iterable[Tensor]) -> Tensor:
-    """The length of each unit's weight vector, `|(w_k, b_k)|`.
+    """Return the length of each unit's weight vector, `|(w_k, b_k)|`.
 
     Args:
         parameters: tensors `[K, ...]`: the weight, and the bias if there is one.
@@ -97,13 +97,13 @@ def unit_lengths(parameters: Iterable[Tensor]) -> Tensor:
 
 
 def rescaling(length: Tensor, wanted: Tensor, strength: float) -> Tensor:
-    """The factor that takes a length to the wanted one, `(wanted / length)^strength`; 1 where the length is 0.
+    """Return the factor that takes a length to the wanted one, `(wanted / length)^strength`; 1 if the length is 0.
 
     Multiplicative normalisation (von der Malsburg 1973; Miller & MacKay 1994), here of the Euclidean length.
 
     Args:
-        length: lengths as they are `[K]`.
-        wanted: lengths as they should be `[K]`.
+        length: current lengths `[K]`.
+        wanted: wanted lengths `[K]`.
         strength: the share of the way, in [0, 1], on the scale of logarithms.
 
     Returns:
@@ -117,7 +117,7 @@ def rescaling(length: Tensor, wanted: Tensor, strength: float) -> Tensor:
 
 
 def per_unit(values: Tensor, like: Tensor) -> Tensor:
-    """Values `[K]` laid out to multiply `[K, ...]`.
+    """Return values `[K]` in a shape to multiply `[K, ...]`.
 
     Example:
         >>> per_unit(torch.ones(4), torch.zeros(4, 3, 2, 2)).shape

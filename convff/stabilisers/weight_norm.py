@@ -1,4 +1,4 @@
-"""Weights of constant length."""
+"""Weights of constant length: `w_k <- w_k (|w_k at the start| / |w_k|)^strength`."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,13 @@ from convff.stabilisers.equations import per_unit, rescaling, unit_lengths
 
 @dataclass(frozen=True, kw_only=True)
 class WeightNorm(Stabiliser):
-    """After each step a unit's weights are set back to the length they started with.
+    """Each unit's weights are rescaled to their initial length after each step.
 
     Multiplicative normalisation (von der Malsburg 1973; Miller & MacKay 1994): weights compete for a fixed length. A
-    network whose goodness may not grow by its weights alone has to tell right from wrong by their directions.
+    network whose goodness cannot grow by its weights alone must tell right from wrong by their directions.
 
     Args:
-        strength: the share of the way back, in [0, 1]; 1 keeps the length.
+        strength: the exponent, in [0, 1]; 1 restores the length exactly.
 
     Raises:
         ValueError: the strength is out of range.
@@ -29,7 +29,7 @@ class WeightNorm(Stabiliser):
         refuse_strength(self.strength, most=1.0)
 
     def init(self, block: Block) -> Tensor:
-        """The lengths `[K]` at the start."""
+        """Return the initial lengths `[K]`."""
         return unit_lengths(block.layer.parameters())
 
     def constrain(self, block: Block, state: Tensor) -> None:

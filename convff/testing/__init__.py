@@ -1,4 +1,4 @@
-"""Contract tests for rules and label generators of your own: call them from any test, with or without pytest."""
+"""Contract tests for your own rules and label generators: call them from any test, with or without pytest."""
 
 from convff.testing.labels import check_labels
 from convff.testing.rules import check_rule

@@ -1,4 +1,4 @@
-"""What rules are checked on: two-block networks, noise with labels, and what the first block's rule sees."""
+"""Inputs for the checks of rules: two-block networks, noise with labels, and what the first block's rule sees."""
 
 import io
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ class Planes:
         return images
 
     def label_images(self, images: Tensor) -> Tensor:
-        """Return an image of stripes for each class `[K, C, H, W]`: constant planes would be all alike, normalised."""
+        """Return an image of stripes for each class `[K, C, H, W]`: normalised constant planes would all be equal."""
         columns = torch.arange(images.shape[-1], device=images.device, dtype=images.dtype)
         stripes = [torch.cos(columns * (k + 1)).expand(images.shape[1:]) for k in range(self.num_classes)]
         return torch.stack(stripes)
@@ -49,7 +49,7 @@ class Planes:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Case:
-    """A rule on the first block of a network, as the network was before its first step.
+    """A rule on the first block of a network, before its first step.
 
     Args:
         rule: the rule.
@@ -67,11 +67,11 @@ class Case:
         return Planes(self.num_classes)
 
     def broken(self, message: str) -> AssertionError:
-        """Make the error that says what is broken, and where."""
+        """Return an error that says what is broken, and where."""
         return AssertionError(f"{type(self.rule).__name__} on a {self.kind} block: {message}")
 
     def require(self, holds: object, message: str) -> None:
-        """Raise the error unless something holds; `python -O` leaves it in."""
+        """Raise the error unless `holds` is true; unlike `assert`, also under `python -O`."""
         if not holds:
             raise self.broken(message)
 
@@ -79,7 +79,7 @@ class Case:
         """Make two blocks of 2 K units or channels, in float64, always with the same weights.
 
         Args:
-            above: which weights the second block has.
+            above: key of the weights of the second block.
         """
         widths = (2 * self.num_classes, 2 * self.num_classes)
         with torch.random.fork_rng(devices=[]):  # new layers draw from global randomness
@@ -97,7 +97,7 @@ class Case:
         return next(iter(self.net()))
 
     def batch(self, turn: int = 0) -> Batch:
-        """Make a batch of noise, another one for every turn."""
+        """Make a batch of noise, different for every turn."""
         images = torch.rand(IMAGES, *SHAPE, generator=keyed_generator(turn, "images"), dtype=torch.float64)
         return Batch(images, torch.arange(IMAGES) % self.num_classes)
 
@@ -115,9 +115,9 @@ class Case:
         return Seen(block, x, block.activity(x), layout, z, self.beside(block))
 
     def beside(self, block: Block) -> nn.Module | None:
-        """Make what the rule lets learn beside a block; None if nothing does.
+        """Make the module that learns beside a block; None if there is none.
 
-        Its weights are as after some steps, always the same: of a head that starts at zero much could not be seen.
+        Noise is added to its weights, always the same: a head that starts at zero would hide errors.
         """
         if not hasattr(self.rule, "beside"):
             return None
@@ -130,14 +130,14 @@ class Case:
         return module
 
     def parameters(self, seen: Seen) -> dict[str, Tensor]:
-        """Return all that a rule gives a direction for, by name."""
+        """Return all parameters that a rule gives a direction for, by name."""
         of_beside = {} if seen.beside is None else dict(seen.beside.named_parameters())
         of_layer: dict[str, Tensor] = dict(seen.block.layer.named_parameters())
         return of_layer | {f"beside.{name}": parameter for name, parameter in of_beside.items()}
 
 
 def reloaded(value: Any) -> Any:
-    """Return what saving and loading makes of a value."""
+    """Return a value after saving and loading."""
     file = io.BytesIO()
     torch.save(value, file)
     file.seek(0)
@@ -145,7 +145,7 @@ def reloaded(value: Any) -> Any:
 
 
 def difference(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> str:
-    """Say which tensors differ in any bit, and by how much: an empty text if none does.
+    """Return which tensors differ in any bit, and by how much; an empty string if none does.
 
     Example:
         >>> difference({"weight": torch.zeros(2)}, {"weight": torch.tensor([0.0, 0.5])})
@@ -157,7 +157,7 @@ def difference(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> str:
 
 
 def relative_error(got: Tensor, expected: Tensor) -> float:
-    """Return the length of the difference over that of what was expected.
+    """Return the length of the difference relative to the length of the expected tensor.
 
     Example:
         >>> relative_error(torch.tensor([3.0, 0.0]), torch.tensor([0.0, 4.0]))

@@ -1,4 +1,4 @@
-"""What every label generator keeps to, as a function to call on one's own."""
+"""The contract of label generators, as a function to call on your own."""
 
 import itertools
 import json
@@ -17,19 +17,19 @@ WANTED = ("num_classes", "neutral", "patterns", "channels", "spec")
 
 
 def check_labels(labels: Labels, *, image_shape: tuple[int, int, int] = (3, 8, 8)) -> None:
-    """Check that a label generator keeps to the contract of `labels.base.LabelGenerator`.
+    """Check that a label generator fulfils the contract of `labels.base.LabelGenerator`.
 
-    Shapes and dtypes fit, an image gets the same label whatever is beside it, any two labels differ, images stay as
-    they are, classes and images that do not fit are refused, the same call gives the same, and JSON can hold all that
-    is needed to build the generator again. Where labels add something to the image, or learn, that is checked too.
+    Shapes and dtypes fit, an image gets the same label in any batch, any two labels differ, images stay unchanged,
+    classes and images that do not fit are refused, equal calls give equal results, and JSON can hold all that is needed
+    to build the generator again. The parts of additive and of trainable labels are checked too.
 
     Args:
-        labels: the generator, made.
+        labels: the generator, an instance.
         image_shape: channels, height and width of the images that it is for.
 
     Raises:
         AssertionError: the generator breaks the contract; the message says how.
-        TypeError: it is no label generator; the message names what is missing.
+        TypeError: it is not a label generator; the message names what is missing.
 
     Example:
         >>> from labels import FourierLabels, NoLabels
@@ -41,7 +41,7 @@ def check_labels(labels: Labels, *, image_shape: tuple[int, int, int] = (3, 8, 8
     """
     missing = [name for name in WANTED if not hasattr(labels, name)] + ["__call__"] * (not callable(labels))
     if missing:
-        raise TypeError(f"{type(labels).__name__} is no label generator: it has no {', no '.join(missing)}")
+        raise TypeError(f"{type(labels).__name__} is not a label generator: it has no {', no '.join(missing)}")
     for check in CHECKS:
         check(labels, noise(IMAGES, image_shape))
 
@@ -52,7 +52,7 @@ def noise(count: int, shape: tuple[int, ...]) -> Tensor:
 
 
 def _require(labels: object, holds: object, message: str) -> None:
-    """Raise an AssertionError unless something holds; `python -O` leaves it in."""
+    """Raise an AssertionError unless `holds` is true; unlike `assert`, also under `python -O`."""
     if not holds:
         raise AssertionError(f"{type(labels).__name__}: {message}")
 
@@ -63,7 +63,7 @@ def _require_close(labels: object, got: Tensor, wanted: Tensor, message: str) ->
 
 
 def _classes(labels: Any, passes: int | None = None) -> Tensor:
-    """Return classes `[B]` or `[B, P]`, each in its turn."""
+    """Return classes `[B]` or `[B, P]`, all in turn."""
     shape = (IMAGES,) if passes is None else (IMAGES, passes)
     return torch.arange(IMAGES * (passes or 1)).remainder(labels.num_classes).view(shape)
 
@@ -82,18 +82,18 @@ def _has_shapes_and_dtypes(labels: Any, images: Tensor) -> None:
             got, wanted = (
                 f"{kind} {list(s)}" for kind, s in ((result.dtype, result.shape), (dtype, (*count, width, *size)))
             )
-            _require(labels, got == wanted, f"the result {name} is {got}, but should be {wanted}")
+            _require(labels, got == wanted, f"the result {name} is {got}, but must be {wanted}")
 
 
 def _labels_each_image_alone(labels: Any, images: Tensor) -> None:
-    """Several labels are each label alone, and an image is labelled the same in any company."""
+    """Several labels per image equal each label alone, and an image is labelled the same in any batch."""
     classes = _classes(labels, PASSES)
     together = labels(images, classes)
     for one in range(PASSES):
         alone = labels(images, classes[:, one])
-        _require_close(labels, together[:, one], alone, "several labels of an image are not each label alone")
+        _require_close(labels, together[:, one], alone, "several labels of an image differ from each label alone")
     apart = torch.cat([labels(images[n : n + 1], classes[n : n + 1]) for n in range(IMAGES)])
-    _require_close(labels, together, apart, "an image is labelled otherwise in other company")
+    _require_close(labels, together, apart, "an image is labelled differently in another batch")
 
 
 def _leaves_its_input_alone(labels: Any, images: Tensor) -> None:
@@ -102,16 +102,16 @@ def _leaves_its_input_alone(labels: Any, images: Tensor) -> None:
         classes = _classes(labels, passes)
         labelled = labels(images, classes)
         shared = labelled.untyped_storage().data_ptr() == images.untyped_storage().data_ptr()
-        _require(labels, not shared, "labelled images share memory with the images: who changes one changes the other")
-        _require(labels, torch.equal(classes, _classes(labels, passes)), "it writes to the classes that it is given")
+        _require(labels, not shared, "labelled images must not share memory with the images")
+        _require(labels, torch.equal(classes, _classes(labels, passes)), "it must not write to its classes")
     labels.neutral(images)
     labels.patterns(images[0])
     changed = int((images != before).sum())
-    _require(labels, not changed, f"it writes to the images that it is given: {changed} pixels changed")
+    _require(labels, not changed, f"it must not write to its images: {changed} pixels changed")
 
 
 def _gives_the_same_twice(labels: Any, images: Tensor) -> None:
-    """Also where somebody has written to the first result, which is theirs."""
+    """Also if the caller has written to the first result."""
     first, neutral = labels(images, _classes(labels)), labels.neutral(images)
     kept = first.clone()
     first.add_(1)
@@ -121,7 +121,7 @@ def _gives_the_same_twice(labels: Any, images: Tensor) -> None:
     ):
         error = (got - wanted).abs().max().item()
         _require(
-            labels, torch.equal(got, wanted), f"the same call gives another {name}, different by up to {error:.3g}"
+            labels, torch.equal(got, wanted), f"the same call gives another {name}, which differs by up to {error:.3g}"
         )
 
 
@@ -151,15 +151,13 @@ def _refuses_what_does_not_fit(labels: Any, images: Tensor) -> None:
         except ValueError:
             continue
         except Exception as error:
-            message = f"{type(labels).__name__}: {name} should raise ValueError, not {type(error).__name__}: {error}"
+            message = f"{type(labels).__name__}: {name} must raise ValueError, got {type(error).__name__}: {error}"
             raise AssertionError(message) from error
-        _require(labels, False, f"{name} should raise ValueError, but is taken")
+        _require(labels, False, f"{name} must raise ValueError, but is accepted")
 
 
 def _is_built_again_from_json(labels: Any, images: Tensor) -> None:
-    _require(
-        labels, hasattr(type(labels), "from_spec"), "the class has no `from_spec`, to build it again from `spec()`"
-    )
+    _require(labels, hasattr(type(labels), "from_spec"), "the class needs `from_spec`, to build it again from `spec()`")
     try:
         spec = json.loads(json.dumps(labels.spec()))
     except (TypeError, ValueError) as error:
@@ -171,11 +169,11 @@ def _is_built_again_from_json(labels: Any, images: Tensor) -> None:
         ("neutral label", again.neutral(images), labels.neutral(images)),
     ):
         same = got.shape == wanted.shape and torch.equal(got, wanted)
-        _require(labels, same, f"built again by `from_spec(spec())`, it has other {name}")
+        _require(labels, same, f"built again by `from_spec(spec())`, it has different {name}")
 
 
 def _adds_up(labels: Any, images: Tensor) -> None:
-    """Base plus summand is the labelled image, where labels are additive."""
+    """Base plus summand is the labelled image, if labels are additive."""
     if isinstance(labels, AdditiveLabels):
         every = torch.arange(labels.num_classes).expand(IMAGES, -1)
         summed = labels.bases(images)[:, None] + labels.summands(images)[None]
@@ -183,7 +181,7 @@ def _adds_up(labels: Any, images: Tensor) -> None:
 
 
 def _has_grads_of_its_parameters(labels: Any, images: Tensor) -> None:
-    """There is a finite direction for each parameter, where labels learn."""
+    """There is a finite direction for each parameter, if labels are trainable."""
     if isinstance(labels, TrainableLabels):
         classes = _classes(labels, PASSES)
         grads = labels.grads(classes, torch.ones_like(labels(images, classes)))

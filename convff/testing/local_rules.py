@@ -1,4 +1,4 @@
-"""The checks of local rules, one a function; `CHECKS` has them in the order in which they are made."""
+"""The checks of local rules, one per function; `CHECKS` has them in order."""
 
 import warnings
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from convff.training.block_step import block_step
 from convff.training.compiled import CompilationWarning, CompiledBlockStep
 from convff.training.local_step import LocalStep
 
-ROUNDING = 1e-9  # relative, of the same sums in another order, in float64
+ROUNDING = 1e-9  # relative, of equal sums in another order, in float64
 ROUNDING_OF_FLOAT32 = 1e-6
 
 
@@ -24,7 +24,7 @@ def _update(case: Case, seen: Seen, state: Any) -> LocalUpdate:
     """Ask the rule for its update."""
     update: LocalUpdate = case.rule.direction(seen, state)
     complete = all(hasattr(update, name) for name in LocalUpdate._fields)
-    case.require(complete, f"`direction` returns a {type(update).__name__}, not a LocalUpdate")
+    case.require(complete, f"`direction` returns a {type(update).__name__}, but must return a LocalUpdate")
     return update
 
 
@@ -40,13 +40,13 @@ def _is_finite(case: Case) -> None:
         case.require(not bad, f"{bad} of {tensor.numel()} values are not finite in the direction of {name}")
     for name, metric in update.metrics.items():
         what = f"{type(metric).__name__} {list(metric.shape)}" if isinstance(metric, Tensor) else repr(metric)
-        case.require(what == "Tensor []", f"the metric {name!r} should be a 0-d tensor, and is {what}")
+        case.require(what == "Tensor []", f"the metric {name!r} must be a 0-d tensor, got {what}")
         case.require(not metric.requires_grad, f"the metric {name!r} carries a graph: detach it")
         case.require(metric.isfinite(), f"the metric {name!r} is not finite: {metric.item()}")
 
 
 def _writes_to_nothing(case: Case) -> None:
-    """A rule is asked for a direction, not for a step: parameters, buffers, input and activity stay as they are."""
+    """A rule returns a direction and takes no step: parameters, buffers, input and activity stay unchanged."""
     block = case.first_block()
     seen = case.seen(block)
     shown = {f"the block's {name}": tensor for name, tensor in block.state_dict().items()}
@@ -57,7 +57,7 @@ def _writes_to_nothing(case: Case) -> None:
     before = {name: tensor.clone() for name, tensor in shown.items()}
     _update(case, seen, case.rule.init(block))
     changed = difference(before, shown)
-    case.require(not changed, f"`direction` writes to what it is shown, and changes {changed}")
+    case.require(not changed, f"`direction` must not write to what it is given, but changes {changed}")
 
 
 def _covers_every_parameter(case: Case) -> None:
@@ -79,15 +79,15 @@ def _gives_the_same_twice(case: Case) -> None:
     block = case.first_block()
     seen = case.seen(block)
     changed = difference(*(_directions(case, seen, case.rule.init(block)) for _ in range(2)))
-    case.require(not changed, f"the same call does not give the same twice: it differs in {changed}")
+    case.require(not changed, f"equal calls must give equal directions, but differ in {changed}")
 
 
 def _is_local(case: Case) -> None:
-    """Two steps lead the first block to the same weights, to the bit, whatever weights the block above has."""
+    """Two steps give the first block the same weights, to the bit, whatever the weights of the block above."""
     ends = []
     for above in (0, 1):
         net = case.net(above)
-        plain = Schedule(optimizer="sgd", lr=1e-3)  # Adam's first step would hide how long a direction is
+        plain = Schedule(optimizer="sgd", lr=1e-3)  # Adam's first step would hide the length of a direction
         step = LocalStep(case.rule, Setup(net=net, labels=case.labels, schedule=plain))
         for turn in range(2):
             step(case.batch(turn), keyed_generator(turn, "draws"))
@@ -100,7 +100,7 @@ def _is_local(case: Case) -> None:
 
 
 def _follows_its_loss(case: Case) -> None:
-    """The direction is the gradient of the loss by automatic differentiation, where a rule has a loss."""
+    """The direction is the gradient of the loss by automatic differentiation, if the rule has a loss."""
     if not hasattr(case.rule, "loss"):
         return
     block = case.first_block()
@@ -110,13 +110,13 @@ def _follows_its_loss(case: Case) -> None:
         with torch.no_grad():
             directions["the input"] = case.rule.input_direction(seen)
     for name, grad in _gradients(case, seen).items():
-        if name not in directions:  # not every rule says what it wants of its input
+        if name not in directions:  # not every rule has a direction for its input
             continue
         error = relative_error(directions[name], grad)
         case.require(
             error <= ROUNDING,
             f"the direction of {name} is not the gradient of `loss`, with a relative error of {error:.3g}; "
-            f"rounding makes {ROUNDING:g} at most",
+            f"rounding explains {ROUNDING:g} at most",
         )
 
 
@@ -127,13 +127,13 @@ def _gradients(case: Case, seen: Seen) -> dict[str, Tensor]:
     with torch.enable_grad():
         z = layer(x)
         loss = case.rule.loss(seen._replace(x=x, a=torch.relu(z), z=None if seen.z is None else z))
-    case.require(loss.ndim == 0 and loss.requires_grad, "`loss` is no scalar that depends on the activity")
+    case.require(loss.ndim == 0 and loss.requires_grad, "`loss` must be a scalar that depends on the activity")
     grads = torch.autograd.grad(loss, list(by.values()), materialize_grads=True)
     return dict(zip(by, grads, strict=True))
 
 
 def _keeps_its_state(case: Case) -> None:
-    """A state that was loaded goes on where it was saved, although the first one and another copy have gone on."""
+    """A loaded state continues where it was saved, although the first one and another copy have continued."""
     block = case.first_block()
     first, second, third = (case.seen(block, turn) for turn in range(3))
     state = _update(case, first, case.rule.init(block)).state
@@ -149,13 +149,13 @@ def _keeps_its_state(case: Case) -> None:
     case.require(
         not changed,
         f"its state does not survive saving and loading: the next direction differs in {changed}; all that a rule "
-        "remembers of a block belongs into `LocalUpdate.state`",
+        "remembers of a block belongs in `LocalUpdate.state`",
     )
 
 
 def _compiles(case: Case) -> None:
-    """Compiled, two steps give the same directions and metrics, but for rounding."""
-    compiled_step = CompiledBlockStep(backend="aot_eager")  # traces all, and then needs no C++ compiler
+    """Compiled, two steps give the same directions and metrics, up to rounding."""
+    compiled_step = CompiledBlockStep(backend="aot_eager")  # traces everything, but needs no C++ compiler
     block = case.first_block()
     eager, compiled, beside = case.rule.init(block), case.rule.init(block), case.beside(block)
     for turn in range(2):
@@ -178,8 +178,7 @@ def _require_equal(case: Case, what: str, got: dict[str, Tensor], wanted: dict[s
         error = relative_error(got[name], tensor)
         case.require(
             error <= most,
-            f"compiled, {what}{name} is another one, with a relative error of {error:.3g}; rounding makes {most:g} at "
-            "most",
+            f"compiled, {what}{name} differs, with a relative error of {error:.3g}; rounding explains {most:g} at most",
         )
 
 

@@ -1,4 +1,4 @@
-"""The checks of rules that bring a step of their own, one a function; `CHECKS` has them in order."""
+"""The checks of rules with their own step, one per function; `CHECKS` has them in order."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,7 @@ def _takes_steps(case: Case) -> None:
     for turn in range(STEPS):
         for name, metric in step(case.batch(turn), keyed_generator(turn, "draws")).items():
             shape = list(metric.shape)
-            case.require(len(shape) == 1, f"the metric {name!r} should be [blocks] or [1], and is {shape}")
+            case.require(len(shape) == 1, f"the metric {name!r} must be [blocks] or [1], got {shape}")
             case.require(
                 metric.isfinite().all(), f"in step {turn + 1} the metric {name!r} is not finite: {metric.tolist()}"
             )
@@ -33,12 +33,12 @@ def _has_optimizers(case: Case) -> None:
     optimizers = list(_start(case).optimizers)
     case.require(
         optimizers and all(isinstance(each, torch.optim.Optimizer) for each in optimizers),
-        f"its step has no optimisers, whose rate the trainer sets, but {optimizers}",
+        f"its step must have optimisers, whose rate the trainer sets, got {optimizers}",
     )
 
 
 def _has_modules_that_load(case: Case) -> None:
-    """What was trained beside the network can be saved, and loaded into that of a new step."""
+    """Modules trained beside the network can be saved, and loaded into those of a new step."""
     step, fresh = _start(case), _start(case)
     for turn in range(STEPS):
         step(case.batch(turn), keyed_generator(turn, "draws"))

@@ -1,1 +1,1 @@
-"""Training: the trainer, the step of local rules, and what they draw on."""
+"""Training: the trainer, the step of local rules, and their helpers."""

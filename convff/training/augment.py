@@ -1,4 +1,4 @@
-"""Augmentations: small changes of training images that leave their class alone."""
+"""Augmentations: small changes of training images that preserve their class."""
 
 from collections.abc import Callable
 
@@ -10,12 +10,12 @@ Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
 
 def unchanged(images: Tensor, generator: torch.Generator) -> Tensor:
-    """The images as they are."""
+    """Return the images unchanged."""
     return images
 
 
 def flips(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Each image `[B, C, H, W]` mirrored left to right or not, with even odds. Before the label: labels keep their way.
+    """Mirror each image `[B, C, H, W]` left to right with probability 1/2; labels, added later, are never mirrored.
 
     Example:
         >>> flips(torch.rand(4, 3, 8, 8), torch.Generator()).shape
@@ -29,7 +29,7 @@ MOST_SHIFT = 2  # pixels; as for CIFAR in Keller Jordan's "94 % on CIFAR-10 in 3
 
 
 def shifts(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Each image `[B, C, H, W]` moved by up to 2 pixels each way, at random; the border is filled by its mirror image.
+    """Shift each image `[B, C, H, W]` by up to 2 pixels each way, at random; the border is filled by reflection.
 
     Example:
         >>> shifts(torch.rand(4, 3, 8, 8), torch.Generator()).shape
@@ -46,7 +46,7 @@ def shifts(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def flips_shifts(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Mirrored and moved: `flips`, then `shifts`."""
+    """Mirror and shift each image: `flips`, then `shifts`."""
     return shifts(flips(images, generator), generator)
 
 

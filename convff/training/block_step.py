@@ -1,4 +1,4 @@
-"""One block learns: normalise, activate, and ask the rule. All that a local rule does happens here."""
+"""The step of one block: normalise, activate, and ask the rule. All that a local rule does happens here."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,11 +31,11 @@ def block_step(
         h: raw input `[N, ...]`.
         layout: what each of the N passes is.
         state: the rule's state for this block.
-        beside: what learns beside the block's layer.
-        labels_learn: whether the update shall hold a direction for the raw input; the rule is then an `InputRule`.
+        beside: the module that learns beside the block's layer, if any.
+        labels_learn: whether the update must hold a direction for the raw input; the rule must then be an `InputRule`.
 
     Returns:
-        the block's activity, before pooling, and what its rule says.
+        the block's activity, before pooling, and the update of its rule.
     """
     x = block.normalised(h, layout.stream)
     z = block.layer(x) if getattr(rule, "wants_z", False) else None

@@ -1,4 +1,4 @@
-"""The step of a block through `torch.compile`, which fuses what lies between the convolutions."""
+"""The step of a block through `torch.compile`, which fuses the operations between the convolutions."""
 
 import warnings
 from collections.abc import Callable
@@ -15,17 +15,17 @@ from convff.training.block_step import BlockStep, block_step
 
 
 class CompilationWarning(RuntimeWarning):
-    """`torch.compile` failed; training goes on without it."""
+    """`torch.compile` failed; training continues without it."""
 
 
 class CompiledBlockStep:
-    """`block_step` through `torch.compile`, for the shape that a block sees first; other shapes run as they are.
+    """`block_step` through `torch.compile`, for the first shape that a block sees; other shapes run uncompiled.
 
-    Compiling takes some seconds a block, and on a CPU a C++ compiler. Where it fails, a warning says why and
+    Compiling takes some seconds for each block and, on a CPU, a C++ compiler. If it fails, a warning says why and
     everything runs uncompiled.
 
     Args:
-        backend: of `torch.compile`.
+        backend: the backend of `torch.compile`.
     """
 
     def __init__(self, backend: str | Callable[..., Any] = "inductor") -> None:
@@ -52,7 +52,7 @@ class CompiledBlockStep:
             if id(block) not in self._compiled:
                 self._compiled[id(block)] = torch.compile(_another_block_step(), dynamic=False, backend=self._backend)
             return self._compiled[id(block)](block, rule, h, layout, state, beside, labels_learn)
-        except Exception as error:  # anything may go wrong in a compiler; none of it needs to end a training
+        except Exception as error:  # a compiler may fail in any way; none should end a training
             self._failed = True
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             warnings.warn(f"torch.compile failed, going on without it: {reason}", CompilationWarning, stacklevel=2)
@@ -60,5 +60,5 @@ class CompiledBlockStep:
 
 
 def _another_block_step() -> BlockStep:
-    """A copy of `block_step`: torch.compile keeps 8 variants of a function, in all networks together, and no more."""
+    """Return a copy of `block_step`: torch.compile keeps at most 8 variants of a function, over all networks."""
     return FunctionType(block_step.__code__.replace(), block_step.__globals__, argdefs=block_step.__defaults__)

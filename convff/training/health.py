@@ -1,8 +1,8 @@
-"""What a wrong setting does to a training: dead layers, saturated gates, weights that grow without bound.
+"""Signs of a wrong setting in a training: dead layers, saturated gates, weights that grow without bound.
 
-All three show in the metrics that every epoch has anyway. A finding names the block, the figure and a remedy. The
-bounds are ours. They lie far from what sane runs showed (both rules, all networks, scikit-learn's digits and MNIST) and
-from what wrong settings did (rates, thresholds and scales that are off by factors of 100).
+All three show in the metrics of each epoch. A finding names the block, the figure and a remedy. The bounds are ours.
+They are far from what sane runs showed (both rules, all networks, scikit-learn's digits and MNIST) and from what wrong
+settings did (rates, thresholds and scales off by factors of 100).
 """
 
 import math
@@ -23,7 +23,7 @@ ENTIRELY_SATURATED = 0.9999
 SHUT, OPEN = 0.05, 0.95  # the mean gate of a whole epoch
 LONG = 20.0  # sane runs: 3.6 times the initial length at most; too large a rate: 27 and more
 STILL_GROWING = 1.1  # a factor in an epoch
-LEFT_OUT = " (left out, it is the goodness of a layer whose units are all 1)"
+LEFT_OUT = " (by default it is the goodness of a layer whose units are all 1)"
 
 
 class TrainingWarning(UserWarning):
@@ -31,7 +31,7 @@ class TrainingWarning(UserWarning):
 
 
 class DivergedError(ArithmeticError):
-    """Training went to infinity; the message names the figure, the block, the epoch and a remedy."""
+    """Training diverged; the message names the figure, the block, the epoch and a remedy."""
 
 
 def stop_if_diverged(epoch: int, metrics: Metrics) -> None:
@@ -58,14 +58,14 @@ def stop_if_diverged(epoch: int, metrics: Metrics) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A fault of a block, and what may mend it.
+    """A fault of a block, and what may fix it.
 
     Args:
         fault: what is wrong.
         block: where, counted from 1.
         epoch: when, counted from 1.
         figure: how it shows, in words with the number.
-        remedy: what to try; parameters by the names that they have in the library and on the command line.
+        remedy: what to try; parameters are named as in the library and on the command line.
 
     Example:
         >>> print(Finding(fault="dead layer", block=3, epoch=2, figure="no activity", remedy="a smaller lr"))
@@ -79,12 +79,12 @@ class Finding:
     remedy: str
 
     def __str__(self) -> str:
-        """One sentence."""
+        """Return the finding as one sentence."""
         return f"{self.fault} in block {self.block}, epoch {self.epoch}: {self.figure}; try {self.remedy}"
 
 
 def weight_rms(net: LayerLocalNet) -> list[float]:
-    """The root mean square of each block's weights and biases, taken as one vector.
+    """Return the root mean square of each block's weights and biases, taken as one vector.
 
     Example:
         >>> from convff import Block, LengthNorm
@@ -97,7 +97,7 @@ def weight_rms(net: LayerLocalNet) -> list[float]:
     lengths = []
     for block in net:
         parameters = [p.detach().flatten() for p in block.layer.parameters()]
-        # In float64, where the square of no finite float32 weight is infinite; on the CPU, for Apple GPUs have none.
+        # In float64, where the square of no finite float32 weight is infinite; on the CPU, as Apple GPUs lack it.
         of_each = torch.stack([torch.linalg.vector_norm(p.cpu(), dtype=torch.float64) for p in parameters])
         lengths.append(torch.linalg.vector_norm(of_each) / math.sqrt(sum(p.numel() for p in parameters)))
     rms: list[float] = torch.stack(lengths).tolist()
@@ -105,11 +105,11 @@ def weight_rms(net: LayerLocalNet) -> list[float]:
 
 
 class HealthCheck:
-    """Looks at the epochs of one training, one after another, and reports each fault of a block once.
+    """Checks the epochs of a training in order, and reports each fault of a block once.
 
     Args:
         weights: `weight_rms` of the network before the first epoch.
-        epochs: how many there will be.
+        epochs: number of epochs of the training.
 
     Example:
         >>> check = HealthCheck([0.1], epochs=3)
@@ -126,7 +126,7 @@ class HealthCheck:
         self._reported: set[tuple[Fault, int]] = set()
 
     def __call__(self, epoch: int, metrics: Metrics, first_half: Metrics) -> tuple[Finding, ...]:
-        """The findings of an epoch, counted from 0, that no earlier epoch had; see `EpochRecord` for the metrics."""
+        """Return the findings of an epoch, counted from 0, that no earlier one had; for metrics see `EpochRecord`."""
         found = [
             *dead_layers(epoch, metrics),
             *saturated_gates(epoch, metrics, first_half, self._epochs - epoch - 1),
@@ -139,29 +139,29 @@ class HealthCheck:
 
 
 def dead_layers(epoch: int, metrics: Metrics) -> list[Finding]:
-    """Blocks that are silent, of whatever an image and its label may be, in most passes of an epoch.
+    """Find blocks that are silent, whatever the image and its label, in most passes of an epoch.
 
-    Goodness 0 means that no unit is active at any position. ReLU then lets no direction through, so that what is dead
-    stays dead.
+    Goodness 0 means that no unit is active at any position. ReLU then lets no direction through, so a dead layer stays
+    dead.
     """
     silent = metrics.get("silent", ())
     found = []
     for index, share in enumerate(silent):
         if not share > SILENT:
             continue
-        remedy = "a smaller lr (or a larger theta, if the gate has one) from the start: what is dead stays dead"
+        remedy = "a smaller lr (or a larger theta, if the gate has one) from the start: a dead layer stays dead"
         if index and silent[index - 1] > SILENT:
-            remedy = f"mending block {index} first, which hands on nothing"
+            remedy = f"fixing block {index} first: it outputs only zeros"
         figure = f"{_percent(share)} of its passes have no activity at all"
         found.append(Finding(fault="dead layer", block=index + 1, epoch=epoch + 1, figure=figure, remedy=remedy))
     return found
 
 
 def saturated_gates(epoch: int, metrics: Metrics, first_half: Metrics, epochs_left: int) -> list[Finding]:
-    """Blocks whose gates are all open or shut for an epoch, so that they say the same of every image.
+    """Find blocks whose gates are all open or shut for an epoch, so that they treat every image alike.
 
-    Not a fault are gates that are shut for right and wrong labels, because the block has learnt everything; and
-    gates that will leave saturation within the epochs left, at the pace of this one.
+    Two cases are no fault: gates that are shut for right and wrong labels, because the block has learnt everything;
+    and gates that will leave saturation within the remaining epochs, at the pace of this one.
     """
     found = []
     for index, saturation in enumerate(metrics.get("saturation", ())):
@@ -182,7 +182,7 @@ def saturated_gates(epoch: int, metrics: Metrics, first_half: Metrics, epochs_le
 
 
 def _explained(of_block: Mapping[str, float], arrives: bool) -> tuple[str, str] | None:
-    """What holds a block's saturated gates, and a remedy; None where nothing is wrong with them."""
+    """Return what keeps a block's gates saturated, and a remedy; None if nothing is wrong with them."""
     right, wrong, goodness = of_block["gate_right"], of_block["gate_wrong"], f"{of_block['goodness']:.3g}"
     if wrong < SHUT and (right < SHUT or (right > OPEN and arrives)):
         return None
@@ -212,10 +212,10 @@ def _explained(of_block: Mapping[str, float], arrives: bool) -> tuple[str, str] 
 def growing_weights(
     epoch: int, now: Sequence[float], before: Sequence[float], at_start: Sequence[float]
 ) -> list[Finding]:
-    """Blocks whose weights are many times as long as at the start, and still grow by more than a tenth in an epoch.
+    """Find blocks whose weights are many times as long as at the start, and still grow by more than a tenth per epoch.
 
-    Goodness goes with their square. Weights also grow where all is well, to shut the gates of what is learnt, but
-    slower and slower: by a tenth in an epoch only as long as they are a few times as long as at the start.
+    Goodness grows with their square. Weights also grow in sane runs, to shut the gates of what is learnt, but ever more
+    slowly: by a tenth per epoch only while they are a few times as long as at the start.
 
     Args:
         epoch: counted from 0.
@@ -236,7 +236,7 @@ def growing_weights(
 
 
 def _ratio(now: float, before: float) -> float:
-    return now / before if before else 1.0  # weights that start at 0 have no length to be measured against
+    return now / before if before else 1.0  # weights that start at 0 have no length to compare with
 
 
 def _percent(share: float) -> str:

@@ -21,10 +21,10 @@ Finish = Callable[[], None]
 
 
 def start(rule: LocalRule | StartingRule, setup: Setup) -> Step:
-    """Start a rule on a network: by the step that it brings, or else by a `LocalStep`.
+    """Make the step of a rule on a network: its own, or else a `LocalStep`.
 
     Raises:
-        ValueError: the rule cannot follow the setup.
+        ValueError: the rule does not support the setup.
 
     Example:
         >>> from convff import RULES, cnn3
@@ -39,20 +39,20 @@ def start(rule: LocalRule | StartingRule, setup: Setup) -> Step:
 class LocalStep:
     """A step of a local rule in every block, all with the same batch, with one optimiser per block.
 
-    Labels that learn have an optimiser of their own, the last one, and learn by the rule of the first block.
+    Trainable labels have their own optimiser, the last one, and learn by the rule of the first block.
 
     Args:
         rule: the rule of every block.
-        setup: the network, and what a step needs beside it.
+        setup: the network, and what else a step needs.
 
     Raises:
-        ValueError: the rule needs the whole batch, and there are several processes; it does not fit the network; or
-            labels cannot learn by it.
+        ValueError: the rule needs the whole batch, but there are several processes; it does not fit the network; or
+            trainable labels cannot learn by it.
     """
 
     def __init__(self, rule: LocalRule, setup: Setup) -> None:
         if setup.processes.size > 1 and getattr(rule, "needs_whole_batch", False):
-            raise ValueError("a stabiliser that keeps statistics of its own needs the whole batch: one process only")
+            raise ValueError("the rule, or one of its stabilisers, needs the whole batch: use one process")
         if hasattr(rule, "check"):
             rule.check(setup.net, setup.labels.num_classes)
         self.net, self.rule, self.processes, self.scores = setup.net, rule, setup.processes, setup.scores
@@ -78,7 +78,7 @@ class LocalStep:
             self.optimizers.append(setup.schedule.make_optimizer(self.trainable_labels.parameters()))
             for group in self.optimizers[-1].param_groups:
                 group["window"] = setup.schedule.window(0, len(self.net))
-        # A plain step needs no whole direction: not of one visit, and not summed over visits or processes.
+        # A plain step needs no dense direction, neither of one visit nor summed over visits or processes.
         self._adds_factors = setup.schedule.is_plain and self.processes.size == 1 and not self.net.repeats
 
     @torch.no_grad()
@@ -102,8 +102,8 @@ class LocalStep:
                 _add(repeated.setdefault(index, {}), self._directions(index, update, layout))
                 return a
             finish = self._begin(index, update, layout, shard)
-            # Directions travel while the next block computes; no block waits for one above it. The next block sees the
-            # activity from before this block's step: all blocks learn at once.
+            # Directions are summed while the next block computes; no block waits for one above it. The next block sees
+            # the activity from before this block's step: all blocks learn at once.
             if finish_block_below is not None:
                 finish_block_below()
             finish_block_below = finish
@@ -117,9 +117,9 @@ class LocalStep:
         return {name: values * shard.of_mean for name, values in _by_block(metrics).items()}
 
     def _begin(self, index: int, update: LocalUpdate, layout: Layout, shard: Shard) -> Finish:
-        """Begin the step of a block; what is returned ends it."""
+        """Begin the step of a block; return a function that completes it."""
         if self.optimizers[index].param_groups[0]["lr"] == 0:
-            return _rest  # its direction, the dearest part of a step, is never computed
+            return _rest  # its direction, the most expensive part of a step, is never computed
         layer = self.net.blocks[index].layer
         if self._adds_factors and isinstance(layer, nn.Linear) and update.input is None and len(update.terms) == 1:
             (term,) = update.terms
@@ -129,7 +129,7 @@ class LocalStep:
         return self._send(index, self._directions(index, update, layout), shard)
 
     def _directions(self, index: int, update: LocalUpdate, layout: Layout) -> dict[str, Tensor]:
-        """Return the whole direction of a block by parameter name, and of labels that learn as `labels.0`, ..."""
+        """Return the dense direction of a block by parameter name, and of trainable labels as `labels.0`, ..."""
         directions = update.dense(self.net.blocks[index].layer)  # type: ignore[arg-type]
         if self.trainable_labels is not None and update.input is not None and layout.labels is not None:
             of_labels = self.trainable_labels.grads(layout.labels, layout.by_image(update.input))
@@ -137,12 +137,12 @@ class LocalStep:
         return directions
 
     def _send(self, index: int, directions: dict[str, Tensor], shard: Shard) -> Finish:
-        """Begin the sum over processes; what is returned waits for it and steps."""
+        """Begin the sum over processes; return a function that waits for it and steps."""
         wait = self.processes.start_sum(directions.values(), shard.weight(self.rule.batch_reduction))
         return partial(self._finish, index, directions, wait)
 
     def _finish(self, index: int, directions: dict[str, Tensor], wait: Callable[[], None]) -> None:
-        """Step a block once its directions are summed, and the labels with it if they learn by this block."""
+        """Step a block once its directions are summed, and with it the labels, if they learn by this block."""
         wait()
         named = self.net.blocks[index].layer.named_parameters()  # type: ignore[union-attr]
         _step(self.optimizers[index], ((parameter, directions[name]) for name, parameter in named))
@@ -161,7 +161,7 @@ class LocalStep:
 
 
 def _beside(rule: LocalRule, setup: Setup) -> list[nn.Module | None]:
-    """Make what the rule lets learn beside each block's layer, on the device and in the dtype of the block."""
+    """Make the module that learns beside each block's layer, if any, on the device and in the dtype of the block."""
     make = getattr(rule, "beside", None)
     made = []
     for index, block in enumerate(setup.net):
@@ -171,7 +171,7 @@ def _beside(rule: LocalRule, setup: Setup) -> list[nn.Module | None]:
 
 
 def _rest() -> None:
-    """Nothing to finish: the block does not learn now."""
+    """No-op: the block does not learn now."""
 
 
 def _step(optimizer: torch.optim.Optimizer, directions: Iterable[tuple[nn.Parameter, Tensor]]) -> None:
@@ -179,11 +179,11 @@ def _step(optimizer: torch.optim.Optimizer, directions: Iterable[tuple[nn.Parame
     for parameter, direction in directions:
         parameter.grad = _laid_out_like(parameter, direction)
     optimizer.step()
-    optimizer.zero_grad()  # nothing of a step is kept, so memory does not grow with depth
+    optimizer.zero_grad()  # no gradient is kept, so memory does not grow with depth
 
 
 def _laid_out_like(parameter: Tensor, grad: Tensor) -> Tensor:
-    """Return the gradient in the parameter's memory format, which fused optimisers take for granted."""
+    """Return the gradient in the parameter's memory format, which fused optimisers assume."""
     return grad if grad.stride() == parameter.stride() else torch.empty_like(parameter).copy_(grad)
 
 

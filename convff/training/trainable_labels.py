@@ -2,10 +2,10 @@
 
 A pass that the gate strengthens moves the first block's weights along `c a x^T`, and its labelled image along
 `c W^T a`: both are the gradient of the goodness, by the weights and by the input. A label map takes the sum over the
-passes that carry it. Nothing above the first block enters.
+passes that carry it. Nothing above the first block is used.
 
 The labelled image goes through the block's norm first. The norm is taken as a fixed scaling (batch norm's 1/deviation,
-length norm's 1/rms), although the maps have their share in it. The choice is ours: the exact derivative of batch norm
+length norm's 1/rms), although the maps contribute to it. The choice is ours: the exact derivative of batch norm
 would mix all the images of a batch.
 """
 
@@ -23,15 +23,14 @@ SCALED_TOGETHER: dict[type[nn.Module], tuple[int, ...]] = {nn.BatchNorm2d: (0, 2
 
 
 def norm_scale(norm: nn.Module, h: Tensor, x: Tensor) -> Tensor:
-    """What a norm multiplied its input by, broadcastable to it: `[1, C, 1, 1]` or `[N, 1, 1, 1]`.
+    """Return the factor by which a norm scaled its input, broadcastable to it: `[1, C, 1, 1]` or `[N, 1, 1, 1]`.
 
-    Read off the input and what came out of it, so it holds for statistics of any origin: of the batch, running, or of
-    all processes.
+    It is computed from input and output, so it holds for any statistics: of the batch, running, or of all processes.
 
     Args:
         norm: a norm of `SCALED_TOGETHER`.
         h: raw input `[N, C, H, W]`.
-        x: normalised input of so many values.
+        x: normalised input, with as many values as h.
 
     Example:
         >>> h = torch.tensor([3.0, 4.0]).view(1, 1, 1, 2)
@@ -41,7 +40,7 @@ def norm_scale(norm: nn.Module, h: Tensor, x: Tensor) -> Tensor:
     x = x.reshape(h.shape)
     together = _together(norm)
     assert together is not None
-    if isinstance(norm, nn.BatchNorm2d):  # the mean that it subtracts is no part of the scale
+    if isinstance(norm, nn.BatchNorm2d):  # the mean that it subtracts is not part of the scale
         h, x = (t - t.mean(dim=together, keepdim=True) for t in (h, x))
     before, after = (torch.linalg.vector_norm(t, dim=together, keepdim=True) for t in (h, x))
     scale: Tensor = after / before.clamp_min(torch.finfo(before.dtype).tiny)
@@ -53,7 +52,7 @@ def _together(norm: nn.Module) -> tuple[int, ...] | None:
 
 
 def input_grad(seen: Seen, rule: Any, h: Tensor) -> Tensor:
-    """What an optimiser would subtract from the raw input of a block, of its shape.
+    """Return what an optimiser would subtract from the raw input of a block, in its shape.
 
     Args:
         seen: the block, with its normalised input and activity.
@@ -65,11 +64,11 @@ def input_grad(seen: Seen, rule: Any, h: Tensor) -> Tensor:
 
 
 def trainable_labels(labels: Labels | None, net: LayerLocalNet, rule: object) -> TrainableLabels | None:
-    """Return the labels, moved to the device of the network, if they learn; None if they do not.
+    """Return the labels, moved to the device of the network, if they are trainable; otherwise None.
 
     Raises:
-        ValueError: they learn, but the rule does not say what it wants of its input, or the scale of the first norm is
-            not known.
+        ValueError: they are trainable, but the rule gives no direction for its input, or the scale of the first
+            norm is unknown.
 
     Example:
         >>> from convff import ForwardForward, cnn3
@@ -84,7 +83,7 @@ def trainable_labels(labels: Labels | None, net: LayerLocalNet, rule: object) ->
         raise ValueError(f"{type(rule).__name__} gives no direction for its input, so labels cannot learn by it")
     if _together(first.norm) is None:
         known = ", ".join(kind.__name__ for kind in SCALED_TOGETHER)
-        raise ValueError(f"labels learn through a first norm of {known}, not {type(first.norm).__name__}")
+        raise ValueError(f"trainable labels need a first norm of {known}, got {type(first.norm).__name__}")
     for parameter in labels.parameters():
         parameter.data = parameter.data.to(first.layer.weight.device)
     return labels

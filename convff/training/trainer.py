@@ -1,4 +1,4 @@
-"""Training: epochs over an image set, a step of every block a batch, one record an epoch."""
+"""Training: epochs over a data set, one step of every block per batch, one record per epoch."""
 
 import math
 import time
@@ -26,15 +26,15 @@ from convff.training.local_step import start
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What an epoch did.
+    """The result of an epoch.
 
     Args:
         epoch: counted from 0.
-        metrics: means over the epoch's steps by name, each with one entry a block (or one for the whole network);
-            and `weight_rms`, the length of each block's weights at the end.
-        images_per_second: images, not passes.
+        metrics: means over the epoch's steps by name, each with one entry per block (or one for the whole network);
+            and `weight_rms`, the root mean square of each block's weights at the end.
+        images_per_second: images, not passes, per second.
         seconds: duration of the epoch.
-        first_half: means over the first half of the epoch's steps; beside `metrics`, they show where it is going.
+        first_half: means over the first half of the epoch's steps; compared with `metrics`, they show the trend.
         findings: faults that no earlier epoch of the training showed; see `convff.training.health`.
     """
 
@@ -51,7 +51,7 @@ Progress = Callable[[int], object]
 
 
 def _ignore(images: int) -> None:
-    """No progress bar."""
+    """No-op: there is no progress bar."""
 
 
 class Trainer:
@@ -68,12 +68,12 @@ class Trainer:
         readout: trained beside the blocks if given (its loss never reaches them); it gives contrasts their scores.
         seed: key of every draw.
         precision: "float32" or "bfloat16" for the activities; weights and goodness stay in float32.
-        processes: who shares each batch; this process alone if omitted. See `convff.machine.processes`.
-        compiled: fuse the arithmetic of each block by `torch.compile`; pays where training takes minutes.
+        processes: the processes that share each batch; this process alone if omitted. See `convff.machine.processes`.
+        compiled: fuse the arithmetic of each block by `torch.compile`; worth it if training takes minutes.
 
     Raises:
-        ValueError: a rule that is not local, with several processes, labels that learn, a contrast or `compiled`; a
-            stabiliser that needs the whole batch, with several processes; a network that the rule does not fit.
+        ValueError: a rule that is not local, with several processes, trainable labels, a contrast or `compiled`; a
+            rule that needs the whole batch, with several processes; a network that the rule does not fit.
 
     Example:
         >>> from convff import ImageData, RULES, cnn3
@@ -131,7 +131,7 @@ class Trainer:
             a record after each epoch.
 
         Raises:
-            ValueError: the data do not have as many classes as the labels, or are a single image.
+            ValueError: data and labels differ in their number of classes, or there are fewer than 2 images.
 
         Warns:
             TrainingWarning: a layer is dead, its gates are saturated, or its weights grow without bound; once for
@@ -140,7 +140,7 @@ class Trainer:
         if data.num_classes != self.num_classes:
             raise ValueError(f"{data.name} has {data.num_classes} classes, but the labels are for {self.num_classes}")
         if len(data) < 2:
-            raise ValueError(f"{data.name} has {len(data)} images to learn from, but a step needs 2 at least")
+            raise ValueError(f"{data.name} has {len(data)} images to learn from, but a step needs at least 2")
         check = HealthCheck(weight_rms(self.net), self.schedule.epochs)
         for epoch in range(self.schedule.epochs):
             record = self.epoch(data, epoch, progress=progress)
@@ -180,7 +180,7 @@ class Trainer:
         with autocast(device, self.precision):
             metrics = self.step(batch, keyed_generator(self.seed, "negatives", epoch, step))
         if self.readout is not None:
-            # A context of its own: autocast keeps the cast weights, which the blocks' step has just changed.
+            # Its own context: autocast caches the cast weights, which the blocks' step has just changed.
             with autocast(device, self.precision):
                 metrics["readout_loss"] = self.readout.step(*batch, self.processes)
         return metrics

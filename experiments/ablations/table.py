@@ -11,18 +11,18 @@ from experiments.config.settings import SettingsError
 from experiments.tools.markdown import plain_table
 
 MAY_DIFFER = ("split",)  # what a new table cannot know before the data are loaded
-CHOSEN = ("epochs", "train_images")  # by the speed
+CHOSEN = ("epochs", "train_images")  # set by the speed
 
 
 class Table:
     """The rows that are trained, kept on disk.
 
     Args:
-        asked: what the command line says; an earlier table is gone on with where it says `--resume`.
-        plan: what the file says.
+        asked: the options of the command line; with `--resume` an earlier table is continued.
+        plan: the content of the settings file.
 
     Raises:
-        SettingsError: there is a table already, and `--resume` is not given; or it is of other settings.
+        SettingsError: a table exists, and `--resume` is not given or the table has other settings.
     """
 
     def __init__(self, asked: Ablation, plan: Plan) -> None:
@@ -40,11 +40,11 @@ class Table:
         self.rows: dict[str, dict[str, Any]] = {}
         if self.path.exists():
             if not asked.resume:
-                raise SettingsError(f"{self.path} is there already: go on with it by --resume, or name another --out")
+                raise SettingsError(f"{self.path} exists: continue it with --resume, or give another --out")
             self._go_on(plan)
 
     def _go_on(self, plan: Plan) -> None:
-        """Take over the rows of the file, if it is of the same settings."""
+        """Take over the rows of the existing table, if it has the same settings."""
         try:
             content = json.loads(self.path.read_text(encoding="utf-8"))
             rows = {row["name"]: row for row in content["rows"]}
@@ -54,7 +54,7 @@ class Table:
             raise SettingsError(f"--resume: {self.path} is not a table of this script ({error!r})") from error
         for name, value in self.head.items():
             if name not in MAY_DIFFER and value != same[name]:
-                raise SettingsError(f"--resume: {self.path} has another {name}: {same[name]}, and now it is {value}")
+                raise SettingsError(f"--resume: {self.path} has another {name}: {same[name]}, but now it is {value}")
         for row in plan.rows:
             if row.name in settings and settings[row.name] != _recorded(row.changes):
                 raise SettingsError(
@@ -62,15 +62,15 @@ class Table:
                     f"now says {_recorded(row.changes)}: give the row another name"
                 )
         self.head["split"], self.rows = same["split"], rows
-        for row in plan.rows:  # a sentence may be written anew
+        for row in plan.rows:  # the sentence may have changed
             if row.name in self.rows:
                 self.rows[row.name]["about"] = row.about
 
     def judged_by(self, split: dict[str, Any]) -> None:
-        """Say which images the rows are judged by.
+        """Set which images judge the rows.
 
         Raises:
-            SettingsError: the rows that are there already were judged by others.
+            SettingsError: the earlier rows were judged by others.
         """
         if self.head["split"] not in (None, split):
             raise SettingsError(
@@ -79,10 +79,10 @@ class Table:
         self.head["split"] = split
 
     def refuse_other_numbers(self, name: str, recipe: dict[str, Any]) -> None:
-        """Refuse to go on beside a trained row that would have other numbers now: a preset has changed since.
+        """Raise if a trained row would have other numbers now, because a preset has changed.
 
         Args:
-            name: name of the row; one that is not trained yet is fine.
+            name: name of the row; ignored if it is not trained yet.
             recipe: its numbers now.
         """
         trained = self.rows.get(name, {"recipe": {}})["recipe"]
@@ -90,7 +90,7 @@ class Table:
             if number not in CHOSEN and number in trained and trained[number] != value:
                 raise SettingsError(
                     f'--resume: row "{name}" of {self.path} was trained with {number} {trained[number]}, and would be '
-                    f"with {value} now: a preset has changed, so begin a new table by another --out"
+                    f"with {value} now: a preset has changed, so start a new table with another --out"
                 )
 
     def add(self, row: dict[str, Any]) -> None:
@@ -99,7 +99,7 @@ class Table:
         self.write()
 
     def write(self) -> None:
-        """Write both files; whoever cuts the run off in the middle finds the older ones."""
+        """Write both files; an interruption leaves the older ones intact."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         content = self.head | {"rows": self.in_order()}
         for path, text in (
@@ -111,7 +111,7 @@ class Table:
             unfinished.replace(path)
 
     def in_order(self) -> list[dict[str, Any]]:
-        """The trained rows in the order of the file; those that it no longer has at the end."""
+        """Return the trained rows in the order of the file, then those that it no longer has."""
         names = [name for name in self.order if name in self.rows]
         return [self.rows[name] for name in (*names, *(name for name in self.rows if name not in self.order))]
 
@@ -127,9 +127,9 @@ def markdown(head: dict[str, Any], rows: list[dict[str, Any]], first: str) -> st
     split = head["split"]
     base = next((row["accuracy"] for row in rows if row["name"] == first), None)
     lines = [
-        f"# {Path(head['file']).stem}: {head['minutes']:g} minutes of training a row",
+        f"# {Path(head['file']).stem}: {head['minutes']:g} minutes of training per row",
         f"{split['dataset']}, judged by {split['judged']:,} validation images, seed {head['seed']}. "
-        f"Of all rows, unless a row says otherwise: {_settings(head['base']) or 'the preset'}.",
+        f"All rows, unless a row says otherwise: {_settings(head['base']) or 'the preset'}.",
         plain_table([_cells(row, base, first, head["readout"]) for row in rows]),
     ]
     return "\n\n".join(lines + _remarks(rows, base, split))
@@ -141,18 +141,18 @@ def _remarks(rows: list[dict[str, Any]], base: float | None, split: dict[str, An
         points = 100 * standard_error(base, split["judged"])
         remarks.append(
             f"Standard error of an accuracy of {100 * base:.1f} % on {split['judged']:,} images: {points:.2f} points. "
-            "It is about the images; another seed adds to it."
+            "It covers the choice of images; the seed adds to it."
         )
     hardware, commits = (dict.fromkeys(row[key] or "unknown" for row in rows) for key in ("hardware", "git_commit"))
     remarks.append(f"Hardware: {'; '.join(hardware)}. Commit: {'; '.join(commits)}.")
     remarks += [f"{row['name']}: {found}." for row in rows for found in (*row["findings"], row["diverged"]) if found]
     if split["is_stand_in"]:
-        remarks.append("These are DRAWN STAND-IN images, not the data set asked for: no number here is comparable.")
+        remarks.append("These are DRAWN STAND-IN images, not the requested data set: no number here is comparable.")
     return remarks
 
 
 def standard_error(accuracy: float, images: int) -> float:
-    """Return the standard deviation of a measured accuracy, if as many other images of the same kind had judged.
+    """Return the standard error of an accuracy that was measured on n images.
 
     Example:
         >>> round(standard_error(0.7, 5000), 4)
@@ -190,7 +190,7 @@ def _settings(settings: dict[str, Any]) -> str:
 
 
 def _recorded(value: Any) -> Any:
-    """Return settings of the file as JSON gives them back, and a part's own file without its folder."""
+    """Return settings as JSON reads them back, with the user's own files without their folder."""
     if isinstance(value, dict):
         return {name: _recorded(each) for name, each in value.items()}
     if isinstance(value, list):

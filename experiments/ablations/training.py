@@ -1,4 +1,4 @@
-"""One row of a table: its speed is measured, it trains for its minutes, and it is judged. No run folder is written."""
+"""One row of a table: measure its speed, train for its minutes, and judge. No run folder is written."""
 
 import time
 import warnings
@@ -20,10 +20,10 @@ LEAST_IMAGES = 2  # of a step
 
 
 def passes(images_per_second: float, minutes: float, available: int) -> tuple[int, int]:
-    """Return how often to train on how many images, so that the training takes its minutes.
+    """Return the number of epochs and of images per epoch for a training of the given minutes.
 
-    It is as few epochs as the images that there are allow, all of the same images. So the rate falls to its end when
-    the minutes are over, and `--epochs` and `--train-images` repeat the training.
+    There are as few epochs as the available images allow, all over the same images. So the learning rate ends its
+    schedule when the minutes are over, and `--epochs` and `--train-images` repeat the training.
 
     Args:
         images_per_second: speed of the training.
@@ -31,7 +31,7 @@ def passes(images_per_second: float, minutes: float, available: int) -> tuple[in
         available: number of training images.
 
     Returns:
-        epochs, and images an epoch: the first ones.
+        epochs, and images per epoch: the first ones.
 
     Example:
         >>> passes(700.0, 2, available=45_000), passes(800.0, 2, available=45_000)
@@ -45,10 +45,10 @@ def passes(images_per_second: float, minutes: float, available: int) -> tuple[in
 
 
 def measured_speed(parts: Parts, seconds: float = MEASURED) -> float:
-    """Return the images a second of a training like this one, by a short one with a throw-away network.
+    """Return the images per second of a training like this one, measured by a short one with a throw-away network.
 
-    The short training is a whole one, from the full rate to the end of the cooldown: where blocks learn one after
-    another, the cost of a step changes on the way.
+    The short training covers the whole schedule, from the full rate to the end of the cooldown: where blocks learn one
+    after another, the cost of a step changes on the way.
 
     Args:
         parts: what to train with; neither its network nor its labels change.
@@ -68,15 +68,15 @@ def measured_speed(parts: Parts, seconds: float = MEASURED) -> float:
 
 
 def prepared(plan: Plan, rows: list[Row]) -> list[Parts]:
-    """Return the parts of each row, all of one data set, which is loaded once.
+    """Return the parts of each row; all rows share one data set, which is loaded once.
 
     Raises:
-        SettingsError: a row that cannot be trained, or that other images would judge; the message names it.
-        DataError: the data cannot be had.
+        SettingsError: a row cannot be trained, or other images would judge it; the message names it.
+        DataError: the data cannot be found.
     """
     base = plan.settings
     dataset = load_dataset(base.dataset, base.data_dir, require=base.require_data)
-    dataset = replace(dataset, train=dataset.train.to(device_named(base.device)))  # once, and not for every row
+    dataset = replace(dataset, train=dataset.train.to(device_named(base.device)))  # once, not for every row
     found: list[Parts] = []
     for row in rows:
         try:
@@ -93,7 +93,7 @@ def prepared(plan: Plan, rows: list[Row]) -> list[Parts]:
 
 
 def split_of(parts: Parts) -> dict[str, Any]:
-    """Return what is the same for all rows of a table: the data, how many images are held out, and how many judge."""
+    """Return what all rows of a table share: the data, and the numbers of held-out and of judging images."""
     return {
         "dataset": parts.train.name,
         "is_stand_in": parts.dataset.is_stand_in,
@@ -103,11 +103,11 @@ def split_of(parts: Parts) -> dict[str, Any]:
 
 
 def twins(rows: list[Row], parts: list[Parts]) -> list[tuple[str, str]]:
-    """Return the pairs of rows that would do the same, each by the names of the earlier and the later one."""
+    """Return the pairs of rows that would do the same, by name: the earlier and the later one."""
     told: list[tuple[Any, str]] = []
     pairs = []
     for row, each in zip(rows, parts, strict=True):
-        # What the recipe says, the settings need not say as well.
+        # Settings that are in the recipe need not be compared again.
         said: dict[str, Any] = {field.name: None for field in fields(Overrides)}
         said |= {"preset": "quick", "width": None, "label_scale": None}
         key = (each.recipe, replace(row.settings, **said))
@@ -121,12 +121,12 @@ def trained_row(row: Row, parts: Parts, *, minutes: float, readout: bool) -> dic
 
     Args:
         row: the row.
-        parts: what `prepared` made of it.
+        parts: its parts, from `prepared`.
         minutes: how long to train.
-        readout: judge by the linear readout too, where the rule is judged by one.
+        readout: also judge by the linear readout, if the rule has one.
 
     Returns:
-        what the table records of the row. Accuracies are in [0, 1], and None where the training diverged.
+        the record of the row. Accuracies are in [0, 1], and None if the training diverged.
     """
     commit = machine.git_commit()  # before the training: the files may change meanwhile
     speed = measured_speed(parts, min(MEASURED, 60 * minutes))
@@ -175,7 +175,7 @@ def _trained_and_judged(parts: Parts, readout: bool) -> dict[str, Any]:
             for record in trainer.fit(parts.train):
                 findings += record.findings
                 stop_if_diverged(record.epoch, record.metrics)
-    except DivergedError as error:  # as good a result as any: the next row may do better
+    except DivergedError as error:  # a result like any other: go on with the next row
         diverged = str(error)
     seconds = time.perf_counter() - start
     scores = {

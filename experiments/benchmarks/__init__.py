@@ -1,7 +1,7 @@
-"""What the benchmark measures, one section a file: its `measure` returns the rows of a table.
+"""What the benchmark measures, one section per file: its `measure` returns the rows of a table.
 
-To add a section, write a file with a function `measure(bench) -> list[Row]`, give it a row in `SECTIONS` and add its
-name to `SectionName` in `experiments/benchmark.py`.
+To add a section, write a file with a function `measure(bench) -> list[Row]`, give it a row in `SECTIONS` and, to run
+it by default, name it in `BenchmarkSettings`.
 """
 
 from collections.abc import Callable

@@ -27,7 +27,7 @@ Recorded = tuple[Block, Tensor, Tensor, Tensor]
 def training_step(
     bench: Bench, case: Case, rule: str, precision: str, engine: str = "closed", schedule: Schedule | None = None
 ) -> Callable[[], object]:
-    """Return a training step of one rule, ready to be called; by default with the optimiser of the presets."""
+    """Return a function that makes a training step of one rule, by default with the optimiser of the presets."""
     data = bench.images(bench.batch_size, case.shape)
     made = Autograd(rule=case.rule(rule)) if engine == "autograd" else case.rule(rule)
     setup = Setup(
@@ -46,7 +46,7 @@ def training_step(
 
 
 def recorded_blocks(bench: Bench, case: Case) -> list[Recorded]:
-    """Return every block of a case with what it sees and does in a training step."""
+    """Return every block of a case with its inputs and its activity in a training step."""
     data, net = bench.images(bench.batch_size, case.shape), case.net(bench.device)
     contrast, batch = contrast_of(case.rule("ff"), case.labels), data.batch(torch.arange(len(data)))
     recorded: list[Recorded] = []
@@ -65,7 +65,7 @@ def recorded_blocks(bench: Bench, case: Case) -> list[Recorded]:
 
 
 def floor(recorded: list[Recorded], precision: str) -> Callable[[], object]:
-    """The convolutions (matrix products) and weight-gradients of all blocks, with everything else left out."""
+    """Return a function that makes the convolutions (matrix products) and weight-gradients of all blocks, no more."""
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     parts: list[Callable[[], object]] = []
     for block, _, x, a in recorded:
@@ -85,7 +85,13 @@ def floor(recorded: list[Recorded], precision: str) -> Callable[[], object]:
 
 
 def floor_of_conv(layer: nn.Conv2d, weight: Tensor, x: Tensor, a: Tensor) -> list[Callable[[], object]]:
-    """One convolution and its weight-gradient."""
+    """Return two functions: one makes a convolution, the other its weight-gradient.
+
+    Example:
+        >>> layer, x, a = nn.Conv2d(1, 2, 3, padding=1), torch.zeros(1, 1, 4, 4), torch.zeros(1, 2, 4, 4)
+        >>> [part().shape for part in floor_of_conv(layer, layer.weight.detach(), x, a)]
+        [torch.Size([1, 2, 4, 4]), torch.Size([2, 1, 3, 3])]
+    """
     return [
         lambda: torch.conv2d(x, weight, None, layer.stride, layer.padding),
         lambda: conv2d_weight(x, list(weight.shape), a, layer.stride, layer.padding),

@@ -23,11 +23,11 @@ class Case:
     label_at: Place = field(default_factory=AtImage)
 
     def rule(self, name: str) -> Any:
-        """A rule with the place of the label, if it knows of any."""
+        """Return a rule, with the place of the label if it takes one."""
         return build(f"rule {name}", RULES[name], {}, {"label_at": self.label_at, "num_classes": CLASSES})
 
     def net(self, device: torch.device) -> LayerLocalNet:
-        """A fresh network; the same at every call."""
+        """Return a new network, the same at every call."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             net = self.make((self.labels.channels(self.shape[0]), *self.shape[1:]))
@@ -35,7 +35,12 @@ class Case:
 
 
 def cases(bench: Bench) -> list[Case]:
-    """The networks of the papers' kind, and the one of preset quick, each with its labels."""
+    """Return networks like those of the papers, and that of preset quick, each with its labels.
+
+    Example:
+        >>> [type(case.labels).__name__ for case in cases(Bench(torch.device("cpu"), 1, 2, small=True))][-1]
+        'NoLabels'
+    """
     color, gray = (3, 32, 32), (1, 28, 28)
     wide, width, dense = (64, 64, 128, 128, 256, 256), 64, (2000, 2000, 2000)
     if bench.small:

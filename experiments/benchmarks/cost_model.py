@@ -1,7 +1,7 @@
-"""What a step and an inference cost, counted on paper: operations, bytes moved, bytes communicated.
+"""Cost of a training step and of an inference by counting: operations, bytes moved, bytes communicated.
 
-`docs/cost.md` explains the counting; the benchmark's section "model" holds it against the clock, and the tests hold the
-operations against PyTorch's own counter.
+`docs/cost.md` explains the counting; the benchmark's section "model" compares it with the clock, the tests compare
+the operations with PyTorch's own counter.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Cost:
         multiplications: multiply-adds of its convolution or matrix product, forward.
         inputs: values of its input.
         activity: values of its activity.
-        outputs: values that it hands on, after pooling.
+        outputs: values that it passes on, after pooling.
         weights: parameters.
     """
 
@@ -32,7 +32,7 @@ class Cost:
 
 
 def block_costs(net: LayerLocalNet, input_shape: tuple[int, ...]) -> list[Cost]:
-    """The cost of each block for one pass of an input `[C, H, W]`.
+    """Return the cost of each block for one pass of an input `[C, H, W]`.
 
     Example:
         >>> from convff import cnn3
@@ -55,12 +55,24 @@ def block_costs(net: LayerLocalNet, input_shape: tuple[int, ...]) -> list[Cost]:
 
 
 def step_operations(costs: list[Cost], images: int, passes: int = 2) -> int:
-    """Floating-point operations of a step: each pass goes forward once and makes one weight-gradient."""
+    """Return the floating-point operations of a step: each pass goes forward once and makes one weight-gradient.
+
+    Example:
+        >>> step_operations([Cost(9, 4, 2, 1, 3), Cost(18, 1, 2, 1, 6)], images=2)
+        432
+    """
     return 2 * 2 * images * passes * sum(cost.multiplications for cost in costs)
 
 
 def backpropagation_operations(costs: list[Cost], images: int) -> int:
-    """Operations of a step of backpropagation: forward, weight-gradient, and input-gradient but for the first block."""
+    """Return the operations of a step of backpropagation: forward, weight-gradient, and all input-gradients but one.
+
+    The first block needs no input-gradient.
+
+    Example:
+        >>> backpropagation_operations([Cost(9, 4, 2, 1, 3), Cost(18, 1, 2, 1, 6)], images=2)
+        288
+    """
     every, first = sum(cost.multiplications for cost in costs), costs[0].multiplications
     return 2 * images * (3 * every - first)
 
@@ -76,7 +88,12 @@ TOUCHES_OF_WEIGHT = 8
 
 
 def step_bytes(costs: list[Cost], images: int, passes: int = 2, *, bytes_of_a_value: int = 2) -> int:
-    """Bytes that a step moves to and from memory, were nothing ever found in a cache."""
+    """Return the bytes that a step moves to and from memory, assuming no cache hits.
+
+    Example:
+        >>> step_bytes([Cost(9, 4, 2, 1, 3), Cost(18, 1, 2, 1, 6)], images=2)
+        760
+    """
     moved = sum(
         TOUCHES_OF_INPUT * cost.inputs + TOUCHES_OF_ACTIVITY * cost.activity + TOUCHES_OF_OUTPUT * cost.outputs
         for cost in costs
@@ -86,20 +103,30 @@ def step_bytes(costs: list[Cost], images: int, passes: int = 2, *, bytes_of_a_va
 
 
 def communicated_bytes(costs: list[Cost], processes: int) -> int:
-    """Bytes that each process sends in a step: a ring all-reduce of every block's direction, in float32."""
+    """Return the bytes that each process sends per step: a ring all-reduce of every block's direction, in float32.
+
+    Example:
+        >>> communicated_bytes([Cost(9, 4, 2, 1, 3), Cost(18, 1, 2, 1, 6)], processes=2)
+        36
+    """
     return 2 * (processes - 1) * sum(cost.weights for cost in costs) * 4 // processes
 
 
 def inference_operations(
     costs: list[Cost], classes: int, candidates: int | None = None, *, shared: bool = False
 ) -> int:
-    """Operations of goodness inference for one image.
+    """Return the operations of goodness inference for one image.
 
     Args:
-        costs: of the blocks.
-        classes: K.
-        candidates: labels that are tried, after one pass for the readout; all if left out.
-        shared: the first block's convolution runs once an image (and once a label, which many images share).
+        costs: the costs of the blocks.
+        classes: number of classes K.
+        candidates: number of labels to try, after one pass for the readout; all if omitted.
+        shared: the first block's convolution runs once per image (and once per label, which many images share).
+
+    Example:
+        >>> costs = [Cost(9, 4, 2, 1, 3), Cost(18, 1, 2, 1, 6)]
+        >>> inference_operations(costs, 10), inference_operations(costs, 10, shared=True)
+        (540, 378)
     """
     first, others = costs[0].multiplications, sum(cost.multiplications for cost in costs[1:])
     tried = classes if candidates is None else candidates

@@ -18,7 +18,7 @@ USUAL = "ff by autograd, layers run again once trained"
 
 
 def measure(bench: Bench) -> list[Row]:
-    """A step by plain SGD in float32 and its peak memory, weights included; ratios are to ff by autograd as usual."""
+    """Measure a step of plain SGD in float32 and its peak memory, weights included; ratios are to ff by autograd."""
     rows: list[Row] = []
     for name, papers in WIDTHS.items():
         widths = (8, 8, 4) if bench.small else papers
@@ -31,7 +31,7 @@ def measure(bench: Bench) -> list[Row]:
             "hebbff": _trained(bench, widths, RULES["hebbff"]()),
         }
         weights = _weights_mib(_net(bench, widths))
-        # Of first steps, before which no gradient is held.
+        # Of the first steps: before them no gradient is held.
         memory = {rule: weights + peak_mib(step, bench.device) for rule, step in steps.items()}
         medians = bench.medians(steps)
         rows += [
@@ -63,7 +63,7 @@ def _weights_mib(net: LayerLocalNet) -> float:
 
 
 def _trained(bench: Bench, widths: tuple[int, ...], rule: object) -> Callable[[], object]:
-    """A step as the trainer takes it."""
+    """Return a step as the trainer takes it."""
     data, labels = bench.images(bench.batch_size, (1, 28, 28)), LayerwiseLabels(CLASSES, (28, 28))
     step = Trainer(_net(bench, widths), labels, rule, schedule=PLAIN).step  # type: ignore[arg-type]
     batch = data.batch(torch.arange(len(data)))
@@ -71,13 +71,13 @@ def _trained(bench: Bench, widths: tuple[int, ...], rule: object) -> Callable[[]
 
 
 def _usual(bench: Bench, widths: tuple[int, ...], *, again: bool) -> Callable[[], object]:
-    """FF as public code writes it: two passes, a loss a layer, `backward` and an optimiser.
+    """Return a step of FF as in public code: two passes, a loss per layer, `backward` and an optimiser.
 
     Args:
         bench: where to compute.
         widths: units of each layer.
-        again: run each layer a second time once it has learnt, for the input of the next one, as code does that is
-            written as a `train` method a layer (pezeshki's and what followed it).
+        again: run each layer again after its step, for the input of the next one, as in code with a `train` method per
+            layer (pezeshki's and its successors).
     """
     data, net = bench.images(bench.batch_size, (1, 28, 28)), _net(bench, widths)
     images = as_floats(data.images).flatten(1)

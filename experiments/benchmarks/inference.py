@@ -17,7 +17,7 @@ from labels import ChannelLabels, FourierLabels, LabelGenerator
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Goodness inference: images/s, with the label in the image (a pass per label) and at the output (one pass)."""
+    """Measure goodness inference, images/s: the label in the image (a pass per label) or at the output (one pass)."""
     rows: list[Row] = []
     color = (3, 32, 32)
     quick = cases(bench)[4].make
@@ -61,7 +61,7 @@ def measure(bench: Bench) -> list[Row]:
 
 
 def _at_output(bench: Bench, shape: tuple[int, int, int]) -> list[Row]:
-    """One pass per image of a network with groups of channels, beside a pass per label of the same network."""
+    """Measure one pass per image of a network with groups of channels, beside a pass per label of the same network."""
     case, labels = cases(bench)[6], FourierLabels(10, shape[1:])
     net, rule = case.net(bench.device), case.rule("ff")
     data = bench.images(2 if bench.small else 400, shape)

@@ -1,4 +1,4 @@
-"""The time to label a batch."""
+"""The time of labelling a batch."""
 
 from collections.abc import Callable
 from functools import partial
@@ -16,7 +16,7 @@ from labels import ChannelLabels, FourierLabels, LabelGenerator, MorphLabels, On
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Time to label 512 images of 32 x 32, right and wrong, all classes present, against a step of preset quick."""
+    """Measure the time to label 512 images of 32 x 32, right and wrong, all classes, against a step of preset quick."""
     count = 16 if bench.small else 512
     wide = Bench(bench.device, min(bench.repeats, 5), count, bench.small)
     images = as_floats(wide.images(count, (3, 32, 32)).images)
@@ -36,7 +36,7 @@ def measure(bench: Bench) -> list[Row]:
 
 
 def _label_actions(bench: Bench, images: Tensor) -> dict[str, Callable[[], object]]:
-    """Labelling of each family, of 10 and of 100 classes, and of labels that were chosen out of candidates."""
+    """Return functions that label, for each family with 10 and 100 classes, and for labels chosen from candidates."""
     actions: dict[str, Callable[[], object]] = {}
     for count in (10,) if bench.small else (10, 100):
         families: dict[str, LabelGenerator] = {

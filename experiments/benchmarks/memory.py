@@ -9,7 +9,7 @@ from labels import FourierLabels
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Peak memory of a training step by depth and rule: activations and workspace, without parameters."""
+    """Measure the peak memory of a training step by depth and rule: activations and workspace, without parameters."""
     rows: list[Row] = []
     for rule in ("ff", "hebbff", "bp"):
         for depth in (2, 4, 8, 16):

@@ -1,4 +1,4 @@
-"""The cost model of docs/cost.md, held against the clock."""
+"""The cost model of docs/cost.md, compared with the clock."""
 
 import torch
 from torch import nn
@@ -10,7 +10,7 @@ from experiments.benchmarks.cost_model import block_costs, step_bytes, step_oper
 
 
 def measure(bench: Bench) -> list[Row]:
-    """The cost model of docs/cost.md against the clock, at two sizes: two rates measured alone, then whole steps."""
+    """Compare the cost model of docs/cost.md with the clock, at two sizes: first two rates alone, then whole steps."""
     rate, bandwidth = _rates(bench)
     rows: list[Row] = []
     for case in (cases(bench)[0], cases(bench)[4]):
@@ -27,7 +27,7 @@ def measure(bench: Bench) -> list[Row]:
         rows.append(
             {
                 "network": case.name,
-                "GFLOP a step": operations / 1e9,
+                "GFLOP per step": operations / 1e9,
                 "GB moved": moved / 1e9,
                 "ms on paper, arithmetic": 1e3 * operations / rate,
                 "ms of the floor": 1e3 * medians["floor"],
@@ -41,7 +41,7 @@ def measure(bench: Bench) -> list[Row]:
 
 
 def _rates(bench: Bench) -> tuple[float, float]:
-    """Operations a second of one convolution with its weight-gradient, and bytes a second of one copy."""
+    """Return the operations per second of a convolution with its weight-gradient, and bytes per second of a copy."""
     width, side, images = (4, 8, 4) if bench.small else (128, 16, 256)
     dtype = torch.bfloat16 if bench.precision == "bfloat16" else torch.float32
     x = torch.randn(images, width, side, side, device=bench.device, dtype=dtype)

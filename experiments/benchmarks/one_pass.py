@@ -25,7 +25,7 @@ PLACES: dict[str, tuple[str, Place]] = {
 
 
 def measure(bench: Bench) -> list[Row]:
-    """A step of preset quick's wide network by the place of the label, and the share of the orthogonalised step."""
+    """Measure a step of preset quick's wide network by place of the label, and the share of the orthogonalised step."""
     rows: list[Row] = []
     schedule = Schedule(optimizer="orthogonal", lr=0.02)
     for batch_size in (4,) if bench.small else (64, 128):
@@ -64,7 +64,7 @@ def _case(bench: Bench, name: str, place: Place) -> Case:
 
 
 def _step_all(bench: Bench, optimizers: list[torch.optim.Optimizer]) -> None:
-    """Step as a training does: under autocast, which takes the matrix products of Newton-Schulz to bfloat16."""
+    """Step as in training: under autocast, which makes the matrix products of Newton-Schulz in bfloat16."""
     with autocast(bench.device, bench.precision):
         for optimizer in optimizers:
             optimizer.step()

@@ -20,11 +20,11 @@ BATCH, STEPS = 64, 20
 
 
 class Stopwatch:
-    """Processes that count how long this one waits for sums.
+    """A group of processes that measures how long this one waits for sums.
 
     Args:
         group: the processes.
-        overlap: let sums travel while the next block computes, as they do; else wait for each at once.
+        overlap: let sums travel while the next block computes, as in training; else wait for each at once.
     """
 
     def __init__(self, group: Processes, *, overlap: bool) -> None:
@@ -33,7 +33,7 @@ class Stopwatch:
         self.waited: list[float] = []
 
     def start_sum(self, tensors: Iterable[Tensor], weight: float) -> Callable[[], None]:
-        """As the group does it, with the waiting timed."""
+        """Start a sum as the group does, and time the waiting."""
         finish = self.group.start_sum(tensors, weight)
 
         def timed() -> None:
@@ -48,7 +48,7 @@ class Stopwatch:
 
 
 def main(folder: Path, rule: str, *, overlap: bool, small: bool) -> None:
-    """Train and leave the weights; prints seconds a step and seconds waited a step."""
+    """Train and save the weights; print the seconds per step and the seconds waited per step."""
     shape, widths = ((3, 8, 8), (4, 4)) if small else ((3, 32, 32), (32, 64, 64, 128, 128, 128))
     images = torch.randint(256, (BATCH * STEPS, *shape), generator=keyed_generator(0, "benchmark")).byte()
     data = ImageData(images, torch.arange(len(images)) % 4, tuple("abcd"), "noise")

@@ -1,4 +1,4 @@
-"""One process against two."""
+"""One process compared with two."""
 
 import tempfile
 from pathlib import Path
@@ -11,7 +11,7 @@ from experiments.run.torchrun import start_processes
 
 
 def measure(bench: Bench) -> list[Row]:
-    """One process against two on this machine: the same global batch of 64, 20 steps in float32, a thread each."""
+    """Compare one process with two on this machine: the same global batch of 64, 20 steps in float32, a thread each."""
     rows: list[Row] = []
     for rule in ("ff", "hebbff"):
         weights: list[Tensor] = []
@@ -26,8 +26,8 @@ def measure(bench: Bench) -> list[Row]:
                     "sums by": "Gloo, on CPUs" if count > 1 else "-",  # whatever the device of the other sections
                     "processes": count,
                     "sums travel while the next block computes": overlap if count > 1 else "-",
-                    "ms a step": 1e3 * seconds,
-                    "ms waited a step": 1e3 * waited,
+                    "ms per step": 1e3 * seconds,
+                    "ms waited per step": 1e3 * waited,
                     "largest weight difference to one process": difference.max().item(),
                     "share of weights within 1e-6": (difference <= 1e-6).float().mean().item(),
                 }
@@ -36,11 +36,11 @@ def measure(bench: Bench) -> list[Row]:
 
 
 def _train_in(count: int, folder: Path, rule: str, *, overlap: bool, small: bool) -> tuple[float, float]:
-    """Median seconds of a step, and seconds that the first process waited for sums in it."""
+    """Return the median seconds per step, and the seconds per step that the first process waited for sums."""
     options = [str(folder), rule, str(int(overlap)), str(int(small))]
     started = start_processes(["-m", "experiments.benchmarks.process_worker", *options], count)
     printed = [process.communicate()[0] for process in started]
     if any(process.returncode for process in started):
-        raise RuntimeError("a process of the benchmark failed; its message stands above")
+        raise RuntimeError("a process of the benchmark failed; its message is above")
     step_seconds, waited = printed[0].split()[-2:]
     return float(step_seconds), float(waited)

@@ -1,7 +1,7 @@
-"""Inference over the readout's candidates, and what it costs in accuracy; trains for some minutes.
+"""Inference over the readout's candidates, and its cost in accuracy; trains for some minutes.
 
-The task of 100 classes is made of scikit-learn's digits, which everyone has: two of them in one image, one in each
-channel, so that neither a position nor one of the two tells the class. It is one that goodness can learn.
+The task of 100 classes is made from scikit-learn's digits, which need no download: two digits per image, one in each
+channel, so that neither a position nor one digit tells the class. Goodness can learn it.
 """
 
 import time
@@ -47,7 +47,7 @@ class _Task:
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Accuracy and time of goodness inference over 100 pairs of digits: all labels, and the readout's candidates."""
+    """Measure goodness inference over 100 pairs of digits: accuracy and time with all labels and with candidates."""
     digits = load_dataset("digits", None)
     train, test = (
         pairs_of(part, count, name).to(bench.device)
@@ -60,7 +60,13 @@ def measure(bench: Bench) -> list[Row]:
 
 
 def pairs_of(digits: ImageData, count: int, name: str) -> ImageData:
-    """Two digits drawn at random in the channels of each image: uint8 `[count, 2, 8, 8]`, class `10 first + second`."""
+    """Return images of two random digits, one per channel: uint8 `[count, 2, 8, 8]`, class `10 first + second`.
+
+    Example:
+        >>> digits = ImageData(torch.zeros(5, 1, 8, 8, dtype=torch.uint8), torch.arange(5), tuple("01234"), "five")
+        >>> pairs_of(digits, 3, "example").images.shape
+        torch.Size([3, 2, 8, 8])
+    """
     generator = keyed_generator(0, f"pairs of digits, {name}")
     first, second = torch.randint(len(digits), (2, count), generator=generator)
     images = torch.cat([digits.images[first], digits.images[second]], dim=1)

@@ -14,7 +14,7 @@ from experiments.benchmarks.cases import cases
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Where the time of a step goes, part by part, each measured alone."""
+    """Measure where the time of a step goes, part by part, each alone."""
     rows: list[Row] = []
     for case in [case for case in cases(bench) if case.name.startswith("cnn6") and case.label_at == AtImage()]:
         data, recorded = bench.images(bench.batch_size, case.shape), recorded_blocks(bench, case)
@@ -47,7 +47,7 @@ def _step_all(optimizers: list[torch.optim.Optimizer]) -> None:
 
 
 class _GivenGoodness(ForwardForward):
-    """The rule without its goodness, which is a part of its own."""
+    """The rule without its goodness, which is measured as another part."""
 
     def goodness(self, a: Tensor) -> Tensor:
         return torch.linspace(0, 1, len(a), device=a.device)
@@ -59,7 +59,7 @@ def _direction(block: Any, h: Tensor, x: Tensor, a: Tensor) -> object:
 
 
 def _over(bench: Bench, recorded: list[Recorded], part: Callable[..., object]) -> Callable[[], object]:
-    """One part of a step, over all blocks."""
+    """Return a function that makes one part of a step, over all blocks."""
 
     @torch.no_grad()
     def action() -> None:

@@ -7,7 +7,7 @@ from experiments.benchmarks.cases import cases
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Time of a training step by rule, against the floor and against backpropagation of the same network."""
+    """Measure the time of a training step by rule, against its floor and backpropagation of the same network."""
     rows: list[Row] = []
     for case in cases(bench)[: 1 if bench.small else None]:
         actions = {"floor": floor(recorded_blocks(bench, case), bench.precision)}

@@ -1,4 +1,4 @@
-"""What `experiments/ablation.py` is asked to do, and the file of settings that it reads. Imports no torch."""
+"""Options of `experiments/ablation.py`, and the settings file that it reads. Imports no torch."""
 
 import math
 import tomllib
@@ -16,11 +16,11 @@ from experiments.config.settings import Settings, SettingsError
 
 # Settings that the file may not hold, and why.
 NOT_IN_THE_FILE = {
-    "epochs": "the minutes are given, and the epochs follow from them and from the speed",
+    "epochs": "they follow from --minutes and the measured speed",
     "seeds": "a row is trained once; --seed repeats the table with another seed",
     "inference": "a row is judged by its rule's own evaluation; --readout adds the linear readout",
     "out": "it belongs on the command line: --out",
-    "data_dir": "where the data lie depends on the machine: say --data-dir on the command line",
+    "data_dir": "it depends on the machine: give --data-dir on the command line",
 }
 NOT_IN_A_ROW = dict.fromkeys(
     ("dataset", "require_data", "device"), "all rows share the data and the machine: set it in [base]"
@@ -33,32 +33,32 @@ class Ablation:
     """Train every row of a table of settings for equal minutes, judged by validation images."""
 
     file: tyro.conf.Positional[Path]
-    """The table, in TOML: [base] has settings, each [[row]] a name, perhaps a sentence `about` it, and the settings in
-    which it differs from the base."""
+    """The table, in TOML. [base] holds settings; each [[row]] has a name, an optional sentence `about` it, and the
+    settings that differ from the base."""
 
     minutes: float
-    """Minutes of training of each row. Measuring its speed and judging it come on top."""
+    """Minutes of training per row, without the time to measure its speed and to judge it."""
 
     rows: tuple[str, ...] = ()
-    """Train only the rows of these names. Left out: all."""
+    """Train only the rows with these names. Default: all."""
 
     readout: bool = False
-    """Judge by the linear readout too: about a minute a row on two cores."""
+    """Also judge by the linear readout: about a minute per row on two cores."""
 
     resume: bool = False
-    """Go on with the rows that an earlier run of the same command has not trained."""
+    """Continue an earlier run of the same command: train only the missing rows."""
 
     seed: int | None = None
-    """The key of every random draw, in the place of the file's."""
+    """Seed of every random draw, instead of the file's."""
 
     device: str | None = None
-    """Where to compute, in the place of the file's; see `experiments/cifar10.py --help`."""
+    """Where to compute, instead of the file's device; see `experiments/cifar10.py --help`."""
 
     data_dir: Path | None = None
-    """Where the data lie; see `experiments/cifar10.py --help`."""
+    """Folder of the data; see `experiments/cifar10.py --help`."""
 
     out: Path = Path("ablations")
-    """The folder of the tables."""
+    """Folder for the tables."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +66,9 @@ class Row:
     """A row of the table.
 
     Args:
-        name: what the table calls it.
+        name: its name in the table.
         about: what it tries, in a sentence; may be empty.
-        changes: the settings that it changes, as the file has them.
+        changes: the settings that it changes, as in the file.
         settings: all its settings.
     """
 
@@ -80,11 +80,11 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a file of settings asks for.
+    """The checked content of a settings file.
 
     Args:
-        base: the settings of all rows, as the file and `--seed` have them.
-        settings: the same with every default.
+        base: the settings of all rows, from the file and `--seed`.
+        settings: the same, with every default.
         rows: the rows, in the order of the file.
     """
 
@@ -93,7 +93,13 @@ class Plan:
     rows: tuple[Row, ...]
 
     def asked(self, names: tuple[str, ...]) -> list[Row]:
-        """Return the rows of these names, in the order of the file; all if no name is given."""
+        """Return the rows with these names, in the order of the file; all if no name is given.
+
+        Example:
+            >>> rows = tuple(Row(name=name, about="", changes={}, settings=Settings()) for name in ("slow", "fast"))
+            >>> [row.name for row in Plan(base={}, settings=Settings(), rows=rows).asked(("fast",))]
+            ['fast']
+        """
         known = [row.name for row in self.rows]
         for name in names:
             if name not in known:
@@ -102,10 +108,10 @@ class Plan:
 
 
 def read_plan(asked: Ablation) -> Plan:
-    r"""Read the file and check all that can be checked without the data.
+    r"""Read the file and check everything that needs no data.
 
     Raises:
-        SettingsError: the minutes, the file or one of its rows cannot be used; the message names the row.
+        SettingsError: `--minutes`, the file or one of its rows is invalid; the message names the row.
 
     Example:
         >>> from tempfile import NamedTemporaryFile
@@ -117,7 +123,7 @@ def read_plan(asked: Ablation) -> Plan:
         [('small steps', {'lr': 0.001}, 'output')]
     """
     if not (0 < asked.minutes < math.inf):
-        raise SettingsError(f"--minutes must be positive, not {asked.minutes}")
+        raise SettingsError(f"--minutes must be positive and finite, got {asked.minutes}")
     content = _content(asked.file)
     base = dict(content["base"])
     if asked.seed is not None:
@@ -134,7 +140,7 @@ def read_plan(asked: Ablation) -> Plan:
 
 
 def _content(file: Path) -> dict[str, Any]:
-    """Return the tables of the file: `base` and, at least one, `row`."""
+    """Return the tables of the file: `base`, and at least one `row`."""
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -146,7 +152,7 @@ def _content(file: Path) -> dict[str, Any]:
             raise SettingsError(f"{file}: {name} is neither [base] nor [[row]]")
     base, rows = content["base"], content["row"]
     if not (isinstance(base, dict) and isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
-        raise SettingsError(f"{file}: settings stand in a table [base] and in tables [[row]]")
+        raise SettingsError(f"{file}: settings must be in a table [base] and in tables [[row]]")
     if not rows:
         raise SettingsError(f"{file} has no [[row]]")
     return content
@@ -160,24 +166,24 @@ def _row(number: int, given: Mapping[str, Any], base: dict[str, Any], asked: Abl
         raise SettingsError(f"row {number} has no name" if name == "" else f"row {number}: name must be a string")
     where = f'row "{name}"'
     if not isinstance(about, str):
-        raise SettingsError(f"{where}: about must be a string, not {about!r}")
+        raise SettingsError(f"{where}: about must be a string, got {about!r}")
     for setting, reason in NOT_IN_A_ROW.items():
         if setting in changes:
             raise SettingsError(f"{where}: {setting} cannot be set here: {reason}")
-    _typed(changes, where)  # what is wrong in the row is told of the row, and what is wrong in the base of the base
+    _typed(changes, where)  # so that an error names the row; the base was checked before
     return Row(name=name, about=about, changes=changes, settings=_settings(base | changes, where, asked))
 
 
 def _settings(given: dict[str, Any], where: str, asked: Ablation) -> Settings:
-    """Return checked settings: what is given, what the command line says, and the defaults of a table."""
+    """Return checked settings: the given ones, those of the command line, and the defaults of a table."""
     own: dict[str, Any] = {"inference": ("goodness",), "out": asked.out, "data_dir": asked.data_dir}
     if asked.device is not None:
         own["device"] = asked.device
     settings = Settings(**({"evaluate_on": "validation"} | _typed(given, where) | own))
     if settings.evaluate_on != "validation":
         raise SettingsError(
-            f'{where}: evaluate_on = "{settings.evaluate_on}" is refused: settings are chosen by this table, and '
-            "images that settings were chosen by cannot report on them. An ordinary run reports on the test images"
+            f'{where}: evaluate_on must be "validation", got "{settings.evaluate_on}": this table chooses settings, '
+            "which test images must not do. Report on the test images with an ordinary run"
         )
     try:
         return check(settings)
@@ -186,7 +192,7 @@ def _settings(given: dict[str, Any], where: str, asked: Ablation) -> Settings:
 
 
 def _typed(given: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return settings as their types want them."""
+    """Return the settings, converted to their types."""
     known = {each.name for each in fields(Settings)}
     kinds, typed = get_type_hints(Settings, include_extras=True), {}
     for name, value in given.items():
@@ -202,24 +208,24 @@ def _typed(given: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def _value(kind: Any, value: Any) -> Any:
-    """Return a value of the file as its type wants it; a ValueError says what would be right."""
+    """Return a value of the file, converted to its type; a ValueError says what is allowed."""
     origin, inner = get_origin(kind), get_args(kind)
-    if origin in (Union, UnionType):  # or None, which TOML cannot say
+    if origin in (Union, UnionType):  # or None, which TOML does not have
         return _value(inner[0], value)
     if origin is Literal:
         if value not in inner:
-            raise ValueError(f"must be one of {', '.join(inner)}, not {value!r}")
+            raise ValueError(f"must be one of {', '.join(inner)}, got {value!r}")
         return value
     if origin is tuple:
         if not isinstance(value, list):
-            raise ValueError(f"must be a list, not {value!r}")
+            raise ValueError(f"must be a list, got {value!r}")
         return tuple(_value(inner[0], each) for each in value)
-    if origin is Annotated:  # a part, ours or of a file: it tells itself what is known
+    if origin is Annotated:  # a part, ours or from a file: it checks its own names
         return inner[1].instance_from_str([_value(str, value)])
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
-        raise ValueError(f"must be {WORDS[kind]}, not {value!r}")
+        raise ValueError(f"must be {WORDS[kind]}, got {value!r}")
     return value
 
 

@@ -1,4 +1,4 @@
-"""The command line of a run: what it may ask for. Imports no torch, so that `--help` is quick."""
+"""The command line of a run: its options and their ranges. Imports no torch, so that `--help` is quick."""
 
 import math
 import os
@@ -22,7 +22,7 @@ LEAST = {
     "stabiliser_strength": 0,
     "similarity": 0,
 }
-PLACED_RULES = ("ff", "hebbff")  # of which the place of the label can be chosen
+PLACED_RULES = ("ff", "hebbff")  # rules whose label can be at several places
 BEST_PLACE: PlaceName = "output"  # on CIFAR-10 and MNIST: see docs/places.md
 IN_IMAGE = (
     "labels",
@@ -38,73 +38,73 @@ MOST = {"label_intensity": 1.0, "momentum": None, "stagger": None}  # None: less
 
 
 def check(settings: Settings) -> Settings:
-    """Refuse settings that no run can follow.
+    """Raise for settings that are out of range or contradict each other.
 
     Raises:
-        SettingsError: a number out of its range.
+        SettingsError: a setting is out of its range, or `--out` cannot be made.
 
     Example:
         >>> check(Settings(label_intensity=2.0))
         Traceback (most recent call last):
         ...
-        experiments.config.settings.SettingsError: --label-intensity must lie in [0, 1], not 2.0
+        experiments.config.settings.SettingsError: --label-intensity must be in [0, 1], got 2.0
     """
     for name, most in MOST.items():
         value = getattr(settings, name)
         if value is not None and not (0 <= value < 1 or value == most):
-            raise SettingsError(f"--{name.replace('_', '-')} must lie in [0, 1{']' if most else ')'}, not {value}")
+            raise SettingsError(f"--{name.replace('_', '-')} must be in [0, 1{']' if most else ')'}, got {value}")
     for name in ("scale", "lr", "label_scale"):
         value = getattr(settings, name)
         if value is not None and not 0 < value < float("inf"):
-            raise SettingsError(f"--{name.replace('_', '-')} must be positive, not {value}")
+            raise SettingsError(f"--{name.replace('_', '-')} must be positive and finite, got {value}")
     if settings.theta is not None and not math.isfinite(settings.theta):
-        raise SettingsError(f"--theta must be a finite number, not {settings.theta}")
+        raise SettingsError(f"--theta must be finite, got {settings.theta}")
     if len(set(settings.stabilise)) < len(settings.stabilise):
-        raise SettingsError(f"--stabilise names a stabiliser twice: {' '.join(settings.stabilise)}")
+        raise SettingsError(f"--stabilise must name each stabiliser once, got {' '.join(settings.stabilise)}")
     existing = next(place for place in (settings.out, *settings.out.absolute().parents) if place.exists())
     if not (existing.is_dir() and os.access(existing, os.W_OK)):
-        raise SettingsError(f"--out {settings.out} cannot be made: {existing} is not a folder that can be written to")
+        raise SettingsError(f"--out {settings.out} cannot be made: {existing} is not a writable folder")
     for name, least in LEAST.items():
         value = getattr(settings, name)
         if value is not None and value < least:
-            raise SettingsError(f"--{name.replace('_', '-')} must be at least {least}, not {value}")
+            raise SettingsError(f"--{name.replace('_', '-')} must be at least {least}, got {value}")
     _check_layers(settings)
     return settings
 
 
 def _check_layers(settings: Settings) -> None:
-    """Refuse layers that no network has."""
+    """Raise for widths and poolings that no network can have."""
     if settings.width is not None and settings.widths is not None:
-        raise SettingsError("--width and --widths cannot both be given: each names all the widths")
+        raise SettingsError("--width and --widths cannot both be given: each sets all widths")
     if settings.widths == ():
         raise SettingsError("--widths must name at least one layer")
     for name in ("widths", "pool_after"):
         for value in getattr(settings, name) or ():
             if value < 1:
-                raise SettingsError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
+                raise SettingsError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
     poolings = settings.pool_after or ()
     if len(set(poolings)) < len(poolings):
-        raise SettingsError(f"--pool-after names a layer twice: {' '.join(map(str, poolings))}")
+        raise SettingsError(f"--pool-after must name each layer once, got {' '.join(map(str, poolings))}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked(Settings):
-    """Settings whose labels and place may be left out: then the other settings decide."""
+    """Settings with optional labels and place: if omitted, the other settings decide."""
 
     labels: LabelName | None = None  # type: ignore[assignment]
-    """How the label enters the image; it is then in the image, unless --label-at says otherwise. Left out: fourier.
-    FILE.py:NAME, here and elsewhere, takes a class from a file of your own."""
+    """How the label enters the image; implies --label-at image unless that is given. Default: fourier. FILE.py:NAME,
+    here and in other options, takes a class from your own file."""
 
     label_at: PlaceName | None = None  # type: ignore[assignment]
     """Where the label meets the activity. image: in the image, by --labels; stream: each label is an image of its own,
-    by --labels fourier, beside the images; beside: a label's wave stands beside the input of every block, by
-    weights of its own; blocks: every block tries all labels on its own input; output: each layer has a group of
-    channels per class; gains: each channel counts for each class by a gain of its own. For the last three no image
-    carries a label. Left out: output, the best one; image if another option asks for it."""
+    by --labels fourier, beside the images; beside: a label's wave is appended to the input of every block, with its
+    own weights; blocks: every block tries all labels on its own input; output: each layer has a group of
+    channels per class; gains: each channel has a gain per class. For the last three no image carries a label.
+    Default: output, the best one; image if another option needs it."""
 
 
 def _asking(default: Settings) -> Asked:
-    """Return a script's default, with labels and place left out where they are the usual ones."""
+    """Return a script's default settings, with labels and place omitted if they have their default values."""
     values = {each.name: getattr(default, each.name) for each in fields(Settings)}
     left_out = {name for name in ("labels", "label_at") if values[name] == getattr(Settings, name)}
     return Asked(**(values | dict.fromkeys(left_out)))
@@ -130,14 +130,14 @@ def _settled(asked: Asked) -> Settings:
 
 
 def parse(default: Settings, description: str | None, arguments: list[str] | None = None) -> Settings:
-    """Read settings from the command line of a script; exits with 2 and a message where they are wrong.
+    """Read settings from a script's command line; exit with 2 and a message if they are invalid.
 
-    Numbers out of range are refused here already, before anything slow is imported.
+    Numbers out of range are refused here, before anything slow is imported.
 
     Args:
-        default: what the script does if nothing is said.
-        description: the head of its help.
-        arguments: the command line; that of the process if omitted.
+        default: the settings of the script if no option is given.
+        description: the text above the options in its help.
+        arguments: the command line; the process's own if omitted.
     """
     asked = tyro.cli(Asked, default=_asking(default), args=arguments, description=description)
     settings = _settled(asked)

@@ -1,4 +1,4 @@
-"""Names of parts: of a row of our tables, or `FILE.py:NAME` for one in a file of the user's own. Imports no torch."""
+"""Names of parts: a key of one of our tables, or `FILE.py:NAME` in the user's own file. Imports no torch."""
 
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,7 +10,7 @@ from experiments.config.names import names_in
 
 
 def own_file(name: str) -> Path | None:
-    """Return the file of a part that is the user's own, named `FILE.py:NAME`; None for a name of a table.
+    """Return the file of a part named `FILE.py:NAME`; None for a key of a table.
 
     Example:
         >>> own_file("./mine.py:MyRule"), own_file("hebbff")
@@ -21,7 +21,7 @@ def own_file(name: str) -> Path | None:
 
 
 def short(name: str) -> str:
-    """Return the name of a part as it may stand in the name of a folder or in a table.
+    """Return the name of a part without its file, as in tables and in names of folders.
 
     Example:
         >>> short("./rules/mine.py:MyRule"), short("hebbff")
@@ -31,7 +31,7 @@ def short(name: str) -> str:
 
 
 def known(what: str, name: str, names: tuple[str, ...]) -> str:
-    """Return a name that is of the table, or that of a file that exists.
+    """Return the name if it is in the table or its file exists.
 
     Raises:
         ValueError: it is neither.
@@ -52,7 +52,7 @@ def known(what: str, name: str, names: tuple[str, ...]) -> str:
 
 
 def part_of(what: str, file: str, table: str, also: tuple[str, ...] = ()) -> Any:
-    """Return the type of an option of the command line that names a part: a string, with its own help and errors.
+    """Return the type of a command-line option that names a part: a string with its own help and errors.
 
     Args:
         what: the part in words, for errors.

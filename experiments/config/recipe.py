@@ -12,15 +12,15 @@ class Recipe:
     """Every number of a run.
 
     Args:
-        model: name of the network in `convff.MODELS`, and its options.
+        model: name of the network in `convff.MODELS`.
         model_options: the model's options.
         label_intensity: the label's share K of the intensity.
         label_regions: with the label in every block, label terms differ between n x n regions of a map; at the output,
-            each region decides on its own; None for the usual number.
+            each region decides on its own; None for the default number.
         label_form: with the label in every block, "frozen" (a label changes no unit from silent to active) or "exact".
         label_gains: with a gain per channel and class, "learned" or "random".
         similarity: weight of a similarity term beside the rule; 0 for none.
-        label_selection: labels chosen out of candidates, "optimised" or "random"; None for the fixed set 1.
+        label_selection: labels chosen from candidates, "optimised" or "random"; None for the fixed set 1.
         gate: name in `convff.GATES`.
         scale: steepness of the gate.
         theta: threshold of the threshold gate; None for the goodness of a layer whose units are all 1.
@@ -29,13 +29,13 @@ class Recipe:
         augment: name in `convff.training.augment.AUGMENTATIONS`.
         optimizer, lr, momentum, decay, epochs, batch_size, stagger: see `convff.Schedule`.
         train_images: use only the first n; None for all.
-        joint_readout: train a readout of every position beside the blocks, by Adam, as the paper does. The readout that
-            is compared with the control is fitted at the end, by L-BFGS, in any case.
+        joint_readout: also train a readout of every position beside the blocks, by Adam, as in the paper. The readout
+            that is compared with the control is always fitted at the end, by L-BFGS.
         readout_images: images that the final readout is fitted to; None for all.
-        readout_grid: the final readout averages each map to n x n regions.
+        readout_grid: the final readout averages each map over n x n regions.
         candidates: goodness inference tries the readout's n best labels; 0 for every label.
-        first_block: readout and goodness count the blocks from this one on; 1 leaves the first out, as most papers do.
-        first_scored: the same for goodness and whatever scores the rule has in its place; None for `first_block`.
+        first_block: readout and goodness count the blocks from this one on; 1 skips the first, as most papers do.
+        first_scored: the same for goodness, or the scores that the rule has instead; None for `first_block`.
         validation_images: held out for `--evaluate-on validation`.
         test_images: judge by the first n only; None for all. Only `smoke` does.
     """
@@ -72,7 +72,12 @@ class Recipe:
     test_images: int | None = None
 
     def schedule(self) -> "Schedule":
-        """The part that the trainer needs."""
+        """Return the numbers that the trainer needs.
+
+        Example:
+            >>> Recipe(model="mlp", lr=0.1).schedule().lr
+            0.1
+        """
         from convff import Schedule  # here, because it imports torch
 
         names = ("epochs", "batch_size", "optimizer", "lr", "momentum", "decay", "stagger")

@@ -1,4 +1,4 @@
-"""What `experiments/search.py` is asked to do: what it searches, from where to where, and where it starts.
+"""Options of `experiments/search.py`: the numbers that it searches, their ranges and the first trials.
 
 Imports no torch.
 """
@@ -12,9 +12,9 @@ from experiments.config.settings import Settings
 
 Space = dict[str, tuple[float, float]]
 
-# What is searched, from where to where, all on a logarithmic scale. Rate and threshold of `paper` have the paper's
-# ranges, but for the rate of ff: its direction is a mean over images and units, HebbFF's the sum over images, so a step
-# of HebbFF with rate 1e-4 is one of ff with rate 13 in a layer of 2048 units.
+# The range of each number, on a logarithmic scale. Rate and threshold of `paper` have the paper's ranges, except the
+# rate of ff: its direction is a mean over images and units, HebbFF's the sum over images, so a step of HebbFF with rate
+# 1e-4 equals one of ff with rate 13 in a layer of 2048 units.
 _LABEL_SCALE = {"label_scale": (0.05, 5.0)}
 SPACES: dict[tuple[str, str], Space] = {
     ("paper", "hebbff"): {"lr": (1e-6, 1.0), "theta": (1e-6, 10.0), **_LABEL_SCALE},
@@ -44,7 +44,7 @@ class Search:
     """The images."""
 
     data_dir: Path | None = None
-    """Where the data lie; see `experiments/mnist.py --help`."""
+    """Folder of the data; see `experiments/mnist.py --help`."""
 
     net: Literal["deep", "wide"] = "deep"
     """The network."""
@@ -57,41 +57,51 @@ class Search:
     gate and label scale; the rate alone under backpropagation."""
 
     trials: int = 20
-    """How many trials in all, those of earlier runs of the same search included."""
+    """Number of trials in all, including those of earlier runs of the same search."""
 
     epochs: int = 3
-    """Epochs of a trial; one that is worse than most after an epoch, or has learnt nothing, ends there."""
+    """Epochs per trial; a trial stops after an epoch in which it is worse than most or has learnt nothing."""
 
     train_images: int = 12_000
-    """Training images of a trial."""
+    """Training images per trial."""
 
     judged_images: int = 2_000
     """Validation images that judge a trial."""
 
     also: tuple[Path, ...] = ()
-    """Files that other searches wrote: what they found is tried too, e.g. what short trials found in long ones. Of the
-    other rule, ff or hebbff, the rate is taken that gives the first layer the same step."""
+    """Results of other searches to try too, e.g. those of short trials in long ones. From a search of the other rule,
+    ff or hebbff, the rate is converted so that the first layer takes the same step."""
 
     seed: int = 0
-    """The key of the sampler and of every training."""
+    """Seed of the sampler and of every training."""
 
     out: Path = Path("searches")
-    """The folder of the trials (`hebbff_mlp.db`) and of the best settings of each search (`<name>.json`)."""
+    """Folder for the trials (`hebbff_mlp.db`) and for the best settings of each search (`<name>.json`)."""
 
     @property
     def name(self) -> str:
-        """What tells searches apart: trials of another length, or judged by other images, are no trials of this one."""
+        """The name: searches with trials of another length, or judged by other images, have another one.
+
+        Example:
+            >>> Search(net="wide", epochs=2).name
+            'mnist-wide-hebbff-paper-2x12000-by2000-seed0'
+        """
         length = f"{self.epochs}x{self.train_images}-by{self.judged_images}-seed{self.seed}"
         return f"{self.dataset}-{self.net}-{self.rule}-{self.preset}-{length}"
 
     @property
     def space(self) -> Space:
-        """Range of each number that is searched."""
+        """The range of each number that is searched.
+
+        Example:
+            >>> Search(rule="bp").space
+            {'lr': (1e-06, 1.0)}
+        """
         return SPACES[self.preset, self.rule]
 
     @property
     def command(self) -> str:
-        """The command that gives this search."""
+        """The command that repeats this search."""
         asked = {name: getattr(self, name) for name in ("dataset", "net", "rule", "preset", "trials")}
         asked |= {name: getattr(self, name) for name in ("epochs", "train_images", "judged_images", "seed")}
         options = [part for name, value in asked.items() for part in (f"--{name.replace('_', '-')}", str(value))]
@@ -99,11 +109,16 @@ class Search:
         return shlex.join(["python", "experiments/search.py", *options])
 
     def settings(self) -> Settings:
-        """The settings of a trial's training."""
+        """Return the settings of a trial's training.
+
+        Example:
+            >>> Search(rule="bp").settings().evaluate_on
+            'validation'
+        """
         return Settings(
             dataset=self.dataset,
             data_dir=self.data_dir,
-            require_data=True,  # what a stand-in teaches is nothing that a preset should have
+            require_data=True,  # never tune presets on stand-in data
             net=self.net,
             labels="layerwise",
             rule=self.rule,

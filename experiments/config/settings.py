@@ -1,4 +1,4 @@
-"""What a run is asked to do, as `settings.json` has it. Imports no torch, so that `--help` is quick."""
+"""The settings of a run, as in `settings.json`. Imports no torch, so that `--help` is quick."""
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     OptimizerName: TypeAlias = str
     AugmentName: TypeAlias = str
     StabiliserName: TypeAlias = str
-else:  # what the command line offers is what the tables hold
+else:  # the command line offers the keys of the tables
     LabelName = part_of("labels", "labels/__init__.py", "LABELS")
     RuleName = part_of("rule", "convff/rules/__init__.py", "RULES")
     GateName = part_of("gate", "convff/gates/__init__.py", "GATES")
@@ -38,26 +38,26 @@ SelectionName = Literal["optimised", "random"]
 EngineName = Literal["closed", "autograd"]
 RENAMED: dict[str, PresetName] = {"best": "long"}  # presets
 LABELS_APART = ("stream", "beside")  # places where labels are images of their own
-LABEL_FREE_RULES = ("local_head",)  # no image carries a label, wherever it is
+LABEL_FREE_RULES = ("local_head",)  # rules under which no image carries a label
 
 
 @dataclass(frozen=True, kw_only=True)
 class Overrides:
-    """Numbers of a recipe that the command line may replace: fields of `Recipe`; None keeps the preset's."""
+    """Numbers of a recipe that the command line may replace: fields of `Recipe`; None keeps the preset's value."""
 
     label_intensity: float | None = None
     """The label's share K of the intensity, in [0, 1]."""
 
     label_selection: SelectionName | None = None
-    """Fourier and morph: take the labels out of 2,000 candidates drawn by --seed, so that the largest correlation of
-    any two is smallest, or by chance. Left out: the fixed set 1, or "optimised" for more classes than that has."""
+    """Fourier and morph: choose the labels from 2,000 candidates drawn by --seed. optimised: minimise the largest
+    correlation of any two; random: choose at random. Default: the fixed set 1, or optimised if it has too few."""
 
     label_regions: int | None = None
     """With --label-at blocks: what a label adds to a block differs between n x n regions of its map. With --label-at
-    output: each region decides on its own. With --rule local_head: the classifiers see the means of so many regions."""
+    output: each region decides on its own. With --rule local_head: the classifiers see the means of n x n regions."""
 
     label_gains: Literal["learned", "random"] | None = None
-    """With --label-at gains: what each channel counts for each class is learned, or stays as it was drawn."""
+    """With --label-at gains: the gain of each channel for each class is learned, or drawn once at random."""
 
     label_form: Literal["frozen", "exact"] | None = None
     """With --label-at blocks: frozen is fast (a label changes no unit from silent to active); exact tries every label
@@ -76,16 +76,16 @@ class Overrides:
     """Goodness is the mean or the sum of squares, or the mean of the activity itself."""
 
     similarity: float | None = None
-    """Weight of a term beside the rule by which images of one class look alike to a block, and others do not."""
+    """Weight of an extra term that makes images of one class look alike to a block, and others different."""
 
     negatives: int | None = None
-    """Wrong labels an image in each step."""
+    """Wrong labels per image and step."""
 
     augment: AugmentName | None = None
-    """How training images are varied."""
+    """How training images are augmented."""
 
     optimizer: OptimizerName | None = None
-    """How directions become steps."""
+    """The optimiser, which turns directions into steps."""
 
     lr: float | None = None
     """Learning rate."""
@@ -94,20 +94,20 @@ class Overrides:
     """Momentum, or Adam's first beta."""
 
     stagger: float | None = None
-    """How far the learning of lower blocks is ahead of that of higher ones, in [0, 1): the first block ends at 1 - n of
-    the training, the last at its end."""
+    """How far lower blocks learn ahead of higher ones, in [0, 1): with stagger s the first block stops after a fraction
+    1 - s of the training, the last at its end."""
 
     batch_size: int | None = None
-    """Images a step."""
+    """Images per step."""
 
     epochs: int | None = None
     """Passes over the training images."""
 
     train_images: int | None = None
-    """Use only the first so many training images."""
+    """Use only the first n training images."""
 
     candidates: int | None = None
-    """Goodness inference tries only so many labels an image, the readout's best ones. 0: every label."""
+    """Goodness inference tries only the readout's n best labels per image; 0 tries every label."""
 
     def overrides(self) -> dict[str, Any]:
         """Return the numbers that are given, by name."""
@@ -126,33 +126,33 @@ class Settings(Overrides):
     """Where the label meets the activity; see `experiments.config.command_line.Asked`."""
 
     rule: RuleName = "ff"
-    """How a layer learns: Forward-Forward, Hebbian Forward-Forward; or, as yardsticks, local_head, a linear classifier
-    on each block, and bp, backpropagation."""
+    """How a layer learns. ff: Forward-Forward; hebbff: Hebbian Forward-Forward; or a baseline: local_head, a linear
+    classifier per block, or bp, backpropagation."""
 
     contrast: ContrastName | None = None
-    """What goes through the network in a step. Left out: what the rule asks for."""
+    """What goes through the network in a step. Default: the contrast of the rule."""
 
     preset: PresetName = "quick"
     """smoke: 30 s; quick: 5 min on two CPU cores; paper: the paper's setting; long: 30 min (its old name is best)."""
 
     inference: tuple[EvaluationName, ...] = ("both",)
-    """How the network is judged. both: by all that makes sense for the rule; goodness: without the linear readout;
-    linear: by the readout alone; or evaluations by name, beside these words."""
+    """How the network is judged. both: by all evaluations of the rule; goodness: without the linear readout; linear: by
+    the readout alone; or evaluations by name, also in addition to these words."""
 
     dataset: DatasetName = "cifar10"
-    """The images; "folder" is your own: DATA_DIR/train/<class>/* and DATA_DIR/test/<class>/*."""
+    """The data set; folder: your own images, DATA_DIR/train/<class>/* and DATA_DIR/test/<class>/*."""
 
     data_dir: Path | None = None
-    """Where the data lie, and nowhere else. Left out: $CONVFF_DATA, then ./data, a download, a drawn stand-in."""
+    """The only folder to search for the data. Default: $CONVFF_DATA, then ./data, a download, a drawn stand-in."""
 
     require_data: bool = False
-    """Stop with exit code 2 where the data cannot be had, instead of using the drawn stand-in."""
+    """Exit with code 2 if the data cannot be found, instead of using the drawn stand-in."""
 
     evaluate_on: Literal["test", "validation"] = "test"
-    """Choose settings on "validation" (the last 5,000 training images, held out then); report on "test"."""
+    """validation (the last 5,000 training images, then held out) to choose settings; test to report."""
 
     label_scale: float | None = None
-    """Dense networks with the label at every layer: length of the label over that of the activity beside it."""
+    """Dense networks with the label at every layer: length of the label relative to the activity beside it."""
 
     model: ModelName | None = None
     """The network."""
@@ -164,53 +164,53 @@ class Settings(Overrides):
     """Filters (or units) of the first layer; the other layers keep their ratio to it."""
 
     widths: tuple[int, ...] | None = None
-    """Filters (or units) of every layer, and so their number; of resnet, of every stage."""
+    """Filters (or units) of every layer, which also sets their number; for resnet, of every stage."""
 
     pool_after: tuple[int, ...] | None = None
-    """cnn6: the layers, counted from 1, behind which maps are halved. No number: behind none."""
+    """cnn6: the layers, counted from 1, after which maps are halved; without a number, none."""
 
     skip: bool = False
-    """cnn6: each layer sees the activity of the last two layers, side by side."""
+    """cnn6: each layer sees the activity of the last two layers, concatenated."""
 
     whiten: bool = False
-    """cnn6: the first layer sees patches of 3 x 3 pixels whitened, as fitted to training images without labels."""
+    """cnn6: the first layer sees whitened patches of 3 x 3 pixels; the whitening is fitted to images without labels."""
 
     stabilise: tuple[StabiliserName, ...] = ()
-    """What keeps weights from growing without bound, beside the rule; one or several."""
+    """Stabilisers, which keep weights from growing without bound; one or several."""
 
     stabiliser_strength: float | None = None
-    """Strength of every stabiliser named. Left out: each one's own."""
+    """Strength of every stabiliser named. Default: each one's own."""
 
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Of the activities; auto takes bfloat16 where the hardware is fast at it."""
+    """Precision of activities; auto takes bfloat16 if the hardware is fast at it."""
 
     engine: EngineName = "closed"
     """How a rule finds its direction: in closed form, or by automatic differentiation (slower, the same result)."""
 
     compile: bool = False
-    """Fuse the arithmetic between convolutions by torch.compile: seconds to compile, then faster steps."""
+    """Fuse the arithmetic between convolutions with torch.compile: seconds to compile, then faster steps."""
 
     device: str = "auto"
-    """cpu, cuda, cuda:1, mps (Apple; never tested), ...; auto takes CUDA where it is, else the CPU. Under torchrun cuda
-    is each process's own GPU."""
+    """cpu, cuda, cuda:1, mps (Apple; never tested), ...; auto takes CUDA if available, else the CPU. Under torchrun,
+    cuda is each process's own GPU."""
 
     seed: int = 0
-    """The key of every random draw."""
+    """Seed of every random draw."""
 
     seeds: int = 1
     """Repeat with this many seeds, counted up from --seed, and report mean and standard deviation."""
 
     out: Path = Path("runs")
-    """The folder in which each run makes its own."""
+    """Folder in which each run makes its own."""
 
     @property
     def takes_labels(self) -> bool:
-        """Whether labels are images, or are put into images: then `labels` says which."""
+        """Whether labels are put into images or are images of their own; `labels` then names them."""
         return self.label_at in ("image", *LABELS_APART) and self.rule not in LABEL_FREE_RULES
 
     @property
     def label_name(self) -> str:
-        """What reports call the labels: their family, where the label is if not in the image, or "none".
+        """The name of the labels in reports: their family, their place if not in the image, or "none".
 
         Example:
             >>> Settings().label_name, Settings(label_at="output").label_name, Settings(rule="local_head").label_name
@@ -221,18 +221,18 @@ class Settings(Overrides):
         return self.labels if self.label_at == "image" else self.label_at
 
     def as_json(self) -> dict[str, Any]:
-        """The settings as JSON can hold them."""
+        """Return the settings as JSON values."""
         return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
 
 
 def settings_from_json(saved: dict[str, Any]) -> Settings:
-    """The settings that `as_json` gave.
+    """Return the settings from which `as_json` made these values.
 
     Example:
         >>> settings_from_json(Settings(seed=3).as_json()) == Settings(seed=3)
         True
     """
-    # JSON has neither paths nor tuples; older runs have no stabilisers, one inference, and presets by old names.
+    # JSON has neither paths nor tuples; older runs have no `stabilise` key, one inference, and old names of presets.
     saved = saved | {"preset": RENAMED.get(saved["preset"], saved["preset"])}
     paths = {name: Path(saved[name]) for name in ("out", "data_dir") if saved[name] is not None}
     inference = saved.get("inference", "both")

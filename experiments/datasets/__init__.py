@@ -23,19 +23,19 @@ DATASETS: dict[str, Loader] = {
 
 
 def load_dataset(name: str, data_dir: Path | None, *, require: bool = False) -> Dataset:
-    """Loads a data set: from `data_dir`, or else `$CONVFF_DATA`, `./data` or a download, or else a stand-in.
+    """Load a data set: from `data_dir`, or else `$CONVFF_DATA`, `./data` or a download, or else a stand-in.
 
     Args:
         name: a key of `DATASETS`.
-        data_dir: where the data lie; nowhere else is looked then, and there is no stand-in.
-        require: refuse a stand-in where real data were asked for.
+        data_dir: folder of the data; if given, no other place is searched and there is no stand-in.
+        require: refuse a stand-in for real data.
 
     Returns:
-        Images as uint8 `[N, C, H, W]`, whole in memory. `is_stand_in` tells whether they are drawn.
+        Images as uint8 `[N, C, H, W]`, all in memory. `is_stand_in` tells whether they are drawn.
 
     Raises:
-        DataError: no such name; the data are broken; they are not in `data_dir`; or they are nowhere
-            to be had and `require` is set.
+        DataError: the name is unknown; the data are broken; they are not in `data_dir`; or they cannot be found and
+            `require` is set.
 
     Example:
         >>> load_dataset("digits", None).train.num_classes

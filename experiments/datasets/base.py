@@ -20,11 +20,11 @@ class Dataset:
     Args:
         train: images to learn from; their order is mixed across classes, so a slice can serve for validation.
         test: images to report on, of the same shape and with the same class names.
-        source: what lies where, in words, for the report.
-        is_stand_in: whether the images were drawn by the package in place of real ones.
+        source: where the data are from, in words, for the report.
+        is_stand_in: whether the images were drawn by the package instead of real ones.
 
     Raises:
-        DataError: training and test images differ in shape or class names, or there are none of a kind.
+        DataError: training and test images differ in shape or class names, or one of them is empty.
 
     Example:
         >>> import torch
@@ -56,11 +56,11 @@ Loader = Callable[[Path | None, bool], Dataset]
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """What was read from one place, before it is named and checked against the data set asked for.
+    """Images read from one place, not yet named or checked against the requested data set.
 
     Args:
         train: uint8 images `[N, C, H, W]` and int64 classes `[N]`.
-        test: the same of the test images.
+        test: the same for the test images.
         class_names: the names in the order of the class indices.
         what: which files these are, e.g. `"cifar10-jpeg.tar.xz"`.
         copy: how they differ from the original files, e.g. `"JPEG copy"`; empty for the originals.

@@ -28,8 +28,8 @@ KNOWN = KnownDataset(
 
 
 def load(data_dir: Path | None, require: bool) -> Dataset:
-    """Photographs of animals and vehicles, 50,000 to learn from and 10,000 to test on.
+    """Load photographs of animals and vehicles, 50,000 for training and 10,000 for testing.
 
-    `load_known` tells where they are looked for.
+    See `load_known` for the places that are searched.
     """
     return load_known(KNOWN, data_dir, require)

@@ -11,10 +11,10 @@ TRAIN_COUNT = 1_437
 
 
 def load(data_dir: Path | None, require: bool) -> Dataset:
-    """The first 1,437 images to learn from, the last 360 to test on.
+    """Load the digits, the first 1,437 images for training and the last 360 for testing.
 
-    The images come in the order of their writers, who wrote the classes evenly: so the test holds
-    every class about equally, and other writers than the training. Nothing is looked for on disk.
+    The images are ordered by writer, and each writer wrote all classes. So the test images have all classes about
+    equally often, and other writers than the training images. The images are part of scikit-learn.
 
     Example:
         >>> digits = load(None, False)

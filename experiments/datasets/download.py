@@ -1,4 +1,4 @@
-"""Downloads by torchvision that give up soon and leave nothing half done."""
+"""Downloads by torchvision that fail fast and leave no partial files."""
 
 import contextlib
 import io
@@ -14,19 +14,18 @@ from urllib.request import Request, urlopen
 
 
 def fetch(torchvision_class: Any, folder: str, into: Path, seconds: float = 10.0) -> str | None:
-    """Lets torchvision download a data set into `into`.
+    """Download a data set into `into` by torchvision.
 
-    It is fetched into a hidden folder first and moved when it is whole, so an interrupted download
-    cannot be taken for data later.
+    It is fetched into a hidden folder and moved when complete, so an interrupted download is never taken for data.
 
     Args:
         torchvision_class: e.g. `torchvision.datasets.MNIST`.
-        folder: what the download makes and `into` shall hold in the end, e.g. `"MNIST/raw"`.
-        into: made if it is not there; left as it was if the download fails.
-        seconds: how long the server may take for its first answer, and for each packet after that.
+        folder: the folder that the download makes inside `into`, e.g. `"MNIST/raw"`.
+        into: made if missing; unchanged if the download fails.
+        seconds: timeout of the server's first answer, and of each packet after that.
 
     Returns:
-        None when the data are there, else the reason why not.
+        None if the data are there, else the reason why not.
     """
     if not _answers(_addresses(torchvision_class), seconds):
         return f"no server answered within {seconds:g} s"
@@ -52,7 +51,7 @@ def _fetch_whole(torchvision_class: Any, folder: str, into: Path, seconds: float
         target = into / folder
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
-            target.rmdir()  # what is not empty is no place for a download, and stays
+            target.rmdir()  # fails if it is not empty: existing files are kept
         (Path(hidden) / folder).rename(target)
 
 
@@ -64,10 +63,10 @@ def _addresses(torchvision_class: Any) -> list[str]:
 
 
 def _answers(addresses: list[str], seconds: float) -> bool:
-    """Whether any server answers in time, with whatever status.
+    """Return whether any server answers in time, with any status.
 
-    A socket's timeout counts anew for each of a host's addresses and not at all for its name, so
-    without a network torchvision alone may take minutes; a thread can simply be left behind.
+    A socket's timeout restarts for each address of a host and does not cover its name's resolution, so without a
+    network torchvision may take minutes; a thread can be abandoned.
     """
     replies: list[str] = []
 

@@ -8,14 +8,14 @@ from experiments.datasets.image_files import LAYOUT, read_folder
 
 
 def load(data_dir: Path | None, require: bool) -> Dataset:
-    """The images of a folder: gray ones stay gray, all others become RGB.
+    """Load the images of a folder: gray if all are gray, else RGB.
 
     Args:
         data_dir: holds `train/<class>/*` and `test/<class>/*`.
-        require: makes no difference, there is no stand-in for one's own images.
+        require: ignored, because there is no stand-in for your own images.
 
     Raises:
-        DataError: `data_dir` is None or no folder, or its content is broken (see `read_folder`).
+        DataError: `data_dir` is None or not a folder, or its content is broken (see `read_folder`).
     """
     del require
     if data_dir is None:
@@ -24,7 +24,7 @@ def load(data_dir: Path | None, require: bool) -> Dataset:
     if not folder.is_dir():
         raise DataError(
             f"--data-dir {data_dir} {'is not a folder' if folder.exists() else 'does not exist'}; "
-            f"allowed is a folder that holds {LAYOUT}"
+            f"it must be a folder that holds {LAYOUT}"
         )
     splits = read_folder(folder)
     name = f"image folder {folder.name}"

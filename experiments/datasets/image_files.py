@@ -36,14 +36,14 @@ Tree = dict[str, dict[str, list[ImageFile]]]
 
 
 def read_folder(folder: Path, channels: int | None = None) -> Splits:
-    """The images of `folder/train/<class>/*` and `folder/test/<class>/*`.
+    """Read the images of `folder/train/<class>/*` and `folder/test/<class>/*`.
 
-    Classes are numbered in the order of their sorted names. The files are put into a mixed but fixed
-    order, so that any slice of them holds every class.
+    Classes are numbered in the order of their names. Files are shuffled, always in the same way, so that slices mix the
+    classes.
 
     Args:
         folder: holds `train` and `test`.
-        channels: 1 or 3 makes all images gray or RGB; None keeps gray ones gray if all are gray, else RGB.
+        channels: 1 or 3 makes all images gray or RGB; None: gray if all are gray, else RGB.
 
     Raises:
         DataError: a folder is missing or empty, an image is unreadable, sizes or class names differ.
@@ -52,25 +52,30 @@ def read_folder(folder: Path, channels: int | None = None) -> Splits:
 
 
 def read_archive(archive: Path, prefix: str, channels: int | None = None) -> Splits:
-    """The same as `read_folder` for a `.tar.xz` archive with members `<prefix>/train/<class>/*`.
+    """Read a `.tar.xz` archive with members `<prefix>/train/<class>/*`, like `read_folder`.
 
     Nothing is unpacked to disk.
 
     Raises:
-        DataError: the archive is broken, or one of the reasons of `read_folder`.
+        DataError: the archive is broken, or `read_folder` would raise.
     """
     try:
         tree = _archive_tree(archive, prefix)
     except (OSError, EOFError, tarfile.TarError, lzma.LZMAError) as error:
         raise DataError(
-            f"{archive}: cannot be read to its end ({error}); allowed is a whole .tar.xz archive with "
+            f"{archive}: cannot be read to its end ({error}); it must be a complete .tar.xz archive with "
             f"members {prefix}/train/<class>/* and {prefix}/test/<class>/*"
         ) from error
     return _read_tree(f"{archive}: {prefix}", tree, channels, what=archive.name)
 
 
 def class_folders(folder: Path) -> list[Path]:
-    """The class folders in one split's folder, sorted by name; empty if there is no such folder."""
+    """Return the class folders in one split's folder, sorted by name; empty if there is no such folder.
+
+    Example:
+        >>> class_folders(Path("no/such/folder"))
+        []
+    """
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
@@ -93,7 +98,7 @@ def _archive_tree(archive: Path, prefix: str) -> Tree:
         with tarfile.open(fileobj=unpacked, mode="r:") as members:
             for member in members:
                 _add_member(tree, members, member, archive, prefix)
-        while unpacked.read(1 << 20):  # the checksum stands behind what tar needs; read on, so that it is checked
+        while unpacked.read(1 << 20):  # the checksum is behind the last member: read to the end to check it
             pass
     return tree
 
@@ -132,12 +137,12 @@ def _check_tree(where: str, tree: Tree) -> None:
             raise DataError(f"{where}: there is no folder {split}/; an image folder holds {LAYOUT}")
         if len(classes) < 2:
             raise DataError(
-                f"{where}/{split}: {len(classes)} class folders were found; allowed are two or more, one a class"
+                f"{where}/{split}: {len(classes)} class folders were found; there must be two or more, one per class"
             )
         for name, files in classes.items():
             if not files:
                 raise DataError(
-                    f"{where}/{split}/{name}: no image was found; a class folder holds at least one file "
+                    f"{where}/{split}/{name}: no image was found; a class folder must hold at least one file "
                     f"ending in {', '.join(sorted(SUFFIXES))}"
                 )
     train, test = set(tree["train"]), set(tree["test"])
@@ -161,7 +166,7 @@ def _kind_of_copy(files: list[ImageFile]) -> str:
 
 
 def _read_split(classes: dict[str, list[ImageFile]], channels: int) -> tuple[Tensor, Tensor]:
-    """All images of one split as uint8 `[N, C, H, W]` and their classes `[N]`, in the mixed order."""
+    """Return all images of one split as uint8 `[N, C, H, W]` and their classes `[N]`, shuffled."""
     files = [
         (file, index)
         for index, name in enumerate(sorted(classes))
@@ -192,7 +197,7 @@ def _size(pixels: np.ndarray) -> str:
 
 
 def _pixels(file: ImageFile, channels: int) -> np.ndarray:
-    """One image as uint8 `[H, W, C]`."""
+    """Return one image as uint8 `[H, W, C]`."""
     with _opened(file) as image:
         # A palette may carry transparency, which Pillow drops cleanly only by way of RGBA.
         plain = image.convert("RGBA") if image.mode in ("P", "PA") else image
@@ -208,13 +213,13 @@ def _is_colour(file: ImageFile) -> bool:
 
 @contextmanager
 def _opened(file: ImageFile) -> Iterator[Image.Image]:
-    """The image of a file; whatever goes wrong while it is open is the file's fault and becomes a `DataError`."""
+    """Open the image of a file; any error while it is open becomes a `DataError` that names the file."""
     try:
         with Image.open(io.BytesIO(file.read())) as image:
             if image.mode not in GRAY_MODES | COLOUR_MODES:
                 raise ValueError(f"pixels of mode {image.mode}")
             yield image
-    except Exception as error:  # Pillow reports a broken file by a dozen kinds of exception
+    except Exception as error:  # Pillow raises a dozen kinds of exception for broken files
         raise DataError(
-            f"{file.name}: cannot be read as an image ({error}); allowed are whole 8-bit gray or colour images"
+            f"{file.name}: cannot be read as an image ({error}); it must be a complete 8-bit gray or colour image"
         ) from error

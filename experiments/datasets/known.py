@@ -1,4 +1,4 @@
-"""Where a known data set is looked for, and what is done when it lies nowhere."""
+"""Where a known data set is searched for, and what replaces it if it is nowhere."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -27,11 +27,11 @@ class KnownDataset:
         title: its name in reports, e.g. `"CIFAR-10"`.
         shape: channels, height and width of every image.
         num_classes: the number of classes.
-        counts: the official numbers of training and test images; a report names any other.
+        counts: the official numbers of training and test images; reports name a different number.
         folder: the folder that torchvision keeps it in, e.g. `"cifar-10-batches-py"`.
-        files: what lies in that folder, in words.
+        files: the files in that folder, in words.
         read: `(torchvision class, root) -> Splits` for that folder.
-        torchvision_class: gives the class; a function, because importing torchvision takes seconds.
+        torchvision_class: returns the class; a function, because importing torchvision takes seconds.
     """
 
     key: str
@@ -46,11 +46,11 @@ class KnownDataset:
 
 
 def load_known(known: KnownDataset, data_dir: Path | None, require: bool) -> Dataset:
-    """The data set from `data_dir`, or else from `$CONVFF_DATA`, `./data` or a download, or else the stand-in.
+    """Load the data set from `data_dir`, or else from `$CONVFF_DATA`, `./data` or a download, or else the stand-in.
 
     Raises:
-        DataError: the data are broken; or `data_dir` is given and does not hold them; or they are
-            nowhere to be had and `require` is set.
+        DataError: the data are broken; or `data_dir` is given and does not hold them; or they cannot be found and
+            `require` is set.
     """
     if data_dir is not None:
         found = find(known, data_dir, "--data-dir")
@@ -64,18 +64,18 @@ def load_known(known: KnownDataset, data_dir: Path | None, require: bool) -> Dat
             return found
         tried.append(f"{label} {_contents(place)}")
     failure = fetch(known.torchvision_class(), known.folder, LOCAL)
-    # After a failure too: it may be that another process was faster, and has brought them.
+    # Even after a failure: another process may have downloaded them first.
     found = find(known, LOCAL, "./data" if failure else "./data, downloaded")
     if found is not None:
         return found
-    tried.append(f"download by torchvision: {failure or 'brought nothing'}")
+    tried.append(f"download by torchvision: {failure or 'found nothing'}")
     if require:
-        raise DataError(f"{known.title} is nowhere to be had. Tried: {'; '.join(tried)}. {_wanted(known)}")
+        raise DataError(f"{known.title} cannot be found. Tried: {'; '.join(tried)}. {_wanted(known)}")
     return stand_in_for(known.title, known.shape, known.num_classes, reason=f"tried {'; '.join(tried)}")
 
 
 def find(known: KnownDataset, place: Path, label: str) -> Dataset | None:
-    """The data set if it lies in `place` in one of the forms it is known by, else None.
+    """Return the data set if `place` holds it in one of its known forms, else None.
 
     Args:
         known: what to look for.
@@ -83,7 +83,7 @@ def find(known: KnownDataset, place: Path, label: str) -> Dataset | None:
         label: how the place was given, for the report, e.g. `"--data-dir"`.
 
     Raises:
-        DataError: it lies there, but is broken or of another shape or number of classes.
+        DataError: it is there, but broken or with another shape or number of classes.
     """
     splits = _read_any_form(known, place.expanduser())
     return None if splits is None else _named(known, splits, f"{splits.what} in {label} ({place})")
@@ -104,7 +104,7 @@ def _read_any_form(known: KnownDataset, place: Path) -> Splits | None:
         return read_folder(place / known.key, channels)
     if (place / _archive(known)).is_file():
         return read_archive(place / _archive(known), known.key, channels)
-    # A bare train/ and test/ carries no name: only the number of classes tells that it may be meant.
+    # A bare train/ and test/ has no name: it is taken for this data set if the number of classes fits.
     if known.num_classes in (len(class_folders(place / split)) for split in ("train", "test")):
         return read_folder(place, channels)
     return None
@@ -134,7 +134,7 @@ def _image_data(splits: Splits, part: tuple[Tensor, Tensor], name: str, source: 
 
 
 def _name(known: KnownDataset, splits: Splits) -> str:
-    """The title, with whatever keeps scores from being exactly comparable with published ones."""
+    """Return the title, with all differences that keep scores from being comparable with published ones."""
     counts = (len(splits.train[0]), len(splits.test[0]))
     notes = [splits.copy] if splits.copy else []
     notes += [
@@ -146,7 +146,7 @@ def _name(known: KnownDataset, splits: Splits) -> str:
 
 
 def _contents(place: Path) -> str:
-    """A place and what lies there, for an error message."""
+    """Describe a place and its content, for an error message."""
     folder = place.expanduser()
     if not folder.is_dir():
         return f"({place}): {'is not a folder' if folder.exists() else 'does not exist'}"

@@ -1,7 +1,7 @@
-"""What the stand-in is drawn with: outlines and textures as functions of the coordinates of every pixel.
+"""Outlines and textures of the stand-in's images, as functions of pixel coordinates.
 
-Only sums, products, minima and roots are used on pixels, so that the images do not depend on how a
-processor approximates sines.
+Pixels are computed by sums, products, minima and roots alone, so that images do not depend on how a processor
+approximates sines.
 """
 
 from collections.abc import Callable, Mapping
@@ -69,7 +69,7 @@ SHAPES: Mapping[str, Drawing] = {
 
 
 def wave(x: Tensor) -> Tensor:
-    """A rounded square wave of period 1 between 0 and 1.
+    """Return a rounded square wave of period 1 between 0 and 1.
 
     Example:
         >>> wave(torch.tensor([0.0, 0.5, 1.0]))
@@ -135,16 +135,20 @@ TEXTURES: Mapping[str, Drawing] = {
 
 
 def drawn(drawings: Mapping[str, Drawing], index: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Applies to each image the drawing of its number.
+    """Draw one shape or texture per image.
 
     Args:
         drawings: `SHAPES` or `TEXTURES`.
-        index: int64 `[n]`, places in `drawings`.
+        index: int64 `[n]`, the number of each image's drawing.
         x: horizontal coordinates `[n, H, W]`.
         y: vertical coordinates `[n, H, W]`.
 
     Returns:
         float32 `[n, H, W]`.
+
+    Example:
+        >>> drawn(SHAPES, torch.tensor([0]), torch.zeros(1, 1, 1), torch.zeros(1, 1, 1))
+        tensor([[[-0.9500]]])
     """
     result = torch.empty_like(x)
     for number, drawing in enumerate(drawings.values()):

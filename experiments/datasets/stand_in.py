@@ -1,9 +1,8 @@
-"""The embedded stand-in: images drawn by the package when no real ones can be had.
+"""The built-in stand-in: images drawn by the package if no real ones can be found.
 
-A class is a shape (disc, square, ring, ...) filled with a texture (stripes of some direction,
-checks, dots, ...). Place, size, tilt, colours and contrast are random, the ground is cluttered, and
-noise lies over everything: no single pixel tells the class, so a linear model stays low, while a few
-convolutions can find both parts of it.
+A class is a shape (disc, square, ring, ...) filled with a texture (stripes of some direction, checks, dots, ...).
+Place, size, tilt, colours and contrast are random, the background is cluttered, and noise covers everything. No single
+pixel tells the class, so a linear model has a low accuracy, while a few convolutions can find shape and texture.
 """
 
 from math import ceil, sqrt
@@ -21,18 +20,18 @@ TRAIN_COUNT = 20_000
 TEST_COUNT = 2_000
 CHUNK = 500  # images drawn at a time: the planes of one chunk stay in the processor's cache
 NOISE = 20
-BARS = 5  # distractors an image
-FINEST = 0.125  # the finest period of a texture, as a part of the image's side
+BARS = 5  # distractors per image
+FINEST = 0.125  # the finest period of a texture, as a fraction of the image's side
 
 
 def load(data_dir: Path | None, require: bool) -> Dataset:
-    """The stand-in asked for by name: 32x32 RGB images in 10 classes. Nothing is read from disk."""
+    """Draw the stand-in requested by name: 32x32 RGB images in 10 classes. Nothing is read from disk."""
     del data_dir, require
     return stand_in(name="stand-in (drawn by the package)", shape=(3, 32, 32), num_classes=10)
 
 
 def stand_in_for(title: str, shape: tuple[int, int, int], num_classes: int, reason: str) -> Dataset:
-    """The stand-in for a data set that was asked for and is not to be had.
+    """Draw the stand-in for a data set that was requested and cannot be found.
 
     Args:
         title: the data set's name in reports.
@@ -44,7 +43,7 @@ def stand_in_for(title: str, shape: tuple[int, int, int], num_classes: int, reas
 
 
 def stand_in(name: str, shape: tuple[int, int, int], num_classes: int, reason: str = "asked for") -> Dataset:
-    """20,000 training and 2,000 test images; see `draw`."""
+    """Draw 20,000 training and 2,000 test images; see `draw`."""
     class_names = _class_names(num_classes)
     train = ImageData(*draw(TRAIN_COUNT, shape, num_classes, "train"), class_names, name)
     test = ImageData(*draw(TEST_COUNT, shape, num_classes, "test"), class_names, name)
@@ -52,19 +51,19 @@ def stand_in(name: str, shape: tuple[int, int, int], num_classes: int, reason: s
 
 
 def draw(count: int, shape: tuple[int, int, int], num_classes: int, split: str = "train") -> tuple[Tensor, Tensor]:
-    """Draws images and their classes; the same arguments always give the same images.
+    """Draw images and their classes; the same arguments always give the same images.
 
     Args:
-        count: how many.
+        count: number of images.
         shape: channels (1 or 3), height and width of one image.
         num_classes: 1 to 100.
         split: names the draw; another name gives other images.
 
     Returns:
-        uint8 images `[count, C, H, W]` and int64 classes `[count]`, mixed and equally frequent.
+        uint8 images `[count, C, H, W]` and int64 classes `[count]`, shuffled and equally frequent.
 
     Raises:
-        ValueError: another number of channels or classes.
+        ValueError: the number of channels or classes is out of range.
 
     Example:
         >>> images, classes = draw(20, (1, 28, 28), 10)
@@ -73,8 +72,8 @@ def draw(count: int, shape: tuple[int, int, int], num_classes: int, split: str =
     """
     if shape[0] not in (1, 3) or not 1 <= num_classes <= len(SHAPES) * len(TEXTURES):
         raise ValueError(
-            f"the stand-in has 1 or 3 channels and 1 to {len(SHAPES) * len(TEXTURES)} classes, "
-            f"not {shape[0]} and {num_classes}"
+            f"the stand-in must have 1 or 3 channels and 1 to {len(SHAPES) * len(TEXTURES)} classes, "
+            f"got {shape[0]} and {num_classes}"
         )
     generator = keyed_generator(0, f"stand-in {split}", *shape, num_classes)
     classes = (torch.arange(count) % num_classes)[torch.randperm(count, generator=generator)]
@@ -85,7 +84,7 @@ def draw(count: int, shape: tuple[int, int, int], num_classes: int, split: str =
 
 
 def _draw_chunk(classes: Tensor, shape: tuple[int, int, int], num_classes: int, generator: Generator) -> Tensor:
-    """uint8 images `[n, C, H, W]`: the object over the ground, and noise over both."""
+    """Draw uint8 images `[n, C, H, W]`: the object over the background, and noise over both."""
     channels, height, width = shape
     count, side = len(classes), min(height, width)
     ground, first, second = _colours(count, channels, generator)
@@ -103,7 +102,7 @@ def _draw_chunk(classes: Tensor, shape: tuple[int, int, int], num_classes: int, 
 
 
 def _parts(classes: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
-    """The shape and the texture that make up each class: about 5 shapes to 2 textures."""
+    """Return the shape and the texture of each class: about 5 shapes to 2 textures."""
     shapes = _shape_count(num_classes)
     return classes % shapes, classes // shapes
 
@@ -123,10 +122,10 @@ def _uniform(size: tuple[int, ...], low: float, high: float, generator: Generato
 
 
 def _colours(count: int, channels: int, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """The ground and the two colours of the texture, each `[n, C, 1, 1]` in [0, 1].
+    """Draw the background and the two colours of the texture, each `[n, C, 1, 1]` in [0, 1].
 
-    One of the two lies above the ground in lightness and the other below, so that the outline shows
-    on either; which is which is random, and so is the contrast.
+    One colour is lighter than the background and the other darker, so that both show the outline; which one is lighter
+    is random, and so is the contrast.
     """
     size = (count, channels, 1, 1)
     ground = _uniform(size, 0.35, 0.65, generator)
@@ -138,7 +137,7 @@ def _colours(count: int, channels: int, generator: Generator) -> tuple[Tensor, T
 def _from_random_centre(
     count: int, height: int, width: int, middle: float, generator: Generator
 ) -> tuple[Tensor, Tensor]:
-    """Pixel coordinates `[n, H, W]` from a random centre that keeps `middle` of the side from every edge."""
+    """Return pixel coordinates `[n, H, W]` from a random centre that keeps `middle` of the side from every edge."""
     centres = _uniform((2, count, 1, 1), middle, 1 - middle, generator)
     x = torch.arange(width) + 0.5 - width * centres[0]
     y = torch.arange(height).unsqueeze(1) + 0.5 - height * centres[1]
@@ -146,18 +145,18 @@ def _from_random_centre(
 
 
 def _tilted(x: Tensor, y: Tensor, most: float, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Coordinates turned by up to `most` radians either way."""
+    """Turn coordinates by up to `most` radians either way."""
     angle = _uniform((len(x), 1, 1), -most, most, generator)
     return x * angle.cos() + y * angle.sin(), y * angle.cos() - x * angle.sin()
 
 
 def _cover(distance: Tensor, radius: Tensor) -> Tensor:
-    """How much of each pixel a shape covers, `[n, 1, H, W]`, from its distances in units of the radius."""
+    """Return how much of each pixel a shape covers, `[n, 1, H, W]`, from its distances in units of the radius."""
     return (0.5 - distance * radius).clamp_(0, 1).unsqueeze(1)
 
 
 def _cluttered(ground: Tensor, height: int, width: int, generator: Generator) -> Tensor:
-    """The ground `[n, C, H, W]`: clouds, faint stripes of any direction, and bars that belong to no class."""
+    """Draw the background `[n, C, H, W]`: clouds, faint stripes of any direction, and bars that belong to no class."""
     count, channels = ground.shape[:2]
     clouds = interpolate(_uniform((count, channels, 4, 4), -0.2, 0.2, generator), (height, width), mode="bilinear")
     x, y = _tilted(*_from_random_centre(count, height, width, 0, generator), 3.15, generator)

@@ -1,7 +1,7 @@
 """The files of torchvision's data sets, checked before torchvision reads them: its own errors name no file.
 
-The torchvision class is an argument, so that another one of the same form (other checksums, another
-address) can be read by the same code.
+The torchvision class is an argument, so that the same code can read another class of the same form, with other
+checksums or another address.
 """
 
 import struct
@@ -18,16 +18,16 @@ from experiments.datasets.base import DataError, Splits
 
 
 def read_idx(torchvision_class: Any, root: Path, class_names: tuple[str, ...] = ()) -> Splits:
-    """The four idx files of `torchvision.datasets.MNIST` or one of its relatives.
+    """Read the four idx files of `torchvision.datasets.MNIST` or one of its relatives.
 
     Args:
         torchvision_class: e.g. `torchvision.datasets.MNIST`.
         root: the folder that holds `<class name>/raw`.
-        class_names: names of the classes; torchvision's own if none are given.
+        class_names: names of the classes; torchvision's own if omitted.
 
     Raises:
-        DataError: a file is missing, is not an idx file, has not the length its header says, or holds
-            another number of labels than there are images.
+        DataError: a file is missing, is not an idx file or differs in length from its header, or the numbers of images
+            and labels differ.
     """
     folder = root / torchvision_class.__name__ / "raw"
     names = [Path(name).stem for name, _ in torchvision_class.resources]
@@ -44,14 +44,14 @@ def read_idx(torchvision_class: Any, root: Path, class_names: tuple[str, ...] = 
 
 
 def read_batches(torchvision_class: Any, root: Path) -> Splits:
-    """The pickled batches of `torchvision.datasets.CIFAR10` or `CIFAR100`.
+    """Read the pickled batches of `torchvision.datasets.CIFAR10` or `CIFAR100`.
 
     Args:
         torchvision_class: e.g. `torchvision.datasets.CIFAR10`.
         root: the folder that holds `torchvision_class.base_folder`.
 
     Raises:
-        DataError: a file is missing or has not the checksum that torchvision knows.
+        DataError: a file is missing or does not have torchvision's checksum.
     """
     folder = root / torchvision_class.base_folder
     checksums = dict([*torchvision_class.train_list, *torchvision_class.test_list])
@@ -75,7 +75,7 @@ def _check_all_there(folder: Path, names: list[str]) -> None:
         found = sorted(path.name for path in folder.iterdir())
         raise DataError(
             f"{folder}: {', '.join(missing)} missing; found: {', '.join(found[:12]) or 'nothing'}; "
-            f"allowed is the whole set, unpacked: {', '.join(names)}"
+            f"all files must be there, unpacked: {', '.join(names)}"
         )
 
 
@@ -84,12 +84,12 @@ def _check_idx_pair(images: Path, labels: Path) -> None:
     if counts[0] != counts[1]:
         raise DataError(
             f"{labels}: {counts[1]:,} labels were found for the {counts[0]:,} images of {images.name}; "
-            "there must be one label an image"
+            "there must be one label per image"
         )
 
 
 def _idx_shape(path: Path, ndim: int) -> tuple[int, ...]:
-    """The sizes in the header of an idx file of bytes, once header and length of the file agree."""
+    """Return the sizes in the header of an idx file of bytes, after a check against the length of the file."""
     with path.open("rb") as file:
         header = file.read(4 * (ndim + 1))
     magic = 0x0800 + ndim  # 08: unsigned bytes
@@ -121,7 +121,7 @@ def _which_is_broken(folder: Path, checksums: dict[str, str], error: Exception) 
     broken = [name for name, md5 in checksums.items() if not check_integrity(folder / name, md5)]
     sizes = ", ".join(f"{name} ({(folder / name).stat().st_size:,} bytes)" for name in broken)
     return (
-        f"{folder}: {sizes or 'files'} cannot be used ({error}); allowed are the official files, known by their "
+        f"{folder}: {sizes or 'files'} cannot be used ({error}); they must be the official files, with torchvision's "
         "MD5 checksums: unpack the archive again, or give other images as an image folder"
     )
 

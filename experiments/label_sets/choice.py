@@ -1,4 +1,4 @@
-"""Labels chosen out of candidates: for a run with `--label-selection`, and for the gallery."""
+"""Labels chosen from candidates: for a run with `--label-selection`, and for the gallery."""
 
 import time
 from collections.abc import Callable
@@ -26,13 +26,13 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Family:
-    """What it takes to choose labels of one family; a candidate is whatever the family draws.
+    """How to choose labels of one family; a candidate is whatever the family draws.
 
     Args:
-        set_1: the fixed set of so many labels for an image size; ValueError where it has too few.
+        set_1: returns the fixed set of n labels for an image size; raises ValueError if it has too few.
         candidates: `(n, seed, image_size, kernel_size)` to candidates.
-        criterion: candidates and the image size to the matrix `[N, N]` of which the choice minimises the largest entry.
-        correlations: the same to the matrix that is reported, where that is another.
+        criterion: candidates and the image size to the matrix `[N, N]` whose largest entry the choice minimises.
+        correlations: the same to the matrix that is reported, if that is another.
         build: chosen candidates, the image size and the intensity to the generator.
     """
 
@@ -43,7 +43,12 @@ class Family:
     build: Callable[[tuple[Any, ...], Size, float], LabelGenerator]
 
     def has_set_1(self, num_classes: int, image_size: Size) -> bool:
-        """Whether the fixed set has so many labels."""
+        """Return whether the fixed set has enough labels.
+
+        Example:
+            >>> CHOOSABLE["fourier"].has_set_1(10, (32, 32)), CHOOSABLE["fourier"].has_set_1(10_000, (32, 32))
+            (True, False)
+        """
         try:
             self.set_1(num_classes, image_size)
         except ValueError:
@@ -55,7 +60,7 @@ CHOOSABLE = {
     "fourier": Family(
         set_1=fourier_set_1,
         candidates=FourierLabels.candidates,
-        # Whatever their phases: a network that adds up goodness over positions hardly sees a phase.
+        # At any phases: a network that sums goodness over positions hardly sees a phase.
         criterion=lambda waves, size: wave_correlations(waves, size, any_phase=True),
         correlations=wave_correlations,
         build=lambda waves, size, k: FourierLabels(len(waves), size, intensity=k, waves=waves),
@@ -76,10 +81,10 @@ class Choice:
 
     Args:
         labels: the generator of the chosen labels.
-        candidates: all that could have been chosen.
-        chosen: indices of those that were.
+        candidates: all candidates.
+        chosen: indices of the chosen candidates.
         criterion: the matrix `[N, N]` that was minimised; None for a random choice.
-        seconds: what drawing, correlating and choosing took.
+        seconds: time to draw, correlate and choose.
     """
 
     labels: LabelGenerator
@@ -100,21 +105,21 @@ def choose(
     seed: int = 0,
     count: int = CANDIDATES,
 ) -> Choice:
-    """Choose the labels of all classes out of candidates; both the draw and the choice are keyed by the seed.
+    """Choose the labels of all classes from candidates; both the draw and the choice are keyed by the seed.
 
     Args:
         family: a key of `CHOOSABLE`.
         how: "optimised" for the smallest largest correlation, "random" for the paper's control.
-        num_classes: how many to choose.
+        num_classes: number of labels to choose.
         image_size: height and width.
-        kernel_size: side of the filters that shall tell waves apart; morphology labels do not depend on it.
+        kernel_size: side of the filters that must tell waves apart; morphology labels do not depend on it.
         intensity: the label's share K of the intensity.
-        seed: the key of the draws.
-        count: how many candidates to draw.
+        seed: seed of the draws.
+        count: number of candidates to draw.
 
     Raises:
-        ValueError: more classes than candidates, more candidates than the family has, or a kernel that is even or
-            larger than the image.
+        ValueError: there are more classes than candidates or more candidates than the family has, or the kernel is even
+            or larger than the image.
 
     Example:
         >>> options = {"num_classes": 3, "image_size": (8, 8), "kernel_size": 3, "count": 9}
@@ -122,7 +127,7 @@ def choose(
         3
     """
     if num_classes > count:
-        raise ValueError(f"{num_classes} classes need as many candidates, but only {count} are to be drawn")
+        raise ValueError(f"{num_classes} classes need at least as many candidates, got {count}")
     start, members = time.perf_counter(), CHOOSABLE[family]
     candidates = members.candidates(count, seed, image_size, kernel_size)
     criterion = members.criterion(candidates, image_size) if how == "optimised" else None
@@ -132,7 +137,13 @@ def choose(
 
 
 def reported_correlations(family: str, choice: Choice, image_size: Size) -> Tensor:
-    """The correlations `[N, N]` of all candidates of a choice, as they are reported: for waves, at their own phases."""
+    """Return the correlations `[N, N]` of all candidates, as they are reported: for waves, at their own phases.
+
+    Example:
+        >>> options = {"num_classes": 3, "image_size": (8, 8), "kernel_size": 3, "count": 9}
+        >>> reported_correlations("fourier", choose("fourier", "random", **options), (8, 8)).shape
+        torch.Size([9, 9])
+    """
     members = CHOOSABLE[family]
     if members.correlations is None:
         return members.criterion(choice.candidates, image_size) if choice.criterion is None else choice.criterion

@@ -12,7 +12,7 @@ from labels import LabelGenerator
 
 
 def grid(pictures: Tensor, path: Path, *, title: str) -> None:
-    """All pictures `[K, C, H, W]`, each under the number of its class."""
+    """Draw all pictures `[K, C, H, W]`, each under the number of its class."""
     columns = min(len(pictures), 10) if len(pictures) <= 100 else math.ceil(math.sqrt(len(pictures)))
     rows = math.ceil(len(pictures) / columns)
     width = max(style.COLUMN, 0.72 * columns)
@@ -34,9 +34,9 @@ def right_and_wrong(
     path: Path,
     title: str,
 ) -> None:
-    """As figure 1 of Scodellaro et al. 2025: an image, a label alone, and both together; right above, wrong below.
+    """Draw images, labels alone, and both together, as in figure 1 of Scodellaro et al. 2025; right above, wrong below.
 
-    The images' classes are made up: the n-th image is taken to be of class n, and its wrong class is the one after.
+    The images' classes are made up: image n is taken to be of class n, and its wrong class is the next one.
     """
     with style.new_figure(path, width=3.6 * len(images), height=2.9, pictures=True) as figure:
         figure.suptitle(f"{title}: each image with its right label, and with a wrong one")
@@ -57,7 +57,7 @@ def right_and_wrong(
 
 
 def correlations(before: Tensor | None, after: Tensor, path: Path, *, title: str) -> None:
-    """|correlation| of every two labels: of a random choice, and of the labels as they are."""
+    """Draw the |correlation| of every two labels: of a random choice of the candidates, and of these labels."""
     panels = [("a random choice of the candidates", before), ("these labels", after)]
     shown = [(name, matrix) for name, matrix in panels if matrix is not None]
     with style.new_figure(path, width=0.9 + 3.1 * len(shown), height=3.5) as figure:
@@ -71,10 +71,10 @@ def correlations(before: Tensor | None, after: Tensor, path: Path, *, title: str
             axes.set_title(f"{name}\nlargest {largest:.3f}, mean {mean:.3f}")
             axes.set(xlabel="label", ylabel="label")
             axes.grid(False)
-        figure.colorbar(picture, ax=panels_drawn, label="|correlation| (diagonal left out)", shrink=0.85)
+        figure.colorbar(picture, ax=panels_drawn, label="|correlation| (without the diagonal)", shrink=0.85)
 
 
 def _show(axes: object, picture: Tensor) -> None:
-    """A picture `[C, H, W]` in [0, 1], gray if it has one channel."""
+    """Draw a picture `[C, H, W]` in [0, 1], gray if it has one channel."""
     pixels = picture[0] if picture.shape[0] == 1 else picture.permute(1, 2, 0)
     axes.imshow(pixels.numpy(), cmap="gray", vmin=0, vmax=1)  # type: ignore[attr-defined]

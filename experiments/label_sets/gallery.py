@@ -30,7 +30,7 @@ from labels import (
 )
 
 RANDOM_CHOICES = 20
-# Images that the labels are judged by: the textures, unless a folder holds at least so many.
+# Images that judge the labels: the textures, unless a folder holds at least this many.
 LEAST_IMAGES = 20
 MOST_IMAGES = 2000
 PAIR_IMAGES = 8  # of 784 windows of 5 x 5 each, for every pair
@@ -48,11 +48,11 @@ class LabelSet:
     Args:
         labels: the generator.
         select: how they were chosen.
-        seconds: what the choice took, drawing and correlating included.
+        seconds: time of the choice, including drawing and correlating.
         after: correlations of the labels, `[K, K]`.
-        before: those of the first of the random choices, None where there is nothing to choose from.
-        random_max: the median over random choices of the largest |correlation|, likewise.
-        any_phase: Fourier: the largest correlation whatever the phases.
+        before: correlations of the first random choice; None if there is nothing to choose from.
+        random_max: median over random choices of the largest |correlation|; None likewise.
+        any_phase: Fourier: the largest correlation at any phases.
     """
 
     labels: LabelGenerator
@@ -65,14 +65,14 @@ class LabelSet:
 
 
 def make_gallery(settings: GallerySettings) -> str:
-    """Make everything; returns a summary in words.
+    """Make everything; return a summary in words.
 
     Raises:
-        GalleryError: settings that do not fit each other, an image that cannot be read, a folder that cannot be made.
+        GalleryError: settings do not fit together, an image cannot be read, or a folder cannot be made.
     """
     try:
         if settings.classes < 2:
-            raise ValueError(f"--classes must be at least 2, not {settings.classes}")
+            raise ValueError(f"--classes must be at least 2, got {settings.classes}")
         images, source = _images(settings)
         check_window(images, settings.kernel)
         chosen = _label_set(settings)
@@ -86,7 +86,7 @@ def make_gallery(settings: GallerySettings) -> str:
 
 
 def _images(settings: GallerySettings) -> tuple[Tensor, str]:
-    """The images to label, RGB `[M, 3, S, S]`, and where they are from."""
+    """Return the images to label, RGB `[M, 3, S, S]`, and where they are from."""
     if settings.image is None:
         return textured_images(64, settings.size).expand(-1, 3, -1, -1).contiguous(), "drawn textures"
     paths = [settings.image]
@@ -100,7 +100,7 @@ def _images(settings: GallerySettings) -> tuple[Tensor, str]:
 
 
 def _read(path: Path, size: int) -> Tensor:
-    """An image file as float `[3, size, size]`: its middle square, resized."""
+    """Read an image file as float `[3, size, size]`: its middle square, resized."""
     import numpy as np
     from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -153,7 +153,7 @@ def _label_set(settings: GallerySettings) -> LabelSet:
 
 
 def _report(settings: GallerySettings, chosen: LabelSet, images: Tensor, source: str) -> dict[str, Any]:
-    """The content of labels.json."""
+    """Return the content of labels.json."""
     judges = images
     if len(images) < LEAST_IMAGES:
         judges = textured_images(64, settings.size).expand(-1, images.shape[1], -1, -1).contiguous()
@@ -190,14 +190,14 @@ def _report(settings: GallerySettings, chosen: LabelSet, images: Tensor, source:
 
 
 def summary(report: dict[str, Any], folder: Path) -> str:
-    """The figures in a few lines."""
+    """Return the figures in a few lines."""
     pairs, judges = (report["readability"][name] for name in ("distinct_windows", "one_window"))
     kernel = f"{report['kernel']} x {report['kernel']}"
     by_chance = report["random_max_abs_correlation"]
     lines = [
         f"{report['classes']} {report['labels']} labels, select {report['select']}, {report['seconds']:.1f} s",
         f"  largest |correlation| {report['max_abs_correlation']:.3f}, mean {report['mean_abs_correlation']:.3f}"
-        + (f"; largest by chance {by_chance:.3f} (median of {RANDOM_CHOICES})" if by_chance is not None else ""),
+        + (f"; largest if random {by_chance:.3f} (median of {RANDOM_CHOICES})" if by_chance is not None else ""),
         f"  pairs that differ in less than 95 % of {kernel} windows: {len(pairs['unreadable'])}; worst pair "
         f"{tuple(pairs['worst_pair'])}: {100 * pairs['worst_share']:.1f} %",
     ]
@@ -206,7 +206,7 @@ def summary(report: dict[str, Any], folder: Path) -> str:
             f"  class from one window ({words}): {100 * judges['on_images'][name]:.1f} % on images, "
             f"{100 * judges['on_blank'][name]:.1f} % on blank ones (chance {100 * judges['on_blank']['chance']:.1f} %)"
         )
-    lines.append(f"  {report['readability']['label_passes_per_second']:,.0f} label passes a second; all is in {folder}")
+    lines.append(f"  {report['readability']['label_passes_per_second']:,.0f} label passes per second; see {folder}")
     return "\n".join(lines)
 
 
@@ -231,7 +231,7 @@ def _chosen_words(select: str) -> str:
 
 
 def label_pictures(labels: LabelGenerator, image: Tensor) -> Tensor:
-    """Every label alone, as an image: `[K, 1 or C, H, W]`. Several label channels are tiles of one picture."""
+    """Return every label alone, as an image: `[K, 1 or C, H, W]`; several label channels are tiles of it."""
     patterns = labels.patterns(image)
     extra = patterns[:, image.shape[0] :]
     if not extra.shape[1]:

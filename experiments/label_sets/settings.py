@@ -1,4 +1,4 @@
-"""What a gallery of labels is asked to be. Imports no torch, so that `--help` is quick."""
+"""Options of `experiments/label_gallery.py`. Imports no torch, so that `--help` is quick."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,27 +15,27 @@ class GallerySettings:
     """The label family."""
 
     classes: int
-    """How many labels."""
+    """Number of labels."""
 
     out: Path
-    """The folder for the pictures and labels.json; made if it is not there."""
+    """Folder for the pictures and labels.json; made if missing."""
 
     candidates: int = 2000
-    """Fourier and morph: how many candidates are drawn, to choose from."""
+    """Fourier and morph: number of candidates to choose from."""
 
     select: Literal["optimised", "random", "none"] | None = None
-    """optimised: the largest correlation of any two is smallest; random: by chance; none: the fixed set. Left out:
-    optimised where the family has candidates."""
+    """optimised: minimise the largest correlation of any two; random: choose at random; none: the fixed set. Default:
+    optimised if the family has candidates."""
 
     image: Path | None = None
-    """An image to put the labels on, or a folder of images: 20 or more then judge the labels too. Left out: drawn
+    """An image to put the labels on, or a folder of images; 20 or more also judge the labels. Default: drawn
     textures."""
 
     kernel: int = 5
-    """Side of the filters that shall read the labels, in pixels; odd."""
+    """Side of the filters that read the labels, in pixels; odd."""
 
     size: int = 32
     """Side of the images, in pixels."""
 
     seed: int = 0
-    """The key of every random draw."""
+    """Seed of every random draw."""

@@ -34,11 +34,11 @@ class Explained:
     Args:
         trained: the run.
         model: images to scores: of the readout, or of the head that backpropagation trained.
-        method: gives the maps that are judged: `LinearCAM` of the readout, or `PoolingCAM` of the head.
+        method: makes the maps that are judged: `LinearCAM` of the readout, or `PoolingCAM` of the head.
         judged: what the metrics judge: the same, or `GradCAM` of the head's network.
-        by_layer: gives the maps layer by layer.
-        goodness: gives the maps of the scores that the rule is judged by; None where there are none.
-        centred: gives the maps counted from the mean activity of training images; None for backpropagation.
+        by_layer: makes the maps layer by layer.
+        goodness: makes the maps of the scores that judge the rule; None if there are none.
+        centred: makes the maps relative to the mean activity of training images; None for backpropagation.
     """
 
     trained: RunWithNetwork
@@ -51,13 +51,13 @@ class Explained:
 
     @property
     def layer_names(self) -> list[str]:
-        """The mapped blocks, counted from 1."""
+        """Names of the mapped blocks, counted from 1."""
         blocks = list(self.trained.net)
         return [f"block {blocks.index(layer) + 1}" for layer in self.by_layer.target_layers]
 
 
 def explained(trained: RunWithNetwork) -> Explained:
-    """The models and methods of a run.
+    """Return the models and methods of a run.
 
     Raises:
         SettingsError: the run has neither readout nor head, or its layers are dense and have no positions.
@@ -84,22 +84,32 @@ def explained(trained: RunWithNetwork) -> Explained:
 
 
 def class_targets(classes: Tensor) -> list[ClassifierOutputTarget]:
-    """The score of a class for each image; classes `[B]`."""
+    """Return the targets of images, the score of a class each; classes `[B]`.
+
+    Example:
+        >>> [target.category for target in class_targets(torch.tensor([3, 1]))]
+        [3, 1]
+    """
     return [ClassifierOutputTarget(category) for category in classes.tolist()]
 
 
 def maps_of(method: SignedCAM, images: Tensor, classes: Tensor) -> Iterator[Maps]:
-    """Signed maps batch by batch."""
+    """Yield signed maps, batch by batch."""
     for batch, chosen in zip(images.split(BATCH), classes.split(BATCH), strict=True):
         yield method.maps(batch, class_targets(chosen))
 
 
 def summed_maps(method: SignedCAM, images: Tensor, classes: Tensor) -> Tensor:
-    """Signed maps, summed over the layers, `[N, H, W]`."""
+    """Return signed maps, summed over the layers, `[N, H, W]`."""
     return torch.cat([maps.summed() for maps in maps_of(method, images, classes)])
 
 
 @torch.no_grad()
 def scores_of(model: nn.Module, images: Tensor) -> Tensor:
-    """Scores `[N, K]`."""
+    """Return scores `[N, K]`, computed in batches.
+
+    Example:
+        >>> scores_of(nn.Flatten(), torch.ones(2, 1, 1, 3)).shape
+        torch.Size([2, 3])
+    """
     return torch.cat([model(batch) for batch in images.split(BATCH)])

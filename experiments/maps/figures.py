@@ -1,4 +1,4 @@
-"""Maps of finished runs, drawn and measured: what `cam_figures.py` writes of one data set."""
+"""Maps of finished runs, drawn and measured: what `cam_figures.py` writes for one data set."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,10 +18,10 @@ from experiments.maps.scores import compared_in_words
 
 
 def choose_images(data: ImageData, count: int, classes: Sequence[str]) -> list[int]:
-    """Choose the first images of each class, class by class in the order given, until there are `count`: indices.
+    """Return the indices of `count` images: the first of each class, then the second of each, and so on.
 
     Raises:
-        SettingsError: a class that the data do not have, or too few images.
+        SettingsError: a class is unknown, or there are too few images.
 
     Example:
         >>> import torch
@@ -36,15 +36,20 @@ def choose_images(data: ImageData, count: int, classes: Sequence[str]) -> list[i
         place[turn] for turn in range(max(len(place) for place in places)) for place in places if turn < len(place)
     ]
     if len(rounds) < count:
-        raise SettingsError(f"--images {count} is more than the {len(rounds)} test images of these classes")
+        raise SettingsError(f"--images {count}: there are only {len(rounds)} test images of these classes")
     return rounds[:count]
 
 
 def class_index(data: ImageData, name: str) -> int:
-    """Find the index of a class by its name.
+    """Return the index of a class by its name.
 
     Raises:
         SettingsError: there is no such class.
+
+    Example:
+        >>> images, classes = torch.zeros(2, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 1])
+        >>> class_index(ImageData(images, classes, ("cat", "dog"), "pets"), "dog")
+        1
     """
     if name not in data.class_names:
         raise SettingsError(f"--classes {name}: {data.name} has the classes {', '.join(data.class_names)}")
@@ -52,7 +57,7 @@ def class_index(data: ImageData, name: str) -> int:
 
 
 def own_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
-    """Read an image file as the network takes it: `[C, H, W]` in [0, 1].
+    """Read an image file as input of a network: `[C, H, W]` in [0, 1].
 
     Raises:
         SettingsError: the file cannot be read as an image.
@@ -68,16 +73,16 @@ def own_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
 
 
 def draw_test_images(views: list[Explained], count: int, classes: Sequence[str], out: Path) -> None:
-    """Draw the maps of test images of some classes, by layer, summed, and of the rule's scores; prints their paths.
+    """Draw the maps of test images: by layer, summed, and of the rule's scores; print the paths.
 
     Args:
         views: runs of one data set.
-        count: how many images.
+        count: number of images.
         classes: names of the classes to draw images of; all if empty.
-        out: where to write.
+        out: folder to write to.
 
     Raises:
-        SettingsError: a class that the data do not have, or too few images.
+        SettingsError: a class is unknown, or there are too few images.
     """
     data = views[0].trained.parts.judged
     chosen = choose_images(data, count, classes)
@@ -101,16 +106,16 @@ def draw_test_images(views: list[Explained], count: int, classes: Sequence[str],
 
 
 def draw_own_image(views: list[Explained], file: Path, class_name: str | None, out: Path) -> None:
-    """Draw the maps of an image of one's own, layer by layer; prints the scores and what was written.
+    """Draw the maps of the user's own image, layer by layer; print the scores and the path.
 
     Args:
         views: runs of one data set.
         file: the image.
-        class_name: the class to explain; for each run the one that it predicts if None.
-        out: where to write.
+        class_name: the class to explain; if None, the class that each run predicts.
+        out: folder to write to.
 
     Raises:
-        SettingsError: the file cannot be read as an image, or the data do not have the class.
+        SettingsError: the file cannot be read as an image, or the class is unknown.
     """
     parts = views[0].trained.parts
     image = own_image(file, parts.train.shape)
@@ -130,12 +135,12 @@ def draw_own_image(views: list[Explained], file: Path, class_name: str | None, o
 
 
 def measure_runs(views: list[Explained], count: int, content: dict[str, Any]) -> None:
-    """Measure the maps of runs of one data set on its first test images; adds the figures to `cam.json` and prints.
+    """Measure the maps of runs of one data set on its first test images; add and print the figures.
 
     Args:
         views: runs of one data set.
-        count: how many images.
-        content: the content of `cam.json`, which gets the figures.
+        count: number of images.
+        content: the content of `cam.json`; the figures are added to it.
     """
     data = views[0].trained.parts.judged.part(0, count)
     images = as_floats(data.images)
@@ -156,7 +161,13 @@ def measure_runs(views: list[Explained], count: int, content: dict[str, Any]) ->
 
 
 def summary(name: str, judged: dict[str, Any]) -> str:
-    """Write what matters most of a run's figures in a few lines."""
+    """Return the main figures of a run in a few lines.
+
+    Example:
+        >>> judged = {"completeness": {"float32": 1e-6, "float64": 1e-15}, "metrics": {"images": 8}}
+        >>> summary("a run", judged)
+        'a run: completeness 1.0e-06 (float32) and 1.0e-15 (float64); ROADCombined on 8 images:'
+    """
     complete, measured = judged["completeness"], judged["metrics"]
     sums = f"completeness {complete['float32']:.1e} (float32) and {complete['float64']:.1e} (float64)"
     if "goodness_completeness" in judged:

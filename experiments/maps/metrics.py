@@ -24,7 +24,7 @@ RESAMPLINGS = 10_000
 
 
 def interval(values: Values, *, seed: int = 0) -> dict[str, float]:
-    """Find the mean with its 95 % bootstrap interval (percentiles of the means of resampled images).
+    """Return the mean with its 95 % bootstrap interval (percentiles of the means of resampled images).
 
     Example:
         >>> interval(np.ones(8))
@@ -38,7 +38,15 @@ def interval(values: Values, *, seed: int = 0) -> dict[str, float]:
 
 @contextmanager
 def fixed_draws(seed: int) -> Iterator[None]:
-    """Let grad-cam's RandomCAM and ROAD draw from a seed; global randomness is put back as it was."""
+    """Let grad-cam's RandomCAM and ROAD draw from a seed; restore the global random state at the end.
+
+    Example:
+        >>> with fixed_draws(0):
+        ...     first = torch.rand(1)
+        >>> with fixed_draws(0):
+        ...     print(torch.equal(first, torch.rand(1)))
+        True
+    """
     state = np.random.get_state()  # noqa: NPY002 (grad-cam's RandomCAM knows no other)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -54,17 +62,17 @@ def road(view: Explained, images: Tensor, classes: Tensor, *, seed: int = 0) -> 
 
     ROAD fills in the most, or the least, relevant 10, 20, ... 90 % of an image from their surroundings, and compares
     the softmax of the class: (least first - most first) / 2, higher is better. Confidence change multiplies the image
-    by the map. Every map is what grad-cam's call gives: the positive part, scaled. `minus_random` is image by image.
+    by the map. Maps are what grad-cam's call returns: the positive part, scaled. `minus_random` is image by image.
 
     Args:
         view: the run.
         images: float `[N, C, H, W]`.
-        classes: the classes that are explained, `[N]`.
-        seed: of the random maps and of ROAD's noise.
+        classes: the classes to explain, `[N]`.
+        seed: seed of the random maps and of ROAD's noise.
 
     Returns:
-        `images`, how many were judged, and each method's metrics; no metrics where fewer than two images have maps that
-        show anything.
+        `images`, the number of judged images, and each method's metrics; no metrics if all methods have maps that are
+        not constant for fewer than two images.
     """
     layers = view.judged.target_layers
     random = pytorch_grad_cam.RandomCAM(view.model, layers)
@@ -80,7 +88,7 @@ def road(view: Explained, images: Tensor, classes: Tensor, *, seed: int = 0) -> 
             )
     random.activations_and_grads.release()  # grad-cam's own leaves hooks, and gradients in the parameters
     view.model.zero_grad(set_to_none=True)
-    # A constant map ranks nothing: what ROAD makes of it is arbitrary, so its image is left out for all methods.
+    # A constant map ranks nothing and its ROAD is arbitrary, so its image is excluded for all methods.
     useful = np.flatnonzero(np.all([np.ptp(maps, axis=(1, 2)) > 0 for maps in scaled.values()], axis=0))
     if len(useful) < 2:
         return {"images": len(useful)}
@@ -108,7 +116,7 @@ def _disturbed(
     confidence: list[ClassifierOutputSoftmaxTarget],
     seed: int,
 ) -> dict[str, Values]:
-    """Grad-cam's metrics of some maps, image by image."""
+    """Return grad-cam's metrics of maps, image by image."""
     with fixed_draws(seed), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         change: Values = CamMultImageConfidenceChange()(images, maps, confidence, model).astype(np.float64)
@@ -126,7 +134,7 @@ def _starts(images: Tensor) -> range:
 
 
 def rank_correlation(first: Tensor, second: Tensor) -> Values:
-    """Find Spearman's rank correlation of two maps `[N, H, W]`, image by image; 0 where a map is constant.
+    """Return Spearman's rank correlation of two maps `[N, H, W]`, image by image; 0 if a map is constant.
 
     Example:
         >>> a = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
@@ -142,7 +150,7 @@ def rank_correlation(first: Tensor, second: Tensor) -> Values:
 
 
 def agreement_of_layers(view: Explained, images: Tensor, classes: Tensor) -> dict[str, dict[str, float]]:
-    """Find the rank correlation of the signed maps of every two layers, at the size of the image."""
+    """Return the rank correlation of the signed maps of every two layers, at the size of the image."""
     stacked = torch.cat([maps.on_image() for maps in maps_of(view.by_layer, images, classes)])
     names = view.layer_names
     return {
@@ -153,13 +161,18 @@ def agreement_of_layers(view: Explained, images: Tensor, classes: Tensor) -> dic
 
 
 def flags(summed: Tensor) -> dict[str, int]:
-    """Count the maps that are fine, constant, or all negative."""
+    """Count the maps that are fine, constant, or all negative.
+
+    Example:
+        >>> flags(torch.tensor([[[1.0, -1.0]], [[2.0, 2.0]], [[-1.0, -2.0]]]))
+        {'fine': 1, 'constant': 1, 'all negative': 1}
+    """
     found = kinds(summed)
     return {kind: found.count(kind) for kind in ("fine", "constant", "all negative")}
 
 
 def share_of_layers(view: Explained, images: Tensor, classes: Tensor) -> dict[str, float] | None:
-    """Find the mean size of each layer's map, as a share of all; None for gradient methods, whose maps share no sum."""
+    """Return the mean size of each layer's map, as a share of all; None for gradient methods, which have no sum."""
     if not isinstance(view.by_layer, LinearCAM):
         return None
     sizes = torch.cat(
@@ -173,13 +186,12 @@ def share_of_layers(view: Explained, images: Tensor, classes: Tensor) -> dict[st
 
 
 def measure_maps(view: Explained, images: Tensor, classes: Sequence[int] | Tensor) -> dict[str, Any]:
-    """Measure all figures of a run's maps, for `cam.json`.
+    """Return all figures of a run's maps, for `cam.json`.
 
     Args:
         view: the run.
         images: float `[N, C, H, W]`, test images.
-        classes: their right classes `[N]`, for the accuracy and for comparisons between runs; what is judged by the
-            metrics is the class that the network itself predicts.
+        classes: their right classes `[N]`, for the accuracy; the metrics judge the class that the network predicts.
     """
     right = torch.as_tensor(classes)
     predicted = scores_of(view.model, images).argmax(dim=1)

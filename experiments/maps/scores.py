@@ -1,6 +1,6 @@
-"""The maps of the scores by which a local rule is judged, for every place of the label.
+"""Maps of the scores that judge a local rule, for every place of the label.
 
-A new kind is a function and a row of the table.
+To add a kind, write a function and give it a row in `SCORE_MAPS`.
 """
 
 from collections.abc import Callable, Iterable
@@ -33,13 +33,13 @@ Contribution = Callable[[Tensor], Tensor]
 
 
 def of_goodness(make: Callable[[RunWithNetwork, int, Contribution], SignedCAM | None]) -> MakeMaps:
-    """Give what a kind of goodness takes besides: what a unit adds to it, as the rule of the run says.
+    """Return a maker of maps that gets what a unit adds to the goodness from the run's rule.
 
     Args:
-        make: makes the maps of a run, of its first block that counts, and of what a unit contributes.
+        make: makes the maps from a run, its first block that counts, and what a unit contributes.
 
     Returns:
-        a function of the run and the first block. It gives None where the rule, one of the user's own, does not say
+        a function of the run and the first block. It returns None if the rule, one of the user's own, does not tell
         what a unit contributes.
     """
 
@@ -51,30 +51,30 @@ def of_goodness(make: Callable[[RunWithNetwork, int, Contribution], SignedCAM | 
 
 
 def goodness_maps(trained: RunWithNetwork, first: int, contribution: Contribution) -> GoodnessCAM:
-    """Give the maps of the goodness of labels that are in the image.
+    """Return the maps of the goodness of labels that are in the image.
 
     Args:
         trained: the run.
         first: index of the first block that counts.
-        contribution: gives what each unit of an activity adds to the goodness.
+        contribution: returns what each unit of an activity adds to the goodness.
     """
     model = GoodnessModel(trained.net, trained.parts.labels, first=first, contribution=contribution)
     return GoodnessCAM(model, model.layers)
 
 
 def group_maps(trained: RunWithNetwork, first: int, contribution: Contribution) -> GroupCAM:
-    """Give the maps of the goodness of each class's own group of channels; see `goodness_maps`."""
+    """Return the maps of the goodness of each class's own group of channels; see `goodness_maps`."""
     model = GroupModel(trained.net, trained.parts.labels, first=first, contribution=contribution)
     return GroupCAM(model, model.layers)
 
 
 def block_maps(trained: RunWithNetwork, first: int, contribution: Contribution) -> BlockCAM | None:
-    """Give the maps of the goodness of labels that every block tries on its own input; None for the exact form.
+    """Return the maps of the goodness of labels that every block tries on its own input; None for the exact form.
 
     See `goodness_maps`.
     """
     if getattr(trained.parts.rule.label_at, "exact", False):
-        return None  # what a label adds is then no sum over the activity of the trunk
+        return None  # what a label adds is then not a sum over the activity of the trunk
     beside = trained.modules["beside"]
     assert isinstance(beside, nn.ModuleList)
     terms = [cast(LabelTerms, module).centred() for module in beside]
@@ -83,10 +83,10 @@ def block_maps(trained: RunWithNetwork, first: int, contribution: Contribution) 
 
 
 def beside_maps(trained: RunWithNetwork, first: int, contribution: Contribution) -> BlockCAM | None:
-    """Give the maps of the goodness of labels whose images stand beside every block's input; see `goodness_maps`."""
+    """Return the maps of the goodness of labels whose images are beside every block's input; see `goodness_maps`."""
     parts, place, beside = trained.parts, trained.parts.rule.label_at, trained.modules["beside"]
     if not isinstance(parts.labels, StreamLabels):
-        return None  # a rule of the user's own has found label images elsewhere
+        return None  # a rule of the user's own, with label images from elsewhere
     assert isinstance(beside, nn.ModuleList)
     blank = torch.zeros(1, *parts.train.shape, device=parts.device)
     images = parts.labels.label_images(blank)
@@ -100,7 +100,7 @@ def beside_maps(trained: RunWithNetwork, first: int, contribution: Contribution)
 
 
 def gain_maps(trained: RunWithNetwork, first: int, contribution: Contribution) -> GainCAM:
-    """Give the maps of the goodness of channels that count for each class by a gain; see `goodness_maps`."""
+    """Return the maps of the goodness of channels with a gain per class; see `goodness_maps`."""
     beside = trained.modules["beside"]
     assert isinstance(beside, nn.ModuleList)
     gains = [cast(Gains, module).gains for module in beside]
@@ -109,16 +109,16 @@ def gain_maps(trained: RunWithNetwork, first: int, contribution: Contribution) -
 
 
 def stream_maps(trained: RunWithNetwork, first: int, contribution: Contribution) -> StreamCAM | None:
-    """Give the maps of the agreement with the image of each label; None if labels have none. See `goodness_maps`."""
+    """Return the maps of the agreement with the image of each label; None if labels have none. See `goodness_maps`."""
     labels = trained.parts.labels
     if not isinstance(labels, StreamLabels):
-        return None  # a rule of the user's own has found a stream elsewhere
+        return None  # a rule of the user's own, with a stream from elsewhere
     model = StreamModel(trained.net, labels, trained.parts.train.shape, first=first, contribution=contribution)
     return StreamCAM(model, model.layers)
 
 
 def local_head_maps(trained: RunWithNetwork, first: int) -> LocalHeadCAM | None:
-    """Give the maps of the scores that linear heads on all blocks give together; None for heads of another kind.
+    """Return the maps of the summed scores of the linear heads on all blocks; None for heads of another kind.
 
     Args:
         trained: the run.
@@ -126,13 +126,13 @@ def local_head_maps(trained: RunWithNetwork, first: int) -> LocalHeadCAM | None:
     """
     beside = trained.modules.get("beside")
     if not isinstance(beside, nn.ModuleList) or not all(map(_is_regional, beside)):
-        return None  # of a rule of the user's own, whose scores may be no sum over the activity
+        return None  # a rule of the user's own, whose scores may not be sums over the activity
     model = LocalHeadModel(trained.net, trained.parts.labels, beside, first=first)
     return LocalHeadCAM(model, model.layers)
 
 
 def _is_regional(head: nn.Module) -> bool:
-    """Whether a head has a weight per class, region and channel, and a bias per class."""
+    """Return whether a head has a weight per class, region and channel, and a bias per class."""
     weight, bias = getattr(head, "weight", None), getattr(head, "bias", None)
     return isinstance(weight, Tensor) and isinstance(bias, Tensor) and weight.ndim == 4 and bias.ndim == 1
 
@@ -146,21 +146,21 @@ SCORE_MAPS: dict[str, MakeMaps] = {
     "stream": of_goodness(stream_maps),
     "local_heads": local_head_maps,
 }
-"""By the name of the evaluation that a rule is known by, the first that it names."""
+"""Keyed by the first evaluation of a rule, the one that judges it."""
 
 
 def score_maps(trained: RunWithNetwork, first: int) -> SignedCAM | None:
-    """Give the maps of the scores that a run's rule is judged by; None where the rule has no such maps."""
+    """Return the maps of the scores that judge a run's rule; None if the rule has no such maps."""
     make = SCORE_MAPS.get(trained.parts.rule.evaluations[0])
     return None if make is None else make(trained, first)
 
 
 def compared_in_words(methods: Iterable[SignedCAM | None]) -> str:
-    """Name what the maps of several runs compare.
+    """Return in words what the maps of several runs compare.
 
     Returns:
-        "goodness of the right label" or "goodness of the right group", or "score of the right class" of linear heads;
-        where there are maps of several kinds, what holds of all.
+        "goodness of the right label" or "goodness of the right group", or "score of the right class" for linear heads;
+        for maps of several kinds, words that hold for all.
     """
     pairs = {_compared(method) for method in methods if method is not None}
     quantities, things = ({pair[i] for pair in pairs} for i in (0, 1))
@@ -169,7 +169,7 @@ def compared_in_words(methods: Iterable[SignedCAM | None]) -> str:
 
 
 def _compared(method: SignedCAM) -> tuple[str, str]:
-    """Return which number a kind of maps explains, and what has it."""
+    """Return which number a kind of maps explains, and what it belongs to."""
     if isinstance(method, LocalHeadCAM):
         return "score", "class"
     return "goodness", "group" if isinstance(method, GroupCAM) else "label"

@@ -17,14 +17,14 @@ from experiments.maps.explained import BATCH, class_targets, maps_of, scores_of
 def completeness(method: SignedCAM, images: Tensor) -> dict[str, float]:
     """Measure how far maps and bias are from the score, for every class, in float32 and float64.
 
-    Relative to the largest score of the image; `float32_own` is relative to the very score, which may be near zero.
+    Errors are relative to the largest score of the image; in `float32_own`, to the score itself, which may be near 0.
 
     Returns:
         the largest error of each kind.
     """
     model = method.model
     errors: dict[str, float] = {}
-    for dtype in (torch.float64, torch.float32):  # float32 last: the weights are those of before
+    for dtype in (torch.float64, torch.float32):  # float32 last, to restore the original weights
         model.to(dtype)
         converted = images.to(dtype)
         scores = scores_of(model, converted)
@@ -43,7 +43,7 @@ def completeness(method: SignedCAM, images: Tensor) -> dict[str, float]:
 
 
 def _largest(error: Tensor, scale: Tensor) -> float:
-    """Find the largest relative error; no error is none where the scale is 0, too, as of a silent group's score."""
+    """Return the largest relative error; an error of 0 is 0 even if the scale is 0, as for a silent group's score."""
     return torch.where(error == 0, 0, error / scale).max().item()
 
 
@@ -52,7 +52,7 @@ class _HiResCAM(GradientCAM, pytorch_grad_cam.HiResCAM):  # type: ignore[misc]
 
 
 def hirescam_difference(method: LinearCAM, images: Tensor, classes: Tensor) -> float:
-    """Find the largest difference from grad-cam's HiResCAM, relative to the largest value of each layer's map."""
+    """Return the largest difference from grad-cam's HiResCAM, relative to the largest value of each layer's map."""
     theirs = _HiResCAM(method.model, method.target_layers)
     worst = 0.0
     for ours, other in zip(maps_of(method, images, classes), maps_of(theirs, images, classes), strict=True):
@@ -62,7 +62,7 @@ def hirescam_difference(method: LinearCAM, images: Tensor, classes: Tensor) -> f
 
 
 def seconds_beside_forward(method: SignedCAM, images: Tensor, *, repeats: int = 7) -> dict[str, float]:
-    """Time the forward pass of a batch, and its maps beside that: medians in seconds, measured in turn."""
+    """Return the seconds of a forward pass of a batch, and of its maps on top: medians, measured in turn."""
     classes = torch.zeros(len(images), dtype=torch.int64)
 
     def timed(work: Callable[[], object]) -> float:
@@ -84,7 +84,7 @@ def seconds_beside_forward(method: SignedCAM, images: Tensor, *, repeats: int = 
 
 
 def growth_mib(method: SignedCAM, images: Tensor, *, calls: int = 200) -> float | None:
-    """Measure how much the process's memory grows over so many calls, in MiB; None where the system does not tell."""
+    """Return how much the process's memory grows over some calls, in MiB; None if the system does not tell."""
     classes = class_targets(torch.zeros(len(images), dtype=torch.int64))
     for _ in range(20):  # allocators and threads settle
         method.maps(images, classes)
@@ -105,5 +105,10 @@ def _resident_mib() -> float | None:
 
 
 def hooks_left(model: nn.Module) -> int:
-    """Count the forward hooks on a model."""
+    """Count the forward hooks on a model.
+
+    Example:
+        >>> hooks_left(nn.Linear(1, 1))
+        0
+    """
     return sum(len(module._forward_hooks) for module in model.modules())

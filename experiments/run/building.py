@@ -1,4 +1,4 @@
-"""Building from a table or from a file of the user's own, with no option dropped in silence."""
+"""Build parts from a table or from the user's own file, and drop no option silently."""
 
 import importlib.util
 import inspect
@@ -14,12 +14,12 @@ from experiments.config.settings import SettingsError
 
 
 def look_up(what: str, name: str, table: Mapping[str, Any]) -> Any:
-    """Return the row of a table, or what a file of the user's own holds under a name, `FILE.py:NAME`.
+    """Return the entry of a table, or for `FILE.py:NAME` what the user's own file holds under that name.
 
-    The file is run, as an import would run it, once per process.
+    The file is run like an import, once per process.
 
     Raises:
-        SettingsError: the table has no such row, or there is no such file, it fails, or it holds no such name.
+        SettingsError: the table has no such entry, or the file is missing, fails, or does not hold the name.
 
     Example:
         >>> look_up("number", "two", {"one": 1, "two": 2})
@@ -39,7 +39,7 @@ def look_up(what: str, name: str, table: Mapping[str, Any]) -> Any:
 
 
 def _loaded(what: str, file: Path) -> ModuleType:
-    """Run a file as a module, or return the one that it was run as."""
+    """Run a file as a module, or return its module if it was run before."""
     path = file.resolve()
     name = f"own_{crc32(str(path).encode()):x}_{path.stem}"
     if name in sys.modules:
@@ -58,7 +58,7 @@ def _loaded(what: str, file: Path) -> ModuleType:
 
 
 def takes(make: Any, option: str) -> bool:
-    """Tell whether a class or function takes an option.
+    """Return whether a class or function takes an option.
 
     Example:
         >>> from convff import RULES
@@ -69,9 +69,9 @@ def takes(make: Any, option: str) -> bool:
 
 
 def build(what: str, make: Callable[..., Any], asked: dict[str, Any], offered: dict[str, Any] | None = None) -> Any:
-    """Call `make` with all options asked for, and with those facts offered that it takes.
+    """Call `make` with all options in `asked`, and with those in `offered` that it takes.
 
-    A new rule or label family so needs no branch here, and no option is dropped in silence.
+    So a new rule or label family needs no branch here, and no option is dropped silently.
 
     Raises:
         ValueError: `make` does not take an option that was asked for.

@@ -13,9 +13,9 @@ LEAST_IMAGES = 10
 
 
 def load(settings: Settings, processes: Processes) -> Dataset:
-    """Load the data set, which must be the same in every process."""
+    """Load the data set, and check that it is the same in every process."""
     if local_rank():
-        processes.wait()  # for the first process of this machine: what that one downloads, the others find
+        processes.wait()  # for this machine's first process, which may download the data
     dataset = load_dataset(settings.dataset, settings.data_dir, require=settings.require_data)
     if not local_rank():
         processes.wait()
@@ -25,7 +25,7 @@ def load(settings: Settings, processes: Processes) -> Dataset:
 
 
 def refuse_different_data(dataset: Dataset, processes: Processes) -> None:
-    """Refuse data that differ between processes: one could learn from stand-ins while rank 0 reports the real data."""
+    """Raise if data differ between processes: one could learn from stand-ins while rank 0 reports the real data."""
     train = dataset.train
     facts = {
         "name": train.name,
@@ -47,7 +47,15 @@ def refuse_different_data(dataset: Dataset, processes: Processes) -> None:
 
 
 def split(dataset: Dataset, settings: Settings, recipe: Recipe) -> tuple[ImageData, ImageData, ImageData]:
-    """Split into training images, validation images held out from them, and the images that the run is judged by."""
+    """Split into training images, validation images held out from them, and the images that judge the run.
+
+    Example:
+        >>> import torch
+        >>> data = ImageData(torch.zeros(20, 1, 2, 2, dtype=torch.uint8), torch.arange(20) % 2, ("a", "b"), "toy")
+        >>> dataset = Dataset(data, data, source="made up", is_stand_in=False)
+        >>> [len(part) for part in split(dataset, Settings(), Recipe(model="mlp"))]
+        [16, 4, 20]
+    """
     total = len(dataset.train)
     on_validation = settings.evaluate_on == "validation"
     held_out = min(recipe.validation_images if on_validation else CURVE_IMAGES, total // 5)

@@ -1,6 +1,6 @@
-"""Evaluation of a trained network: the inferences that its rule names, and the control.
+"""Evaluation of a trained network: the evaluations that its rule names, and the control.
 
-It knows networks, labels and images, and nothing of settings or run folders.
+It depends on networks, labels and images, but not on settings or run folders.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,16 +30,16 @@ PARTICIPATION_IMAGES = 2000
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Evaluated:
-    """All figures of a run, as `results.json` has them.
+    """All figures of a run, as in `results.json`.
 
     Args:
-        scores: what each evaluation said, by name; the first is the one that the rule is known by.
+        scores: the score of each evaluation, by name; the first is the one that judges the rule.
         control: accuracy of the same readout on the untrained network.
         seconds: how long each part took, by name.
         participation: for each block, the number of directions that its features use, "trained" and "untrained"; see
             `convff.participation_ratios`. Empty without a readout.
-        readout: the readout that was fitted to the network; None if none was.
-        candidates: how many labels were tried per image; None for all.
+        readout: the readout fitted to the network; None if there is none.
+        candidates: number of labels tried per image; None for all.
     """
 
     scores: dict[str, Score]
@@ -51,23 +51,33 @@ class Evaluated:
 
     @property
     def accuracy(self) -> dict[str, float | None]:
-        """Every accuracy by the name of its evaluation."""
+        """Every accuracy, by the name of its evaluation.
+
+        Example:
+            >>> Evaluated(scores={"groups": Score(value=0.9), "entropy": Score(value=2.0, unit="bits")}).accuracy
+            {'goodness': None, 'linear': None, 'groups': 0.9}
+        """
         measured = {name: score.value for name, score in self.scores.items() if score.unit == "accuracy"}
         return {"goodness": None, "linear": None} | measured
 
     @property
     def predicted(self) -> Tensor:
-        """Predicted classes `[N]` by the first evaluation that predicts; what the confusion matrix shows."""
+        """Predicted classes `[N]` of the first evaluation that predicts, for the confusion matrix."""
         return next((s.predicted for s in self.scores.values() if s.predicted is not None), torch.empty(0))
 
     @property
     def per_layer(self) -> dict[str, list[float]]:
-        """Discrimination and accuracy of each block alone."""
+        """Discrimination and accuracy of each block alone.
+
+        Example:
+            >>> Evaluated(scores={"goodness": Score(value=0.9, per_block={"accuracy": [0.8, 0.9]})}).per_layer
+            {'accuracy': [0.8, 0.9]}
+        """
         return {name: values for name, values in self._per_block().items() if name != "label_bias"}
 
     @property
     def label_only_probe(self) -> dict[str, list[float]]:
-        """What a label does to each block where there is nothing to see."""
+        """Effect of a label on each block for blank images."""
         return {name: values for name, values in self._per_block().items() if name == "label_bias"}
 
     def _per_block(self) -> Mapping[str, list[float]]:
@@ -75,7 +85,12 @@ class Evaluated:
 
 
 def scores_as_json(found: Evaluated) -> dict[str, dict[str, Any]]:
-    """Return what each evaluation said, without its predictions, as `results.json` has it."""
+    """Return the score of each evaluation, without its predictions, as in `results.json`.
+
+    Example:
+        >>> scores_as_json(Evaluated(scores={"head": Score(value=0.9)}))
+        {'head': {'value': 0.9, 'unit': 'accuracy', 'per_block': {}}}
+    """
     return {
         name: {"value": score.value, "unit": score.unit, "per_block": dict(score.per_block)}
         for name, score in found.scores.items()
@@ -87,11 +102,11 @@ class Evaluator:
     """Evaluates networks of one run, all in the same way.
 
     Args:
-        run: what the evaluations are told of the run.
-        judged: the images that networks are judged by.
-        evaluations: the evaluations by name, the one that the rule is known by first.
-        contrast: makes the passes of the training, of a label generator; for the statistics of the control.
-        batch_size: images per batch of these.
+        run: the context that evaluations get.
+        judged: the images that judge the networks.
+        evaluations: the evaluations by name, the one that judges the rule first.
+        contrast: makes the passes of the training from a label generator; for the control's statistics.
+        batch_size: images per batch of these passes.
     """
 
     run: Context
@@ -111,7 +126,7 @@ class Evaluator:
         Args:
             net: the trained network.
             modules: what was trained beside it, by name.
-            untrained: makes the network and the labels as before the training, where a control is wanted.
+            untrained: makes the network and the labels as before the training, for the control.
         """
         run = self._new_run(modules)
         evaluations, control, participation = dict(self.evaluations), None, {}
@@ -136,14 +151,14 @@ class Evaluator:
         )
 
     def own(self, net: LayerLocalNet, modules: Mapping[str, nn.Module]) -> Score:
-        """Evaluate a network by the evaluation that its rule is known by."""
+        """Evaluate a network by the evaluation that judges its rule."""
         return next(iter(self.evaluations.values()))(net, self._new_run(modules), self.judged)
 
     def of_epoch(self, net: LayerLocalNet, modules: Mapping[str, nn.Module], data: ImageData) -> dict[str, float]:
-        """Evaluate a network in training, for its learning curve; nothing where its rule's own evaluation is slow.
+        """Evaluate a network during training, for its learning curve; empty if its rule's own evaluation is slow.
 
-        The curve is there whatever the run is judged by at its end. Every label is tried, for there is no readout yet
-        to name candidates.
+        The curve does not depend on how the run is judged at its end. Every label is tried, since there is no readout
+        yet to choose candidates.
         """
         name = self.run.rule.evaluations[0]
         evaluation = EVALUATIONS.get(name)
@@ -153,16 +168,16 @@ class Evaluator:
         return {f"validation_{name}_{score.unit}": score.value}
 
     def control(self, net: LayerLocalNet, labels: LabelGenerator) -> float:
-        """Return the accuracy of the same readout on a network before training: what random filters are worth."""
+        """Return the accuracy of the same readout on an untrained network: the value of random filters."""
         run = replace(self._new_run({}), labels=labels)
         calibrate(net, self.contrast(labels), run.train, batch_size=self.batch_size, precision=run.precision)
         return EVALUATIONS["linear"](net, run, self.judged).value
 
     def _participation(self, net: LayerLocalNet, labels: Labels) -> list[float]:
-        """Return how many directions each block's features use, on some of the judged images."""
+        """Return the number of directions that each block's features use, on some of the judged images."""
         some = self.judged.part(0, PARTICIPATION_IMAGES)
         return participation_ratios(net, some, labels, grid=self.run.readout_grid, precision=self.run.precision)
 
     def _new_run(self, modules: Mapping[str, nn.Module]) -> Context:
-        """What evaluations are told; with times and readouts of its own."""
+        """Return a context for evaluations, with its own times and readouts."""
         return replace(self.run, modules=modules, seconds={}, readouts=dict(self.run.readouts))

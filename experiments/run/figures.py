@@ -44,7 +44,7 @@ def draw_learning_curve(rows: list[dict[str, float]], path: Path, *, title: str)
     """Draw the discrimination of every block and accuracy on held-out images, against epochs.
 
     Args:
-        rows: the rows of `metrics.csv`, one an epoch.
+        rows: the rows of `metrics.csv`, one per epoch.
         path: the PNG to write, with a PDF beside it; its folder is made.
         title: what the data are called.
     """
@@ -108,7 +108,7 @@ def draw_confusion_matrix(predicted: "Tensor", data: "ImageData", path: Path, *,
 def draw_layers(run: RunRecord, path: Path) -> None:
     """Draw loss and discrimination of every block against epochs (figures 3c and 3d of Scodellaro et al. 2025).
 
-    The paper's green line of a combined loss is not there: blocks that learn on their own have none.
+    The paper's green line of a combined loss is missing: blocks that learn on their own have none.
     """
     with style.new_figure(path, width=style.PAGE, height=2.6) as figure:
         left, right = figure.subplots(1, 2)
@@ -123,7 +123,7 @@ def draw_layers(run: RunRecord, path: Path) -> None:
 
 
 def draw_discrimination(runs: list[RunRecord], path: Path) -> None:
-    """Draw the discrimination of every block, one panel a run (figures 5a and 5b of Scodellaro et al. 2025)."""
+    """Draw the discrimination of every block, one panel per run (figures 5a and 5b of Scodellaro et al. 2025)."""
     columns = min(3, len(runs))
     rows = -(-len(runs) // columns)
     with style.new_figure(path, width=style.PAGE, height=0.5 + 2.0 * rows) as figure:
@@ -140,7 +140,7 @@ def draw_discrimination(runs: list[RunRecord], path: Path) -> None:
 
 
 def draw_accuracy_against_filters(runs: list[RunRecord], path: Path) -> bool:
-    """Draw accuracy against filters a layer, averaged over seeds (figure 3a of Scodellaro et al. 2025).
+    """Draw accuracy against filters per layer, averaged over seeds (figure 3a of Scodellaro et al. 2025).
 
     Returns:
         whether there was anything to draw: a method with runs of different widths.
@@ -166,22 +166,36 @@ def draw_accuracy_against_filters(runs: list[RunRecord], path: Path) -> bool:
 
 
 def filters_of(run: RunRecord) -> int | None:
-    """Count the filters (or units) of a run's first layer; None where its model's own default was used."""
+    """Return the number of filters (or units) of a run's first layer; None if it is the model's default.
+
+    Example:
+        >>> from experiments.config.settings import Settings
+        >>> run = RunRecord(Path("runs/a"), Settings(), {"model_options": {"widths": [32, 64]}}, {}, [])
+        >>> filters_of(run)
+        32
+    """
     options = run.recipe["model_options"]
     width = options.get("width") or (options.get("widths") or (None,))[0]
     return None if width is None else int(width)
 
 
 def title_of(run: RunRecord) -> str:
-    """Name the data, the labels and the rule of a run, for the title of a figure."""
+    """Return the data, the labels and the rule of a run, for the title of a figure.
+
+    Example:
+        >>> from experiments.config.settings import Settings
+        >>> print(title_of(RunRecord(Path("runs/a"), Settings(), {}, {"dataset": "MNIST"}, [])))
+        MNIST,
+        labels fourier, rule ff
+    """
     rule = rule_in_words(run.settings.rule, run.settings.stabilise)
     return f"{run.results['dataset']},\nlabels {short(run.settings.label_name)}, rule {rule}"
 
 
 def predicted_classes(trained: RunWithNetwork) -> tuple["Tensor", str]:
-    """Predict the classes `[N]` of a run's test images by the inference that its rule is known by, named in words."""
+    """Return the predicted classes `[N]` of a run's test images, and in words the evaluation that predicts them."""
     evaluator = trained.parts.evaluator()
-    if trained.readout is not None:  # it was fitted in the run: not again
+    if trained.readout is not None:  # already fitted in the run
         evaluator.run.readouts[id(trained.net)] = trained.readout
     name = next(iter(evaluator.evaluations))
     predicted = evaluator.own(trained.net, trained.modules).predicted

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def run_name(settings: Settings, *, seeds: bool = False) -> str:
-    """Name a run, or all the runs of its seeds together.
+    """Return the name of a run, or of the runs of all seeds together.
 
     Example:
         >>> run_name(Settings()), run_name(Settings(seeds=3), seeds=True)
@@ -32,7 +32,7 @@ def run_name(settings: Settings, *, seeds: bool = False) -> str:
 
 
 def new_folder(out: Path, name: str) -> Path:
-    """Make `out/name`, or `out/name-2` and so on where that is taken: a run never writes into another's folder."""
+    """Make `out/name`, or `out/name-2` and so on if that exists: a run never writes into another's folder."""
     for attempt in range(1, 10_000):
         folder = out / (name if attempt == 1 else f"{name}-{attempt}")
         try:
@@ -44,7 +44,12 @@ def new_folder(out: Path, name: str) -> Path:
 
 
 def new_file(out: Path, name: str) -> Path:
-    """Choose `out/name`, or with `-2` and so on before its suffix where that is taken; a file is never overwritten."""
+    """Return `out/name`, or with `-2` and so on before its suffix if that exists; a file is never overwritten.
+
+    Example:
+        >>> new_file(Path("no/such/folder"), "seeds.json").as_posix()
+        'no/such/folder/seeds.json'
+    """
     path = out / name
     for attempt in range(2, 10_000):
         if not path.exists():
@@ -59,7 +64,7 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def keep_own_files(settings: Settings, folder: Path) -> None:
-    """Copy the files of the user's own that the settings name into `own/`, for the record: nothing reads them there."""
+    """Copy the user's own files that the settings name into `own/`, for the record: nothing reads them there."""
     named = (settings.labels, settings.rule, settings.gate or "", settings.contrast or "", *settings.inference)
     for file in {file for name in named if (file := own_file(name)) is not None}:
         (folder / "own").mkdir(exist_ok=True)
@@ -67,9 +72,9 @@ def keep_own_files(settings: Settings, folder: Path) -> None:
 
 
 class MetricsFile:
-    """`metrics.csv`: one row an epoch, written as the epochs end.
+    """`metrics.csv`: one row per epoch, written when the epoch ends.
 
-    A metric with one value a block has a column a block, counted from 1: `loss_1`, `loss_2`, ...
+    A metric with one value per block has one column per block, counted from 1: `loss_1`, `loss_2`, ...
     """
 
     def __init__(self, path: Path) -> None:
@@ -77,7 +82,7 @@ class MetricsFile:
         self.rows: list[dict[str, float]] = []
 
     def add(self, record: "EpochRecord", validation: dict[str, float]) -> dict[str, float]:
-        """Add the row of an epoch and rewrite the file; returns the row."""
+        """Add the row of an epoch and rewrite the file; return the row."""
         row: dict[str, float] = {"epoch": record.epoch + 1}
         for name, values in record.metrics.items():
             single = len(values) == 1
@@ -98,10 +103,10 @@ class RunRecord:
 
     Args:
         folder: the run folder.
-        settings: what was asked.
+        settings: the settings of the run.
         recipe: the numbers that the settings led to, as JSON.
         results: the content of `results.json`.
-        rows: the rows of `metrics.csv`, one an epoch.
+        rows: the rows of `metrics.csv`, one per epoch.
     """
 
     folder: Path
@@ -117,21 +122,32 @@ class RunRecord:
 
     @property
     def method(self) -> str:
-        """Labels and rule in words: what tells the runs of one data set apart."""
+        """Labels and rule in words, which tell the runs of one data set apart.
+
+        Example:
+            >>> RunRecord(Path("runs/a"), Settings(stabilise=("oja",)), {}, {}, []).method
+            'fourier ff + oja'
+        """
         return f"{short(self.settings.label_name)} {rule_in_words(self.settings.rule, self.settings.stabilise)}"
 
     def by_block(self, metric: str) -> dict[str, list[float]]:
-        """The columns of a metric with one value a block, epoch by epoch: block to values; empty if there is none."""
+        """Return the columns of a metric with one value per block: block to values, epoch by epoch; empty if none.
+
+        Example:
+            >>> rows = [{"loss_1": 0.5, "loss_2": 0.4}, {"loss_1": 0.3, "loss_2": 0.2}]
+            >>> RunRecord(Path("runs/a"), Settings(), {}, {}, rows).by_block("loss")
+            {'1': [0.5, 0.3], '2': [0.4, 0.2]}
+        """
         names = [name for name in self.rows[0] if name.rpartition("_")[0] == metric and name[-1].isdigit()]
         return {name.rpartition("_")[2]: [row[name] for row in self.rows] for name in names}
 
 
 def read(folder: Path) -> RunRecord:
-    """Read a run folder, but for its network.
+    """Read a run folder, except its network.
 
     Raises:
         FileNotFoundError: a file of the run is missing.
-        SettingsError: a file is not one that a run wrote.
+        SettingsError: a file was not written by a run.
     """
     try:
         about = json.loads((folder / "settings.json").read_text())
@@ -153,7 +169,7 @@ class RunWithNetwork:
         run: what the run left behind.
         parts: its data and labels.
         net: the network, in evaluation mode.
-        readout: the readout that was fitted at the end; None where the run had none.
+        readout: the readout that was fitted at the end; None if there is none.
         modules: what the rule trained beside the network, by name, e.g. the softmax head of backpropagation.
     """
 
@@ -165,17 +181,17 @@ class RunWithNetwork:
 
 
 def read_with_network(run: RunRecord, dataset: "Dataset | None" = None, device: str = "cpu") -> RunWithNetwork:
-    """Build the network of a finished run, and what was trained or fitted beside it.
+    """Rebuild the network of a finished run, and everything that was trained or fitted beside it.
 
     Args:
         run: the run.
-        dataset: the data of the run, where they are loaded already.
-        device: where to compute, as `--device` names it.
+        dataset: the run's data, if already loaded.
+        device: where to compute, as in `--device`.
 
     Raises:
         FileNotFoundError: there is no checkpoint.
-        DataError: the run's data cannot be had.
-        SettingsError: the data that were found are not those of the run.
+        DataError: the run's data cannot be found.
+        SettingsError: the data that are found are not the run's.
     """
     from convff import load_checkpoint
     from experiments.run.parts import prepare, with_labels_of
@@ -183,7 +199,7 @@ def read_with_network(run: RunRecord, dataset: "Dataset | None" = None, device: 
     checkpoint = load_checkpoint(run.folder / "checkpoint.safetensors")
     parts = with_labels_of(prepare(replace(run.settings, device=device), dataset), checkpoint)
     if parts.judged.name != run.results["dataset"]:
-        raise SettingsError(f"{run.folder} was judged on {run.results['dataset']}, but found is {parts.judged.name}")
+        raise SettingsError(f"{run.folder} was judged on {run.results['dataset']}, but found was {parts.judged.name}")
     net = checkpoint.net.to(parts.device)
     modules = dict(parts.new_trainer(net, None).step.modules)
     for name, module in modules.items():
@@ -197,7 +213,7 @@ def read_with_network(run: RunRecord, dataset: "Dataset | None" = None, device: 
 
 
 def read_all_with_networks(runs: list[RunRecord]) -> list[RunWithNetwork]:
-    """Build the networks of several runs; data that they share are loaded once."""
+    """Rebuild the networks of several runs; data that they share are loaded once."""
     datasets: dict[tuple[str, Path | None], Dataset] = {}
     trained = []
     for run in runs:

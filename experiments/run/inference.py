@@ -1,4 +1,4 @@
-"""Which evaluations a run is judged by."""
+"""The evaluations that judge a run."""
 
 from convff import EVALUATIONS, Evaluation
 from experiments.config.own import short
@@ -9,10 +9,10 @@ READOUT = "linear"
 
 
 def evaluations_of(settings: Settings, rule: object) -> dict[str, Evaluation]:
-    """Return the evaluations of a run by name: those that `--inference` leaves of the rule's own, and those it adds.
+    """Return the evaluations of a run by name: those of the rule that `--inference` keeps, and those that it adds.
 
     Raises:
-        SettingsError: an evaluation that does not make sense for the rule, or none at all.
+        SettingsError: an evaluation does not apply to the rule, or there is none.
 
     Example:
         >>> from convff import ForwardForward
@@ -22,19 +22,19 @@ def evaluations_of(settings: Settings, rule: object) -> dict[str, Evaluation]:
     own: tuple[str, ...] = rule.evaluations  # type: ignore[attr-defined]
     found: dict[str, Evaluation] = {}
     for word in settings.inference:
-        if word in ("both", "goodness"):  # goodness also stands for whatever the rule has in its place
+        if word in ("both", "goodness"):  # goodness also stands for whatever the rule has instead
             found |= {name: _evaluation(name) for name in own if word == "both" or name != READOUT}
         elif word in EVALUATIONS and word not in own:
             raise SettingsError(f"--inference {word}: rule {settings.rule} is judged by {', '.join(own)}")
         else:
             found[word] = _evaluation(word)
     if not found:
-        raise SettingsError("--inference names nothing to judge by")
+        raise SettingsError("--inference must name at least one evaluation")
     return found
 
 
 def title_of(name: str) -> str:
-    """Return what tables call an evaluation.
+    """Return the name of an evaluation in tables.
 
     Example:
         >>> title_of("head"), title_of("mine.py:entropy")

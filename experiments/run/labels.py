@@ -1,4 +1,4 @@
-"""The labels of a run: of set 1, or chosen out of candidates."""
+"""The labels of a run: of set 1, or chosen from candidates."""
 
 import inspect
 from dataclasses import replace
@@ -13,7 +13,7 @@ from labels import LABELS, LabelGenerator, NoLabels, StreamLabels
 
 
 def with_selection(settings: Settings, recipe: Recipe, data: ImageData) -> Recipe:
-    """Return the recipe with optimised labels where set 1 has too few for the data and no selection was asked for."""
+    """Return the recipe, with optimised labels if set 1 has too few for the data and no selection is given."""
     family = CHOOSABLE.get(settings.labels) if settings.takes_labels else None
     if recipe.label_selection or family is None or family.has_set_1(data.num_classes, data.shape[1:]):
         return recipe
@@ -21,7 +21,14 @@ def with_selection(settings: Settings, recipe: Recipe, data: ImageData) -> Recip
 
 
 def new_labels(settings: Settings, recipe: Recipe, data: ImageData) -> LabelGenerator:
-    """Build the label generator: in the image, as images of their own, or none if no image carries a label."""
+    """Build the label generator: in the image, as images of their own, or none if no image carries a label.
+
+    Example:
+        >>> import torch
+        >>> data = ImageData(torch.zeros(2, 1, 8, 8, dtype=torch.uint8), torch.tensor([0, 1]), ("a", "b"), "toy")
+        >>> new_labels(Settings(labels="onehot"), Recipe(model="mlp"), data).num_classes
+        2
+    """
     if not settings.takes_labels:
         return NoLabels(data.num_classes)
     labels = _of_family(settings, recipe, data)
@@ -29,7 +36,7 @@ def new_labels(settings: Settings, recipe: Recipe, data: ImageData) -> LabelGene
 
 
 def _of_family(settings: Settings, recipe: Recipe, data: ImageData) -> LabelGenerator:
-    """Build labels of set 1, or of those chosen out of candidates."""
+    """Build labels of set 1, or labels chosen from candidates."""
     if recipe.label_selection is None:
         offered = {
             "num_classes": data.num_classes,
@@ -52,12 +59,22 @@ def _of_family(settings: Settings, recipe: Recipe, data: ImageData) -> LabelGene
 
 
 def label_family(settings: Settings) -> Any:
-    """Return the class of the label generator; of the family, where labels are images of their own."""
+    """Return the class of the label generator; for labels that are images of their own, that of their family.
+
+    Example:
+        >>> label_family(Settings(labels="morph")).__name__, label_family(Settings(label_at="output")).__name__
+        ('MorphLabels', 'NoLabels')
+    """
     return look_up("labels", settings.labels, LABELS) if settings.takes_labels else NoLabels
 
 
 def kernel_size(recipe: Recipe) -> int:
-    """Find the side of the first filters; of a network without filters, that of the paper's, which is the largest."""
+    """Return the side of the first filters; for a network without filters, the largest one of the paper, 7.
+
+    Example:
+        >>> kernel_size(Recipe(model="cnn3", model_options={"kernel": 5})), kernel_size(Recipe(model="mlp"))
+        (5, 7)
+    """
     known = inspect.signature(MODELS[recipe.model]).parameters
     size: int = recipe.model_options.get("kernel", known["kernel"].default if "kernel" in known else 7)
     return size

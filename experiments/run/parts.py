@@ -1,4 +1,4 @@
-"""From settings to the parts of a run. All that can be refused is refused here, before anything is trained."""
+"""From settings to the parts of a run. Everything that can be refused is refused here, before any training."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -48,17 +48,17 @@ class Parts:
     """Everything that a run works with.
 
     Args:
-        settings: what was asked.
+        settings: the settings of the run.
         recipe: the numbers that the settings lead to.
         dataset: where the images came from.
         train: the images to learn from.
         validation: training images held out: for the learning curve, and for `--evaluate-on validation`.
-        judged: the images that the run is judged by.
+        judged: the images that judge the run.
         labels: the label generator.
         rule: the rule.
         device: where the run computes.
-        precision: of the activities.
-        processes: who shares each batch.
+        precision: precision of the activities.
+        processes: the processes that share each batch.
     """
 
     settings: Settings
@@ -81,12 +81,12 @@ class Parts:
 
     @property
     def model_options(self) -> dict[str, Any]:
-        """The recipe's options of the model, and the label channels that the labels want repeated for every block."""
+        """The recipe's model options, and the number of label channels to repeat for every block."""
         repeated = getattr(self.labels, "repeated_channels", 0)
         return self.recipe.model_options | ({"label_channels": repeated} if repeated else {})
 
     def new_net(self) -> LayerLocalNet:
-        """A network with the initial weights of this run's seed; the same at every call."""
+        """Build a network with the initial weights of this run's seed; the same at every call."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
             net = MODELS[self.recipe.model](self.input_shape, **self.model_options)
@@ -95,13 +95,13 @@ class Parts:
         return net.to(self.device).to(memory_format=torch.channels_last)
 
     def _fit_whitening(self, net: LayerLocalNet) -> None:
-        """Fit the first block's norm to training images from all over the set; classes and seed do not enter."""
+        """Fit the first block's norm to training images from all over the set; classes and seed have no effect."""
         every = -(-len(self.train) // WHITENING_IMAGES)
         fit: Callable[[Tensor], None] = getattr(next(iter(net)).norm, "fit")  # noqa: B009
         fit(as_floats(self.train.images[::every].cpu()))
 
     def evaluator(self) -> Evaluator:
-        """Return what evaluates the networks of this run."""
+        """Return the evaluator of this run's networks."""
         recipe, make_contrast = self.recipe, contrast_maker(self.settings, self.rule)
         run = Context(
             rule=self.rule,
@@ -139,7 +139,7 @@ class Parts:
         )
 
     def _contrast(self) -> Contrast:
-        """Return what makes the passes of each step."""
+        """Return the contrast, which makes the passes of each step."""
         return new_contrast(contrast_maker(self.settings, self.rule), self.labels, self.recipe.negatives)
 
     def untrained(self) -> tuple[LayerLocalNet, LabelGenerator]:
@@ -153,13 +153,13 @@ def prepare(settings: Settings, dataset: Dataset | None = None, processes: Proce
     """Load the data and build what can fail on them.
 
     Args:
-        settings: what was asked.
-        dataset: the settings' data, where they are loaded already.
-        processes: who shares each batch; this process alone if left out.
+        settings: the settings of the run.
+        dataset: the settings' data, if already loaded.
+        processes: the processes that share each batch; this process alone if omitted.
 
     Raises:
-        SettingsError: settings that do not fit the data, the machine or each other.
-        DataError: data that cannot be had or cannot be read, or that are not the same in every process.
+        SettingsError: the settings do not fit the data, the machine or each other.
+        DataError: the data cannot be found or read, or differ between processes.
         LostProcessError: another process is gone.
     """
     device = device_named(settings.device)
@@ -182,7 +182,7 @@ def prepare(settings: Settings, dataset: Dataset | None = None, processes: Proce
         train, validation, judged = train.to(device), validation.to(device), judged.to(device)
         parts = Parts(settings, recipe, dataset, train, validation, judged, labels, rule, device, precision, processes)
         _try_one_step(parts)
-    except LostProcessError:  # a RuntimeError, but no fault of the settings
+    except LostProcessError:  # a RuntimeError, but not the settings' fault
         raise
     except (ValueError, RuntimeError, OverflowError) as error:
         raise SettingsError(f"{train.name}, {train.num_classes} classes, images {train.shape}: {error}") from error
@@ -190,7 +190,7 @@ def prepare(settings: Settings, dataset: Dataset | None = None, processes: Proce
 
 
 def with_labels_of(parts: Parts, checkpoint: Checkpoint) -> Parts:
-    """The same parts, with the labels of a finished run: where labels learn, they are as the training left them."""
+    """Return the parts with the labels of a finished run; trainable labels are as the training left them."""
     spec = checkpoint.notes["labels"]
     if own_file(parts.settings.labels) is None or not parts.settings.takes_labels:
         return replace(parts, labels=labels_from_spec(spec))
@@ -201,8 +201,8 @@ def with_labels_of(parts: Parts, checkpoint: Checkpoint) -> Parts:
 
 
 def _try_one_step(parts: Parts) -> None:
-    """Two images through a throw-away network, with throw-away labels: what does not fit fails now."""
-    # Compiling takes long, and another time for the batches of the training.
+    """Train a throw-away network with throw-away labels on two images, so that what does not fit fails now."""
+    # Compiling is slow, and would be repeated for the batches of the training.
     parts = replace(parts, labels=deepcopy(parts.labels), settings=replace(parts.settings, compile=False))
     net = parts.new_net()
     parts.evaluator().run.new_readout(net)

@@ -1,4 +1,4 @@
-"""Options that would change nothing. Needs the tables of labels, gates and models, so it is no part of `config`."""
+"""Options that would change nothing. Needs the tables of labels, gates and models, so it is not in `config`."""
 
 import inspect
 from typing import Any
@@ -14,10 +14,10 @@ from labels import LabelGenerator
 
 
 def refuse_idle_options(settings: Settings, recipe: Recipe, rule: Any) -> None:
-    """Refuse an option that would change nothing, or that the network lacks: it is not to be recorded.
+    """Raise for an option that would change nothing, or that the network does not have: it must not be recorded.
 
     Args:
-        settings: what was asked.
+        settings: the settings of the run.
         recipe: the numbers that the settings lead to.
         rule: the rule, built for any number of classes.
     """
@@ -30,7 +30,7 @@ def refuse_idle_options(settings: Settings, recipe: Recipe, rule: Any) -> None:
 
 
 def refuse_whitened_labels(recipe: Recipe, labels: LabelGenerator, image_channels: int) -> None:
-    """Refuse to whiten images that carry a label in channels of its own: there the label would be whitened too.
+    """Raise if images are whitened that carry a label in extra channels: the label would be whitened, too.
 
     Args:
         recipe: the recipe.
@@ -43,13 +43,13 @@ def refuse_whitened_labels(recipe: Recipe, labels: LabelGenerator, image_channel
     added = labels.channels(image_channels) - image_channels
     if recipe.model_options.get("whiten") and added:
         raise SettingsError(
-            f"--whiten is for images without label channels, but the labels put {added} beside each image: take labels "
-            "that are mixed with the image, or another place of the label (--label-at)"
+            f"--whiten needs images without label channels, but the labels add {added} to each image: use labels that "
+            "are mixed with the image, or another place of the label (--label-at)"
         )
 
 
 def _refuse_unknown_layers(settings: Settings, recipe: Recipe) -> None:
-    """Refuse an option that the network does not have, and poolings behind layers that it does not have."""
+    """Raise for options that the network does not have, and for poolings after layers that it does not have."""
     make = MODELS[recipe.model]
     for name in ("widths", "pool_after", "skip", "whiten"):
         if getattr(settings, name) not in (None, False) and not takes(make, name):
@@ -63,11 +63,11 @@ def _refuse_unknown_layers(settings: Settings, recipe: Recipe) -> None:
 
 
 Reasons = dict[str, str | bool]
-"""Option to the reason why it would change nothing; an empty reason where it would change something."""
+"""Option to the reason why it would change nothing; an empty reason if it would change something."""
 
 
 def _idle_for_labels(settings: Settings, recipe: Recipe) -> Reasons:
-    """Options about labels and networks."""
+    """Return the reasons for options about labels and networks."""
     takes_label_scale = settings.labels == "layerwise" and takes(MODELS[recipe.model], "label_scale")
     labels = f"--labels {settings.labels}"
     idle: Reasons = {
@@ -88,13 +88,13 @@ def _idle_for_labels(settings: Settings, recipe: Recipe) -> Reasons:
 
 
 def _idle_for_rule(settings: Settings, recipe: Recipe, rule: Any) -> Reasons:
-    """Options about the rule and what it is judged by; a later reason is the better one."""
+    """Return the reasons for options about the rule and its evaluations; later reasons override earlier ones."""
     made, named = look_up("rule", settings.rule, RULES), f"--rule {settings.rule}"
     gate, has_no_steps = look_up("gate", recipe.gate, GATES), not hasattr(rule, "direction")
     reasons: tuple[tuple[tuple[str, ...], bool, str], ...] = (
         (("theta",), not takes(gate, "theta"), f"the {recipe.gate} gate has no threshold (--gate threshold has)"),
         (("gate", "scale", "theta"), not takes(made, "gate"), f"{named} has no gates"),
-        (("label_at",), not takes(made, "label_at"), f"{named} knows of no place for the label"),
+        (("label_at",), not takes(made, "label_at"), f"{named} has no place for the label"),
         (("stabiliser_strength",), not settings.stabilise, "--stabilise names no stabiliser"),
         (("negatives",), not takes(contrast_maker(settings, rule), "negatives"), "no pass has a wrong label"),
         (("negatives", "contrast", "compile", "engine"), has_no_steps, f"{named} has no local steps"),

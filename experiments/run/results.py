@@ -1,4 +1,4 @@
-"""What `results.json` holds, and its summary over the seeds."""
+"""The content of `results.json`, and its summary over seeds."""
 
 import statistics
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ from convff import Finding
 class Results:
     """The content of `results.json`; accuracies in [0, 1]. `convff/evaluations/` says what each means.
 
-    `scores` has what every evaluation said: its value, unit and figures per block. The fields `accuracy`, `per_layer`
-    and `label_only_probe` repeat parts of it, as older readers of the file expect them.
+    `scores` has the value, unit and per-block figures of every evaluation. The fields `accuracy`, `per_layer` and
+    `label_only_probe` repeat parts of it, for older readers of the file.
     """
 
     dataset: str
@@ -43,7 +43,7 @@ class Results:
 
 
 def seed_summary(results: list[Results]) -> dict[str, Any]:
-    """Summarise the seeds: mean, standard deviation (of the sample) and values of every accuracy."""
+    """Return a summary over the seeds: mean, standard deviation (of the sample) and values of every accuracy."""
     names = dict.fromkeys(name for result in results for name in result.accuracy)
     measured = {name: [result.accuracy.get(name) for result in results] for name in names}
     measured["untrained_linear"] = [result.control["untrained_linear"] for result in results]

@@ -27,6 +27,10 @@ def new_rule(settings: Settings, recipe: Recipe, num_classes: int) -> Any:
 
     Raises:
         ValueError: the rule, gate or stabiliser does not take a number of the recipe, or it is out of range.
+
+    Example:
+        >>> type(new_rule(Settings(rule="hebbff"), Recipe(model="mlp"), num_classes=10)).__name__
+        'HebbianForwardForward'
     """
     make = look_up("rule", settings.rule, RULES)
     asked: dict[str, Any] = {}
@@ -60,7 +64,7 @@ def new_rule(settings: Settings, recipe: Recipe, num_classes: int) -> Any:
 
 
 def contrast_maker(settings: Settings, rule: Any) -> Callable[..., Contrast]:
-    """Return what makes the contrast of a run: the one that is named, or else the rule's own."""
+    """Return what makes the contrast of a run: the named one, or else the rule's own."""
     if settings.contrast is not None:
         make: Callable[..., Contrast] = look_up("contrast", settings.contrast, CONTRASTS)
         return make
@@ -68,8 +72,14 @@ def contrast_maker(settings: Settings, rule: Any) -> Callable[..., Contrast]:
 
 
 def new_contrast(make: Callable[..., Contrast], labels: LabelGenerator, negatives: int) -> Contrast:
-    """Build a contrast of the labels; with so many wrong labels per image, where it has any."""
-    # A contrast calls its source of inputs what it is: labels to put in, label images, or what makes neutral inputs.
+    """Build a contrast of the labels, with `negatives` wrong labels per image if it has any.
+
+    Example:
+        >>> from labels import OneHotLabels
+        >>> type(new_contrast(LabelContrast, OneHotLabels(3), 2)).__name__
+        'LabelContrast'
+    """
+    # Contrasts name their source of inputs differently: labels to put in, label images, or neutral inputs.
     offered = {"labels": labels, "neutral": labels, "stream": labels, "negatives": RandomNegatives(negatives)}
     contrast: Contrast = build("contrast", make, {}, offered)
     return contrast

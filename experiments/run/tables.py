@@ -19,7 +19,7 @@ DIRECTIONS = (
 
 
 def closing_table(results: Results) -> str:
-    """Write the short table that ends a run, and in words what stands out."""
+    """Return the short table that ends a run, with remarks in words."""
     accuracy, control = results.accuracy, results.control["untrained_linear"]
     names = {name: title_of(name) for name in (*EVALUATIONS, *results.scores)}
     if results.candidates is not None:
@@ -44,7 +44,7 @@ def closing_table(results: Results) -> str:
 
 
 def across_seeds(results: list[Results]) -> str:
-    """Write mean and standard deviation (of the sample) of every accuracy over the seeds."""
+    """Return mean and standard deviation (of the sample) of every accuracy over the seeds."""
     lines = [f"{len(results)} seeds, {results[0].seed} to {results[-1].seed}:"]
     for key, found in seed_summary(results)["accuracy"].items():
         mean, deviation = 100 * found["mean"], 100 * found["standard_deviation"]
@@ -67,5 +67,5 @@ def _remarks(results: Results) -> list[str]:
         )
     remarks += [f"  warning: {finding}" for finding in results.findings]
     if results.is_stand_in:
-        remarks.append("  These are DRAWN STAND-IN images, not the data set asked for: no number here is comparable.")
+        remarks.append("  These are DRAWN STAND-IN images, not the requested data set: no number here is comparable.")
     return remarks

@@ -1,6 +1,6 @@
 """The processes of a run, one or those that `torchrun` started, and the device of each.
 
-This file alone knows torchrun's environment.
+Only this file reads torchrun's environment.
 """
 
 import contextlib
@@ -26,12 +26,12 @@ DEVICE_TYPES = ("cpu", "cuda", "mps")
 
 
 def local_rank() -> int | None:
-    """Which of this machine's processes this is; None where there is only one."""
+    """Return the rank of this process on its machine; None if there is only one process."""
     return int(os.environ["LOCAL_RANK"]) if "TORCHELASTIC_RUN_ID" in os.environ or "WORLD_SIZE" in os.environ else None
 
 
 def local_size() -> int:
-    """How many processes of the run this machine has, as far as is known: not every launcher tells."""
+    """Return the number of processes of the run on this machine, as far as known: not every launcher tells."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", (local_rank() or 0) + 1))
 
 
@@ -39,7 +39,11 @@ def device_named(name: str) -> torch.device:
     """Return the device that `--device` names, for this process.
 
     Raises:
-        SettingsError: it is not there, or is not this process's own.
+        SettingsError: the device is not available, or belongs to another process.
+
+    Example:
+        >>> device_named("cpu")
+        device(type='cpu')
     """
     automatic = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -55,7 +59,7 @@ def device_named(name: str) -> torch.device:
 
 
 def _gpu_index(named: int | None) -> int:
-    """The GPU that was named, or the first; of the processes that torchrun started on a machine, each has its own."""
+    """Return the index of the named GPU, or 0; under torchrun each process of a machine has its own."""
     rank = local_rank()
     if rank is None:
         return named or 0
@@ -73,8 +77,8 @@ def _gpu_index(named: int | None) -> int:
 def processes(device: torch.device) -> Iterator[Processes]:
     """Join the processes that torchrun started, and leave them at the end; this process alone without torchrun.
 
-    After an error among several processes the group is not taken down: that may wait for ever for one that is gone, as
-    was seen with Gloo of torch 2.5. `leave` ends such a process.
+    After an error among several processes the group is not destroyed: that may wait forever for a process that is gone,
+    as was seen with Gloo of torch 2.5. `leave` ends such a process.
 
     Args:
         device: where this process computes; NCCL carries the sums between GPUs, Gloo between CPUs.
@@ -92,7 +96,7 @@ def processes(device: torch.device) -> Iterator[Processes]:
     try:
         group = DataParallel()
         yield group
-        group.wait()  # none may take its sockets away while another still waits for the last sum
+        group.wait()  # no process may close its sockets while another waits for the last sum
         failed = False
     finally:
         if not failed or dist.get_world_size() == 1:
@@ -101,7 +105,7 @@ def processes(device: torch.device) -> Iterator[Processes]:
 
 
 def leave(code: int) -> NoReturn:
-    """End this process with an exit code; at once where an error left a group of processes as it was."""
+    """End this process with an exit code; at once if an error left a group of processes open."""
     if dist.is_initialized():
         sys.stdout.flush()
         sys.stderr.flush()
@@ -113,12 +117,12 @@ def start_processes(arguments: list[str], count: int, *, stderr: int | None = No
     """Start a Python program in several processes that find each other, as torchrun does, but without watching them.
 
     Args:
-        arguments: what stands behind `python`; the working directory is the one that holds this package.
-        count: how many processes, one thread each.
-        stderr: `subprocess.PIPE` to catch the messages; they are printed if it is left out.
+        arguments: the arguments of `python`; the working directory is the one that holds this package.
+        count: number of processes, one thread each.
+        stderr: `subprocess.PIPE` to capture the messages; by default they are printed.
 
     Returns:
-        The processes by rank; what they print is caught.
+        The processes by rank; what they print is captured.
 
     Example:
         >>> started = start_processes(["-c", "import os; print(os.environ['RANK'])"], 2)

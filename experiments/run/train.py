@@ -45,7 +45,7 @@ EXIT_CODES: dict[type[Exception], int] = {DataError: 2, SettingsError: 2, Diverg
 
 
 def main(settings: Settings) -> list[Results]:
-    """Run all seeds of the settings; exits as `EXIT_CODES` says where something is wrong."""
+    """Run all seeds of the settings; on an error, exit with its code in `EXIT_CODES`."""
     keep_freed_memory()
     try:
         check(settings)
@@ -66,7 +66,7 @@ def main(settings: Settings) -> list[Results]:
 
 
 def _all_seeds(settings: Settings, group: Processes) -> list[Results]:
-    """The results of every seed, in the process of rank 0; the other processes train with it and have none."""
+    """Return the results of every seed in the process of rank 0; the other processes train with it and return none."""
     results: list[Results] = []
     dataset = None  # loaded for the first seed, and kept for the others
     for seed in range(settings.seed, settings.seed + settings.seeds):
@@ -87,14 +87,14 @@ def train_along(parts: Parts) -> None:
 
 
 def _joint_readout(parts: Parts, net: LayerLocalNet) -> LinearReadout | None:
-    """Return the readout of every position that is trained beside the blocks, where the recipe wants one."""
+    """Return the readout of every position that is trained beside the blocks; None if the recipe has none."""
     evaluator = parts.evaluator()
     wanted = parts.recipe.joint_readout and "linear" in evaluator.evaluations
     return replace(evaluator.run, readout_grid=None).new_readout(net) if wanted else None
 
 
 def run(parts: Parts) -> Results:
-    """Train, judge and write the run folder; prints as it goes."""
+    """Train, judge and write the run folder; print the progress."""
     settings = parts.settings
     start = time.perf_counter()
     commit = machine.git_commit()  # before the training: the files may change meanwhile
@@ -141,11 +141,9 @@ def _announce(parts: Parts, folder: Path) -> None:
     rule = rule_in_words(settings.rule, settings.stabilise)
     labels = labels_in_words(settings.label_name, recipe.label_selection)
     if parts.dataset.is_stand_in:
-        print(
-            f"\n*** {settings.dataset} was not found: going on with DRAWN STAND-IN images. {parts.dataset.source} ***\n"
-        )
+        print(f"\n*** {settings.dataset} was not found: using DRAWN STAND-IN images. {parts.dataset.source} ***\n")
     print(
-        f"{parts.train.name}: {len(parts.train)} images to learn from, {len(parts.judged)} to be judged by "
+        f"{parts.train.name}: {len(parts.train)} images to train on, {len(parts.judged)} to be judged by "
         f"({settings.evaluate_on}), from {parts.dataset.source}"
     )
     print(
@@ -158,7 +156,7 @@ def _announce(parts: Parts, folder: Path) -> None:
 def _train(
     parts: Parts, trainer: Trainer, evaluator: Evaluator, metrics: MetricsFile, save: Callable[[], None]
 ) -> list[Finding]:
-    """Train with a progress bar, and a row, a checkpoint and a line per epoch; returns signs of a wrong setting."""
+    """Train with a progress bar, and a row, a checkpoint and a line per epoch; return signs of a wrong setting."""
     findings: list[Finding] = []
     watched = parts.validation.part(0, CURVE_CHECK)
     total = len(parts.train) * parts.recipe.epochs
@@ -220,7 +218,7 @@ def _results(
 
 
 def _checkpoint(parts: Parts, net: LayerLocalNet, beside: Mapping[str, nn.Module]) -> Checkpoint:
-    """The network, and what was trained or fitted beside it."""
+    """Return the network, and everything that was trained or fitted beside it."""
     extra = {f"{name}.{key}": tensor for name, module in beside.items() for key, tensor in module.state_dict().items()}
     notes = {
         "labels": parts.labels.spec(),

@@ -7,12 +7,18 @@ from experiments.config.recipe import Recipe
 
 
 def with_fitting_widths(recipe: Recipe, rule: Any, *, quiet: bool = False) -> Recipe:
-    """Return the recipe with each width rounded to what the rule's place of the label needs; says so where it changes.
+    """Return the recipe with each width rounded to what the rule's place of the label needs; print each change.
 
     Args:
-        recipe: the recipe; its model options `width` and `widths` are looked at.
-        rule: the rule; one without a place is content with every width.
+        recipe: the recipe; its model options `width` and `widths` are rounded.
+        rule: the rule; a rule without a place of the label takes every width.
         quiet: print nothing.
+
+    Example:
+        >>> from convff import AtOutput, ForwardForward
+        >>> recipe = Recipe(model="cnn3", model_options={"width": 32})
+        >>> with_fitting_widths(recipe, ForwardForward(label_at=AtOutput(10)), quiet=True).model_options
+        {'width': 30}
     """
     place = getattr(rule, "label_at", None)
     if place is None:

@@ -1,1 +1,1 @@
-"""Tools that know nothing of runs."""
+"""Tools that do not depend on runs."""

@@ -1,4 +1,4 @@
-"""How things are measured: in turn, several times, with the median; and the peak of what was allocated."""
+"""Measurements: medians of interleaved repeats, and peak memory."""
 
 import statistics
 import time
@@ -15,14 +15,14 @@ WARM_UP = 3
 
 
 def interleaved_medians(actions: Mapping[str, Action], device: torch.device, *, repeats: int) -> dict[str, float]:
-    """Median seconds of each action, all of them measured in turn in every round.
+    """Return the median seconds of each action; every round measures all actions in turn.
 
-    What slows the machine down for a while then slows all of them, so their ratios hold.
+    A temporary slowdown of the machine then affects all of them, so their ratios hold.
 
     Args:
-        actions: what to measure, by name.
-        device: where they compute; a GPU is waited for.
-        repeats: rounds that count, after three that do not.
+        actions: functions to measure, by name.
+        device: where they compute; a GPU is synchronised.
+        repeats: measured rounds, after three rounds of warm-up.
 
     Example:
         >>> medians = interleaved_medians({"nothing": lambda: None}, torch.device("cpu"), repeats=3)
@@ -39,13 +39,13 @@ def interleaved_medians(actions: Mapping[str, Action], device: torch.device, *, 
 
 
 def label_seconds(labels: LabelGenerator, images: Tensor, passes: int = 2, repeats: int = 5) -> float:
-    """Median seconds to label a batch once, each image with `passes` labels.
+    """Return the median seconds of labelling a batch once, each image with `passes` labels.
 
     Args:
         labels: the generator.
         images: float `[B, C, H, W]`.
-        passes: labels an image; every class is there if there are as many passes as classes.
-        repeats: rounds that count.
+        passes: labels per image; every class occurs if the batch has at least as many labels as classes.
+        repeats: measured rounds.
 
     Example:
         >>> from labels import OneHotLabels
@@ -73,9 +73,9 @@ def _wait_for(device: torch.device) -> None:
 
 
 def peak_mib(action: Action, device: torch.device) -> float:
-    """The most that PyTorch's allocator held during an action beyond what it held before, in MiB.
+    """Return the peak memory that PyTorch allocated during an action, beyond what it held before, in MiB.
 
-    On a CPU that is the running sum of the profiler's allocation events; on a GPU the allocator keeps count itself.
+    On a CPU it is the running sum of the profiler's allocation events; on a GPU the allocator's own count.
 
     Example:
         >>> round(peak_mib(lambda: torch.zeros(2**18), torch.device("cpu")), 1)

@@ -1,4 +1,4 @@
-"""How a script ends that cannot do what it was asked for."""
+"""How a script ends on an expected error."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def exit_on(*errors: type[Exception], message: Callable[[Exception], object] = str) -> Iterator[None]:
-    """Print `error: ...` to stderr and exit with 2 where the block raises one of these errors.
+    """Print `error: ...` to stderr and exit with 2 if the block raises one of these errors.
 
     Args:
         errors: the errors that end the script.
-        message: what to print of an error; its own text if left out.
+        message: returns the text to print for an error; by default the error's own text.
 
     Example:
         >>> with exit_on(ValueError):

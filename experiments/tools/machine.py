@@ -1,4 +1,4 @@
-"""What computes: the hardware, its memory, and the versions and the commit of the code."""
+"""Facts about the machine and the code: hardware, memory, versions and commit."""
 
 import platform
 import subprocess
@@ -14,25 +14,30 @@ PACKAGES = ("torch", "torchvision", "numpy")
 
 
 def package_versions() -> dict[str, str | None]:
-    """Find the versions of Python, of this package and of the packages that compute; None where a package has none."""
+    """Return the versions of Python, of this package and of the packages that compute; None for a missing package.
+
+    Example:
+        >>> package_versions()["convff"] == __version__
+        True
+    """
     return {"python": platform.python_version(), "convff": __version__} | {name: _version(name) for name in PACKAGES}
 
 
 def _version(name: str) -> str | None:
     try:
         return version(name)
-    except PackageNotFoundError:  # after a training, no missing package is worth the loss of its results
+    except PackageNotFoundError:  # a missing package must not lose the results of a training
         return None
 
 
 def git_commit(code: Path = Path(__file__)) -> str | None:
-    """Find the commit that the code is at, with "+" if it was changed since.
+    """Return the commit of the code, with "+" if files were changed since.
 
     Args:
         code: a file of the code.
 
     Returns:
-        None if the file is not tracked by the repository around it: an installed copy may lie inside somebody else's.
+        None if the file is not tracked by the repository around it: an installed copy may be inside another repository.
     """
     try:
         _git(code.parent, "ls-files", "--error-unmatch", code.name)
@@ -47,7 +52,7 @@ def _git(folder: Path, *arguments: str) -> str:
 
 
 def peak_memory_mib(device: torch.device) -> float | None:
-    """Find the most memory held so far: by CUDA's allocator on its GPUs, else by the whole process; None if unknown."""
+    """Return the peak memory so far: of CUDA's allocator on its GPUs, else of the whole process; None if unknown."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     try:
@@ -59,7 +64,12 @@ def peak_memory_mib(device: torch.device) -> float | None:
 
 
 def hardware(device: torch.device) -> str:
-    """Name what computed."""
+    """Return the name of the hardware that computes.
+
+    Example:
+        >>> "threads of" in hardware(torch.device("cpu"))
+        True
+    """
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "mps":

@@ -4,7 +4,7 @@ from typing import Any
 
 
 def plain_table(rows: list[dict[str, Any]]) -> str:
-    """Write rows as a table in Markdown; numbers with three digits that count.
+    """Write rows as a table in Markdown, numbers with three significant digits.
 
     Example:
         >>> print(plain_table([{"step": "ff", "ms": 12.345}]))

@@ -1,4 +1,4 @@
-"""The house style of all figures: readable at the width of a paper's column, told apart by the colour-blind.
+"""The house style of all figures: readable at the width of a paper's column, and by the colour-blind.
 
 Every figure is written twice, as PNG to look at and as PDF to print; no display and no network is needed. Imports
 matplotlib only when something is drawn.
@@ -42,19 +42,19 @@ RC: Any = {  # newer versions of matplotlib know the names as types, older ones 
     "lines.markersize": 3.5,
     "image.interpolation": "nearest",
     "savefig.dpi": 250,
-    "pdf.fonttype": 42,  # letters that other programs can edit
+    "pdf.fonttype": 42,  # text that other programs can edit
 }
 
 
 @contextmanager
 def new_figure(path: Path, *, width: float, height: float, pictures: bool = False) -> Iterator["Figure"]:
-    """A figure in the house style, written when the block ends.
+    """Yield a figure in the house style, and write it when the block ends.
 
     Args:
-        path: where to write; `.png` and `.pdf` are put in the place of its suffix, and its folder is made.
-        width: in inches: `COLUMN` or `PAGE`, so that letters have their size in print.
+        path: where to write; `.png` and `.pdf` replace its suffix, and its folder is made.
+        width: in inches: `COLUMN` or `PAGE`, so that text has its size in print.
         height: in inches.
-        pictures: whether it is a grid of pictures, which are moved together.
+        pictures: whether it is a grid of pictures, which are laid out close together.
     """
     import matplotlib
     from matplotlib.figure import Figure
@@ -68,7 +68,15 @@ def new_figure(path: Path, *, width: float, height: float, pictures: bool = Fals
 
 
 def bare(axes: "Axes") -> None:
-    """Axes for a picture: no ticks, no grid, no frame."""
+    """Prepare axes for a picture: no ticks, no grid, no frame.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> axes = Figure().add_subplot()
+        >>> bare(axes)
+        >>> len(axes.get_xticks()), axes.spines["left"].get_visible()
+        (0, False)
+    """
     axes.set(xticks=[], yticks=[])
     axes.grid(False)
     for spine in axes.spines.values():

@@ -1,4 +1,4 @@
-"""Labels and rules in words, as tables and titles have them."""
+"""Labels and rules in words, for tables and titles."""
 
 from collections.abc import Iterable
 

@@ -80,7 +80,7 @@ def test_a_map_without_evidence_is_reported_and_not_scaled_up() -> None:
 
 def test_maps_that_are_not_finite_are_refused() -> None:
     model = readout_model()
-    with pytest.raises(ValueError, match="not finite"):
+    with pytest.raises(ValueError, match="NaN or inf"):
         LinearCAM(model, model.layers)(images() * torch.nan)
 
 
@@ -96,7 +96,7 @@ def test_what_cannot_be_explained_is_refused() -> None:
         LinearCAM(model, model.layers, lambda a: a)
     with pytest.raises(ValueError, match="no parameters"):
         GradCAM(nn.Identity(), [nn.ReLU()])
-    with pytest.raises(ValueError, match="one target for each of 3 images, not 1"):
+    with pytest.raises(ValueError, match="one target for each of 3 images, got 1"):
         LinearCAM(model, model.layers)(images(), [ClassifierOutputTarget(0)])
     with pytest.raises(ValueError, match="neither the signs nor the sums"):
         LinearCAM(model, model.layers)(images(), eigen_smooth=True)
@@ -112,6 +112,6 @@ def test_layers_that_do_not_count_are_refused(kind: str | type[LinearCAM]) -> No
     first = next(iter(model.net))
     for place, layers in ((0, [first]), (1, [model.layers[0], first]), (0, [deepcopy(model.layers[0])])):
         with pytest.raises(
-            ValueError, match=rf"target layer {place} \(Block\) does not count; 3 layers do, those of model\.layers"
+            ValueError, match=rf"target layer {place} \(Block\) must be one of the 3 layers of model\.layers"
         ):
             make(model, layers, **options)

@@ -60,7 +60,7 @@ def test_maps_position_by_position() -> None:
 
 def test_regions_that_do_not_divide_a_map_are_refused() -> None:
     model, _ = model_of(3)
-    with pytest.raises(ValueError, match="3 x 3 regions do not divide a map of"):
+    with pytest.raises(ValueError, match="3 x 3 regions must divide the map evenly, got a map of"):
         model(images())
 
 

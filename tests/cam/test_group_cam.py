@@ -42,7 +42,7 @@ def test_scores_and_maps_position_by_position(net: str) -> None:
 
 
 def test_the_score_is_the_goodness_of_the_groups() -> None:
-    """As the package has it, and as a rule has it with the label at the output."""
+    """As in the package, and as in a rule with the label at the output."""
     place = AtOutput(CLASSES)
     rules = (
         ForwardForward(label_at=place),

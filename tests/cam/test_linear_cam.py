@@ -44,7 +44,7 @@ def test_linear_maps_and_bias_sum_to_the_score(
 
 @pytest.mark.parametrize("wanted", [(0,), (2,), (2, 0), (1, 2, 0)])
 def test_a_part_of_the_layers_gives_their_part_of_the_score(wanted: tuple[int, ...]) -> None:
-    """In the order asked for, whatever the order in which they run; the columns of other layers are left out."""
+    """In the order asked for, whatever the order in which they run; the columns of other layers are ignored."""
     model = readout_model("cnn6", grid=3, dtype=torch.float64)
     activities = model.net.eval()(model.labels.neutral(images(torch.float64)))[1:]
     ends = np.cumsum([0] + [regions(a[:1], 3).numel() for a in activities])

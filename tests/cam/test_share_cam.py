@@ -144,7 +144,7 @@ def test_dense_layers_have_shares_but_no_map(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_at_least_one_block_must_count(kind: str) -> None:
     for first in (-1, 4):
-        with pytest.raises(ValueError, match=f"at least one of 4 blocks must count, .* block {first}"):
+        with pytest.raises(ValueError, match=rf"`first` must be in \[0, 4\), got {first}"):
             judged(kind, first=first)
 
 
@@ -152,7 +152,7 @@ def test_what_learnt_beside_the_blocks_must_be_there_for_each() -> None:
     for kind, make, name in (("blocks", BlockModel, "terms"), ("local_heads", LocalHeadModel, "heads")):
         found = judged(kind)
         beside = getattr(found.model, name)  # of the three that count
-        with pytest.raises(ValueError, match=f"4 blocks and 3 {name}"):
+        with pytest.raises(ValueError, match=f"each of 4 blocks, got 3 {name}"):
             make(found.model.net, NoLabels(CLASSES), beside)
 
 

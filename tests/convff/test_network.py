@@ -19,7 +19,7 @@ def test_padding_is_named_that_is_wrong(layer: nn.Conv2d, message: str) -> None:
 
 
 def test_other_layers_and_learned_norms_are_refused() -> None:
-    with pytest.raises(TypeError, match="not ReLU"):
+    with pytest.raises(TypeError, match="got ReLU"):
         Block(LengthNorm(), nn.ReLU())  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="no learned parameters"):
         Block(nn.BatchNorm2d(1), nn.Conv2d(1, 2, 3))

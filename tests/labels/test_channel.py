@@ -1,4 +1,4 @@
-"""Channel labels: planes beside an image that stays as it is."""
+"""Channel labels: planes beside an unchanged image."""
 
 import torch
 

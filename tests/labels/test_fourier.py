@@ -1,4 +1,4 @@
-"""Fourier labels: their set 1 by its formula, and specs of before."""
+"""Fourier labels: their set 1 by its formula, and older specs."""
 
 import itertools
 import math
@@ -28,7 +28,7 @@ def test_fourier_set_1_is_orthogonal() -> None:
 
 
 def test_a_wave_finer_than_the_pixels_is_refused() -> None:
-    with pytest.raises(ValueError, match="4 cycles need an image more than 8 pixels wide, not 8"):
+    with pytest.raises(ValueError, match="4 cycles need an image more than 8 pixels wide, got 8"):
         FourierLabels(1, (8, 8), waves=(Wave(4, 0.0),))
 
 

@@ -30,7 +30,7 @@ def test_learned_maps_come_back_from_json_to_the_bit() -> None:
         labels.maps.mul_(torch.randn(labels.maps.shape, generator=torch.Generator().manual_seed(3)) * 1e3)
     spec = json.loads(json.dumps(labels.spec()))
     assert torch.equal(LearnedLabels.from_spec(spec).maps, labels.maps)
-    with pytest.raises(ValueError, match=r"maps are \[9, 1, 20, 24\], but should be \[10, 1, 20, 24\]"):
+    with pytest.raises(ValueError, match=r"maps are \[9, 1, 20, 24\], but must be \[10, 1, 20, 24\]"):
         LearnedLabels.from_spec(spec | {"maps": spec["maps"][:9]})
 
 

@@ -96,9 +96,9 @@ def test_off_diagonal_has_each_pair_once() -> None:
     [
         (torch.eye(4), 5, "cannot choose 5 labels out of 4 candidates"),
         (torch.eye(4), 0, "cannot choose 0 labels"),
-        (torch.ones(4, 3), 2, r"\[N, N\], not \[4, 3\]"),
-        (torch.full((4, 4), torch.nan), 2, "not finite"),
-        (torch.triu(torch.ones(4, 4)), 2, "not symmetric"),
+        (torch.ones(4, 3), 2, r"\[N, N\], got \[4, 3\]"),
+        (torch.full((4, 4), torch.nan), 2, "must be finite"),
+        (torch.triu(torch.ones(4, 4)), 2, "must be symmetric"),
     ],
 )
 def test_refuses_what_it_cannot_choose_from(correlation: Tensor, k: int, message: str) -> None:

@@ -1,6 +1,6 @@
 """Presets: from a few names on the command line to every number of a run. Imports no torch.
 
-A preset is a function from the settings to a recipe. What a rule changes in all presets is in a file of its own.
+A preset is a function from the settings to a recipe. What a rule changes in every preset is in its own file.
 """
 
 from collections.abc import Callable
@@ -16,14 +16,14 @@ from experiments.config.settings import RENAMED, Settings, SettingsError
 if TYPE_CHECKING:
     from convff import Schedule
 
-# The usual rate of each optimiser, for presets that have another one; plain steps have none.
+# The default rate of each optimiser, used if the preset has another optimiser; plain steps have none.
 RATES = {"adam": 1e-3, "relative": 0.005, "orthogonal": 0.01, "per_neuron": 0.03, "sign": 0.01}
 PRESETS: dict[str, Callable[[Settings], Recipe]] = IMAGE_PRESETS
 WHITENED_SIDE = 3  # of the patches that `--whiten` whitens, in pixels
 
 
 def recipe_for(settings: Settings) -> Recipe:
-    """Return the recipe of the settings' preset, with every number that the settings name themselves in its place.
+    """Return the recipe of the settings' preset, overridden by the numbers that the settings give.
 
     Example:
         >>> recipe_for(Settings(dataset="mnist", preset="paper")).model_options
@@ -38,19 +38,24 @@ def recipe_for(settings: Settings) -> Recipe:
     if settings.gate is not None and settings.gate != recipe.gate:
         recipe = replace(recipe, theta=None)  # a preset's threshold is for its own gate
     if settings.optimizer is not None and settings.optimizer != recipe.optimizer:
-        # So is its rate for its own optimiser.
+        # Likewise, its rate is for its own optimiser.
         recipe = replace(recipe, lr=RATES.get(settings.optimizer, recipe.lr))
     options = _model_options(settings, recipe.model_options)
     return replace(recipe, model_options=options, **settings.overrides())
 
 
 def step_schedule(rule: str) -> "Schedule":
-    """Return the schedule of a rule's usual steps, for one epoch."""
+    """Return the schedule of a rule's usual steps, for one epoch.
+
+    Example:
+        >>> step_schedule("hebbff").optimizer
+        'relative'
+    """
     return of_rule(rule, "quick")(Recipe(model="")).schedule()
 
 
 def _model_options(settings: Settings, options: dict[str, Any]) -> dict[str, Any]:
-    """Return a preset's options of the model, with those that the settings name in their place."""
+    """Return a preset's model options, overridden by those that the settings give."""
     if settings.width is not None:
         options = _of_width(settings.width, options)
     named = {name: getattr(settings, name) for name in ("widths", "pool_after", "label_scale")}

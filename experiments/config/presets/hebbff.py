@@ -6,15 +6,30 @@ from experiments.config.recipe import Recipe
 
 
 def every(recipe: Recipe) -> Recipe:
-    """Take steps as long as a fraction of the weights: one rate fits all blocks."""
+    """Take steps whose length is a fraction of the weights' length, so that one rate fits all blocks.
+
+    Example:
+        >>> every(Recipe(model="cnn6")).optimizer
+        'relative'
+    """
     return replace(recipe, optimizer="relative", lr=0.005, momentum=0.9)
 
 
 def one_pass(recipe: Recipe) -> Recipe:
-    """Take the steps of FF: the two rules point the same way, so the best step of one is the best of the other."""
+    """Keep the steps of FF: both rules point the same way, so the same step is best for both.
+
+    Example:
+        >>> one_pass(Recipe(model="cnn6")) == Recipe(model="cnn6")
+        True
+    """
     return recipe
 
 
 def paper(recipe: Recipe) -> Recipe:
-    """Use mean goodness, with which the same threshold is 1."""
+    """Use mean goodness; the same threshold is then 1.
+
+    Example:
+        >>> paper(Recipe(model="cnn6")).theta
+        1.0
+    """
     return replace(every(recipe), theta=1.0, reduction="mean")

@@ -12,7 +12,7 @@ from experiments.config.settings import Settings
 
 WIDTHS = {"deep": (2048, 1024, 512, 256, 10), "wide": (2000, 2000, 10)}
 
-# What `experiments/search.py` found; its commands and trials are in `experiments/results/search/`.
+# Found by `experiments/search.py`; its commands and trials are in `experiments/results/search/`.
 FOUND: dict[tuple[str, str, str], dict[str, float]] = {
     ("fashion_mnist", "deep", "bp"): {"lr": 0.0333},
     ("fashion_mnist", "deep", "ff"): {"lr": 21.3, "theta": 3.9e-06, "label_scale": 0.267},
@@ -30,13 +30,17 @@ FOUND: dict[tuple[str, str, str], dict[str, float]] = {
 
 
 def paper(settings: Settings) -> Recipe:
-    """The recipe of the HebbFF paper: mean goodness against one threshold, plain SGD, batches of 128, no weight decay.
+    """Return the recipe of the HebbFF paper: mean goodness against a threshold, plain SGD, batches of 128, no decay.
 
-    The paper gives neither learning rate and threshold, nor the label's scale, nor the epochs. The first three are
-    those that a search found for each data set, network and rule; the epochs are ours.
+    The paper gives neither learning rate and threshold, nor the label's scale, nor the epochs. The first three
+    were found by a search for each data set, network and rule; the epochs are ours.
+
+    Example:
+        >>> paper(Settings(dataset="mnist", net="wide", rule="bp")).lr
+        0.1
     """
     net, rule = settings.net or "deep", settings.rule
-    # Data that were not searched take what MNIST's search found; under backpropagation no label is scaled.
+    # Data sets without a search take the numbers of MNIST; under backpropagation no label is scaled.
     found = {"label_scale": 1.0} | FOUND.get((settings.dataset, net, rule), FOUND["mnist", net, rule])
     return Recipe(
         model="mlp",
@@ -56,9 +60,13 @@ def paper(settings: Settings) -> Recipe:
 
 
 def quick(settings: Settings) -> Recipe:
-    """Our own recipe, 3 minutes on two cores: right against wrong label of one image, and Adam on the direction.
+    """Return our own recipe, 3 minutes on two cores: right against wrong label of one image, and Adam.
 
-    Adam does not see how long a direction is, so under it HebbFF and FF are one method.
+    Adam ignores the length of a direction, so with Adam HebbFF and FF are the same method.
+
+    Example:
+        >>> quick(Settings(net="wide")).optimizer
+        'adam'
     """
     return replace(
         paper(settings),
@@ -75,17 +83,27 @@ def quick(settings: Settings) -> Recipe:
 
 
 def smoke(settings: Settings) -> Recipe:
-    """30 seconds on two cores: `quick` with 1,000 images, judged by 500. It shows that all parts work, no more."""
+    """Return `quick` with 1,000 images, judged by 500: 30 seconds on two cores, only to show that all parts work.
+
+    Example:
+        >>> smoke(Settings(net="wide")).train_images
+        1000
+    """
     return replace(quick(settings), epochs=1, train_images=1000, readout_images=1000, test_images=500)
 
 
 def long(settings: Settings) -> Recipe:
-    """`quick` with six times the epochs."""
+    """Return `quick` with six times the epochs.
+
+    Example:
+        >>> long(Settings(net="wide")).epochs
+        60
+    """
     return replace(quick(settings), epochs=60)
 
 
 def _net(settings: Settings, label_scale: float) -> dict[str, Any]:
-    """The model's options. Under backpropagation the softmax head takes the place of the last layer of 10 units."""
+    """Return the model's options. Under backpropagation the softmax head replaces the last layer of 10 units."""
     widths = WIDTHS[settings.net or "deep"]
     options: dict[str, Any] = {"widths": widths[:-1] if settings.rule == "bp" else widths}
     return options | ({"label_scale": label_scale} if settings.labels == "layerwise" else {})

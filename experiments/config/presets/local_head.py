@@ -6,5 +6,10 @@ from experiments.config.recipe import Recipe
 
 
 def one_pass(recipe: Recipe) -> Recipe:
-    """Train as the label at the output does, for as many minutes."""
+    """Train like the label at the output, for the same minutes.
+
+    Example:
+        >>> one_pass(Recipe(model="cnn6")).epochs
+        5
+    """
     return replace(recipe, epochs=5)

@@ -9,8 +9,8 @@ from typing import Any
 from experiments.config.recipe import Recipe
 from experiments.config.settings import Settings
 
-RULES = ("local_head", "bp")  # which see each image once wherever the label is said to be
-MIRRORED = ("cifar10", "cifar100", "fashion_mnist")  # a mirrored digit is another one, and so may your own images be
+RULES = ("local_head", "bp")  # these see each image once, wherever the label is
+MIRRORED = ("cifar10", "cifar100", "fashion_mnist")  # not digits and your own images, which mirroring may change
 
 # Widths that 10 divides, for groups of channels; other numbers of classes round them.
 NETS: dict[str, dict[str, Any]] = {
@@ -22,12 +22,22 @@ NETS: dict[str, dict[str, Any]] = {
 
 
 def sees_once(settings: Settings) -> bool:
-    """Whether no pass of an image carries a label."""
+    """Return whether no pass of an image carries a label.
+
+    Example:
+        >>> sees_once(Settings(label_at="output")), sees_once(Settings())
+        (True, False)
+    """
     return settings.label_at != "image" or settings.rule in RULES
 
 
 def quick(settings: Settings) -> Recipe:
-    """All classes compared in every step, by orthogonalised steps: 5 minutes on two cores."""
+    """Return a recipe that compares all classes in every step, orthogonalised: 5 minutes on two cores.
+
+    Example:
+        >>> quick(Settings(label_at="output")).optimizer
+        'orthogonal'
+    """
     model = settings.model or "cnn6"
     divided = model == "cnn6" and settings.dataset in ("cifar10", "cifar100")  # maps of 32, 16, 8 and 4 pixels
     return Recipe(
@@ -47,6 +57,11 @@ def quick(settings: Settings) -> Recipe:
 
 
 def longer(settings: Settings, recipe: Recipe) -> Recipe:
-    """Go on for 30 minutes, with images moved by up to 2 pixels too, so that they are not learnt by heart."""
+    """Train for 30 minutes, with images also shifted by up to 2 pixels against overfitting.
+
+    Example:
+        >>> longer(Settings(), quick(Settings(label_at="output"))).augment
+        'flips_shifts'
+    """
     augment = "flips_shifts" if settings.dataset in MIRRORED else "shifts"
     return replace(recipe, epochs=round(5.5 * recipe.epochs), augment=augment)

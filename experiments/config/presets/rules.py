@@ -1,4 +1,4 @@
-"""What a rule, or a place of the label, changes in every preset, from a file of its own in this folder."""
+"""What a rule or a place of the label changes in a preset, read from its own file in this folder."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -28,7 +28,12 @@ def of_rule(rule: str, preset: str) -> Change:
 
 
 def of_place(label_at: str, preset: str) -> Change:
-    """Return what the file of a place of the label, `at_<label_at>.py`, changes in a preset; see `of_rule`."""
+    """Return what the file of a place of the label, `at_<label_at>.py`, changes in a preset; see `of_rule`.
+
+    Example:
+        >>> of_place("blocks", "quick")(Recipe(model="cnn6")).scale
+        100.0
+    """
     return _of_file(f"at_{label_at}", preset)
 
 

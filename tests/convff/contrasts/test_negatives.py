@@ -26,7 +26,7 @@ def test_several_wrong_labels_are_different() -> None:
     wrong = RandomNegatives(4)(right, 5, keyed_generator(0, "draws"))
     everything = torch.cat([right[:, None], wrong], dim=1).sort(dim=1).values
     assert torch.equal(everything, torch.arange(5).expand(10_000, -1))
-    with pytest.raises(ValueError, match="5 wrong labels an image, but there are 4"):
+    with pytest.raises(ValueError, match="5 wrong labels per image, but there are 4"):
         RandomNegatives(5)(right, 5, keyed_generator(0, "draws"))
     with pytest.raises(ValueError, match="at least 1"):
         RandomNegatives(0)

@@ -88,7 +88,7 @@ def test_candidates_are_the_readouts_best_and_alone_are_tried() -> None:
 @pytest.mark.parametrize("count", [0, 6])
 def test_there_are_as_many_candidates_as_classes_at_most(count: int) -> None:
     net = network("cnn6", ADDITIVE["fourier"])
-    with pytest.raises(ValueError, match=f"5 classes to choose 1 or more from, not {count}"):
+    with pytest.raises(ValueError, match=f"count must be between 1 and 5, got {count}"):
         LinearReadout(net, ADDITIVE["fourier"], (3, *SIZE)).candidates(noise(), count)
 
 

@@ -115,5 +115,5 @@ def test_a_checkpoint_knows_of_it(model: str, tmp_path: Path) -> None:
 
 def test_label_channels_alone_stay_with_the_first_block() -> None:
     assert not hasattr(ChannelLabels(4, (8, 8)), "repeated_channels")
-    with pytest.raises(ValueError, match="no less than 0 label channels: -1"):
+    with pytest.raises(ValueError, match="label_channels >= 0, got -1"):
         LayerLocalNet([next(iter(network("cnn3")))], label_channels=-1)

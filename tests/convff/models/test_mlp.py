@@ -39,5 +39,5 @@ def test_the_label_has_its_share_of_the_length_in_every_layer_however_active_it_
 
 @pytest.mark.parametrize(("channels", "scale"), [(0, 1.0), (10, 0.0), (10, -1.0)])
 def test_a_scale_without_label_or_length_is_refused(channels: int, scale: float) -> None:
-    with pytest.raises(ValueError, match="label scale must be positive, with label channels to scale"):
+    with pytest.raises(ValueError, match="label_scale must be positive and needs label channels"):
         mlp((11, 8, 8), widths=(5,), label_channels=channels, label_scale=scale)

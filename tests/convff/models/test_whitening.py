@@ -160,10 +160,10 @@ def test_it_says_that_it_was_not_fitted() -> None:
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((5, 1, 8, 8), r"needs images \[N, 3, H, W\] of at least 3 x 3 pixels, not \[5, 1, 8, 8\]"),
+        ((5, 1, 8, 8), r"needs images \[N, 3, H, W\] of at least 3 x 3 pixels, got \[5, 1, 8, 8\]"),
         ((5, 3, 2, 8), "at least 3 x 3 pixels"),
         ((5, 3, 8, 8), "images that vary"),
-        ((0, 3, 8, 8), r"not \[0, 3, 8, 8\]"),
+        ((0, 3, 8, 8), r"got \[0, 3, 8, 8\]"),
     ],
 )
 def test_images_that_it_cannot_be_fitted_to(shape: tuple[int, ...], message: str) -> None:
@@ -229,7 +229,7 @@ def test_label_images_have_statistics_of_their_own() -> None:
 
 
 def test_labels_that_learn_are_refused() -> None:
-    with pytest.raises(ValueError, match="labels learn through a first norm of BatchNorm2d, LengthNorm, not PatchWh"):
+    with pytest.raises(ValueError, match="trainable labels need a first norm of BatchNorm2d, LengthNorm, got PatchWh"):
         Trainer(network(), LearnedLabels(4, SIZE), RULES["ff"]())
 
 

@@ -132,22 +132,22 @@ def test_blocks_of_all_sizes_learn_beside_their_filters_and_are_judged_by_all_la
 
 
 def test_it_keeps_to_the_contract() -> None:
-    with pytest.raises(ValueError, match="dense layers have no place"):
+    with pytest.raises(ValueError, match="need convolutions, got a dense layer"):
         check_rule(ForwardForward(gate=Softmax(), label_at=PLACE), num_classes=CLASSES)
     check_rule(ForwardForward(gate=Softmax(), label_at=PLACE), num_classes=CLASSES, kinds=("convolutional",))
 
 
 def test_refusals_name_what_is_wrong() -> None:
     seen = seen_of()
-    with pytest.raises(ValueError, match="need images of 3 labels: take the contrast LabelsBeside"):
+    with pytest.raises(ValueError, match="need images of 3 labels: use the contrast LabelsBeside"):
         ForwardForward(label_at=PLACE).scores(seen._replace(layout=Layout(seen.layout.targets)))
-    with pytest.raises(ValueError, match="at least 2 classes and an odd kernel, not 1 and 3"):
+    with pytest.raises(ValueError, match="at least 2 classes and an odd kernel, got 1 and 3"):
         AtBeside(num_classes=1)
-    with pytest.raises(ValueError, match="not 3 and 2"):
+    with pytest.raises(ValueError, match="got 3 and 2"):
         AtBeside(num_classes=3, kernel=2)
-    with pytest.raises(ValueError, match="of 3 classes, not of 4"):
+    with pytest.raises(ValueError, match="for 3 classes, got 4"):
         PLACE.check(net_of(), 4)
-    with pytest.raises(ValueError, match="dense layers have no place"):
+    with pytest.raises(ValueError, match="need convolutions, got a dense layer"):
         PLACE.check(mlp((1, 8, 8), widths=(6,)), 3)
     with pytest.raises(TypeError, match=r"FourierLabels has no image of each label: wrap it in labels\.StreamLabels"):
         LabelsBeside(FourierLabels(3, (8, 8)))(Batch(torch.rand(2, 1, 8, 8), torch.tensor([0, 1])), torch.Generator())  # type: ignore[arg-type]

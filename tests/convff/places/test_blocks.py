@@ -222,11 +222,11 @@ def test_label_terms_are_the_same_for_a_seed_and_differ_between_blocks() -> None
 
 def test_what_does_not_fit_is_refused() -> None:
     place = AtBlocks(num_classes=CLASSES, regions=3)
-    with pytest.raises(ValueError, match="3 x 3 regions do not divide a map of 4 x 4"):
+    with pytest.raises(ValueError, match="3 x 3 regions must divide the map evenly, got a map of 4 x 4"):
         ForwardForward(label_at=place).direction(seen_of(block_of("conv"), place), None)
-    with pytest.raises(ValueError, match="for 3 classes, not for 4"):
+    with pytest.raises(ValueError, match="for 3 classes, got 4"):
         LocalStep(ForwardForward(label_at=place), Setup(net=net_of(), labels=NoLabels(4)))
-    with pytest.raises(ValueError, match="at least 2 classes and 1 region, not 1 and 1"):
+    with pytest.raises(ValueError, match="at least 2 classes and 1 region, got 1 and 1"):
         AtBlocks(num_classes=1)
     place = AtBlocks(num_classes=CLASSES)
     rule = Stabilised(rule=ForwardForward(label_at=place), stabilisers=(Oja(),))

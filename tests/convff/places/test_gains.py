@@ -102,12 +102,12 @@ def test_gains_learn_or_stay(learned: bool) -> None:
 
 
 def test_refusals_name_what_is_wrong() -> None:
-    with pytest.raises(ValueError, match="at least 2 classes, not 1"):
+    with pytest.raises(ValueError, match="at least 2 classes, got 1"):
         AtGains(num_classes=1)
-    with pytest.raises(ValueError, match="for 3 classes, not for 4"):
+    with pytest.raises(ValueError, match="for 3 classes, got 4"):
         PLACE.check(cnn6((1, 8, 8)), 4)
     seen = seen_of("dense")
-    with pytest.raises(ValueError, match="takes one pass, not 2"):
+    with pytest.raises(ValueError, match="takes one pass and no label images, got 2"):
         ForwardForward(gate=Softmax(), label_at=PLACE).loss(
             seen._replace(layout=Layout(torch.tensor([0, 1]), passes=2))
         )

@@ -310,7 +310,9 @@ def test_what_a_step_shows() -> None:
 
 @pytest.mark.parametrize("place", [PLACE, AtImage()], ids=repr)
 def test_passes_that_a_place_cannot_compare_are_refused(place: object) -> None:
-    passes, message = (2, "an image takes one pass, not 2") if place == PLACE else (1, "a right and a wrong pass")
+    passes, message = (
+        (2, "an image takes one pass and no label images, got 2") if place == PLACE else (1, "a right and a wrong pass")
+    )
     for layout in (Layout(TARGETS, passes=passes), Layout(TARGETS, passes=3 - passes, stream=4)):
         with pytest.raises(ValueError, match=message if not layout.stream else "one pass|label images"):
             place.right_first(torch.rand(layout.rows), layout)
@@ -342,7 +344,7 @@ class TestWidths:
         AtImage().check(odd, CLASSES)
 
     def test_one_class_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="at least 2 classes and 1 region, not 1 and 1"):
+        with pytest.raises(ValueError, match="at least 2 classes and 1 region, got 1 and 1"):
             AtOutput(1)
 
 

@@ -57,7 +57,7 @@ def test_every_region_decides_on_its_own(regions: int, reduction: str) -> None:
 
 def test_regions_that_do_not_divide_a_map_are_refused() -> None:
     rule = ForwardForward(gate=Softmax(), label_at=AtOutput(CLASSES, regions=3))
-    with pytest.raises(ValueError, match="3 x 3 regions do not divide a map of 4 x 4"):
+    with pytest.raises(ValueError, match="3 x 3 regions must divide the map evenly, got a map of 4 x 4"):
         rule.direction(seen_of(), None)
-    with pytest.raises(ValueError, match="at least 2 classes and 1 region, not 3 and 0"):
+    with pytest.raises(ValueError, match="at least 2 classes and 1 region, got 3 and 0"):
         AtOutput(CLASSES, regions=0)

@@ -148,11 +148,11 @@ def test_a_step_learns_to_agree() -> None:
 
 def test_refusals_name_what_is_wrong() -> None:
     seen = seen_of("dense")
-    with pytest.raises(ValueError, match="takes one pass per image and 3 label images, not 1 and 0"):
+    with pytest.raises(ValueError, match="takes one pass per image and 3 label images, got 1 and 0"):
         ForwardForward(label_at=PLACE).scores(seen._replace(layout=Layout(torch.tensor([0] * 8))))
-    with pytest.raises(ValueError, match="at least 2 classes, not 1"):
+    with pytest.raises(ValueError, match="at least 2 classes, got 1"):
         AtStream(num_classes=1)
-    with pytest.raises(ValueError, match="of 3 labels, not of 4"):
+    with pytest.raises(ValueError, match="for 3 classes, got 4"):
         PLACE.check(cnn6((1, 8, 8)), 4)
     with pytest.raises(ValueError, match="label channels"):
         PLACE.check(cnn6((4, 8, 8), label_channels=3), 3)

@@ -96,11 +96,11 @@ def test_blocks_learn_classes_on_their_own_and_are_judged_by_their_heads() -> No
 
 
 def test_refusals_name_what_is_wrong() -> None:
-    with pytest.raises(ValueError, match="at least 2 classes and 1 region, not 1 and 4"):
+    with pytest.raises(ValueError, match="at least 2 classes and 1 region, got 1 and 4"):
         LocalHead(num_classes=1)
-    with pytest.raises(ValueError, match="for 3 classes, not for 4"):
+    with pytest.raises(ValueError, match="for 3 classes, got 4"):
         LocalHead(num_classes=3).check(cnn6((1, 8, 8)), 4)
     seen = seen_of("dense", LocalHead(num_classes=CLASSES))
     layout = Layout(torch.tensor([0, 1]), passes=2)
-    with pytest.raises(ValueError, match="takes one pass, not 2"):
+    with pytest.raises(ValueError, match="takes one pass and no label images, got 2"):
         LocalHead(num_classes=CLASSES).direction(seen._replace(layout=layout), None)

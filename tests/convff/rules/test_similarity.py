@@ -84,9 +84,9 @@ def test_keeps_to_the_contract(rule: object) -> None:
 
 
 def test_refusals_name_what_is_wrong() -> None:
-    with pytest.raises(ValueError, match="direction of HebbianForwardForward is a sum: take rule ff"):
+    with pytest.raises(ValueError, match="a mean over images, got HebbianForwardForward: use rule ff"):
         Similar(rule=HebbianForwardForward(label_at=AtOutput(CLASSES)), weight=1.0, num_classes=CLASSES)
-    with pytest.raises(ValueError, match=r"not -1\.0, 3"):
+    with pytest.raises(ValueError, match=r"got -1\.0 and 3"):
         Similar(rule=FF, weight=-1.0, num_classes=CLASSES)
     seen = seen_of("dense")
     labelled = seen._replace(layout=Layout(torch.tensor([0, 1]), passes=2))

@@ -53,7 +53,7 @@ def test_automatic_differentiation_of_a_rule_that_wants_z(kind: str) -> None:
 
 def test_groups_for_another_number_of_classes_are_refused() -> None:
     net, rule = cnn3((1, 8, 8), width=20, kernel=3), ForwardForward(label_at=AtOutput(5))
-    with pytest.raises(ValueError, match="the groups of channels are for 5 classes, not for 10"):
+    with pytest.raises(ValueError, match="the groups of channels are for 5 classes, got 10"):
         LocalStep(rule, Setup(net=net, labels=NoLabels(10)))
 
 

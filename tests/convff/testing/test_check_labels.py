@@ -108,75 +108,78 @@ REFUSED: dict[str, list[tuple[Any, str]]] = {
     "_has_shapes_and_dtypes": [
         (
             labelled(lambda made, images: made.float()),
-            r"the result for classes \[B\] is torch.float32 \[6, 3, 8, 8\], but should be torch.float64 \[6, 3, 8, 8\]",
+            r"the result for classes \[B\] is torch.float32 \[6, 3, 8, 8\], but must be torch.float64 \[6, 3, 8, 8\]",
         ),
-        (waves(channels=lambda self, channels: 4), r"\[6, 3, 8, 8\], but should be torch.float32 \[6, 4, 8, 8\]"),
+        (waves(channels=lambda self, channels: 4), r"\[6, 3, 8, 8\], but must be torch.float32 \[6, 4, 8, 8\]"),
         (waves(neutral=lambda self, images: images[:1]), r"the result of `neutral` is torch.float32 \[1, 3, 8, 8\]"),
         (waves(patterns=lambda self, image: image), r"the result of `patterns` is torch.float32 \[3, 8, 8\]"),
         (
             labelled(lambda made, images: made.flatten(0, -4)),
-            r"for classes \[B, P\] is torch.float32 \[18, 3, 8, 8\], but should be torch.float32 \[6, 3, 3, 8, 8\]",
+            r"for classes \[B, P\] is torch.float32 \[18, 3, 8, 8\], but must be torch.float32 \[6, 3, 3, 8, 8\]",
         ),
     ],
     "_leaves_its_input_alone": [
-        (labelling(lambda images, classes: (images.mul_(0.5), classes)), "writes to the images .* 1152 pixels changed"),
-        (labelling(lambda images, classes: (images, classes.fill_(1))), "writes to the classes that it is given"),
+        (
+            labelling(lambda images, classes: (images.mul_(0.5), classes)),
+            "not write to its images: 1152 pixels changed",
+        ),
+        (labelling(lambda images, classes: (images, classes.fill_(1))), "not write to its classes"),
         (labelled(lambda made, images: images.copy_(made) if made.ndim == 4 else made), "share memory with the images"),
-        (waves(neutral=lambda self, images: images.mul_(0.5)), "writes to the images that it is given: 1152 pixels"),
-        (waves(patterns=lambda self, image: image.mul_(0.5).expand(4, -1, -1, -1)), "to the images .* 192 pixels"),
+        (waves(neutral=lambda self, images: images.mul_(0.5)), "not write to its images: 1152 pixels"),
+        (waves(patterns=lambda self, image: image.mul_(0.5).expand(4, -1, -1, -1)), "to its images: 192 pixels"),
     ],
     "_gives_the_same_twice": [
         (
             labelled(lambda made, images: made + torch.rand(1, generator=DRAWS).to(made)),
-            "the same call gives another labelled image, different by up to 0",
+            "the same call gives another labelled image, which differs by up to 0",
         ),
-        (Bank(4, SMALL), "the same call gives another labelled image, different by up to 1$"),
+        (Bank(4, SMALL), "the same call gives another labelled image, which differs by up to 1$"),
         (
             waves(neutral=lambda self, images: images + torch.rand(1, generator=DRAWS).to(images)),
             "the same call gives another neutral image",
         ),
     ],
     "_labels_each_image_alone": [
-        (waves(__call__=by_position), "several labels .* are not each label alone: pixels differ by up to 0.25$"),
-        (labelled(by_company), "an image is labelled otherwise in other company: pixels differ by up to 0"),
+        (waves(__call__=by_position), "several labels .* differ from each label alone: pixels differ by up to 0.25$"),
+        (labelled(by_company), "an image is labelled differently in another batch: pixels differ by up to 0"),
     ],
     "_tells_classes_apart": [
         (labelling(lambda images, classes: (images, classes - (classes == 2).long())), "classes 1 and 2 get the same"),
         (NoLabels(4), "classes 0 and 1 get the same label"),
     ],
     "_refuses_what_does_not_fit": [
-        (labelling(clamped), "class 4, where the last is 3 should raise ValueError, but is taken"),
+        (labelling(clamped), "class 4, where the last is 3 must raise ValueError, but is accepted"),
         (
             labelling(lambda images, classes: (images, classes.abs())),
-            "class -1 should raise ValueError, but is taken",
+            "class -1 must raise ValueError, but is accepted",
         ),
         (
             labelling(lambda images, classes: (images[: len(classes)], classes)),
-            "5 classes for 6 images should raise ValueError, but is taken",
+            "5 classes for 6 images must raise ValueError, but is accepted",
         ),
-        (labelling(lambda images, classes: (images, classes.long())), "classes that are float should raise ValueError"),
+        (labelling(lambda images, classes: (images, classes.long())), "classes that are float must raise ValueError"),
         (
             labelling(lambda images, classes: (images, classes[:, 0] if classes.ndim == 3 else classes)),
-            r"classes \[B, 1, 1\] should raise ValueError, but is taken",
+            r"classes \[B, 1, 1\] must raise ValueError, but is accepted",
         ),
         (
             labelling(lambda images, classes: (images if images.is_floating_point() else images / 255, classes)),
-            "images that are uint8 should raise ValueError, but is taken",
+            "images that are uint8 must raise ValueError, but is accepted",
         ),
         (
             labelling(lambda images, classes: (images if images.ndim == 4 else images[:, None], classes)),
-            r"an image \[C, H, W\] should raise ValueError, but is taken",
+            r"an image \[C, H, W\] must raise ValueError, but is accepted",
         ),
-        (waves(__call__=refusing_otherwise), "should raise ValueError, not IndexError: no such class"),
+        (waves(__call__=refusing_otherwise), "must raise ValueError, got IndexError: no such class"),
     ],
     "_is_built_again_from_json": [
         (waves(spec=lambda self: {"waves": torch.zeros(3)}), "JSON cannot hold what `spec.*` gives: Object of type Te"),
-        (waves(from_spec=from_spec_of(0.9)), "built again by `from_spec.*`, it has other labels"),
+        (waves(from_spec=from_spec_of(0.9)), "built again by `from_spec.*`, it has different labels"),
         (
             waves(from_spec=classmethod(lambda cls, spec: FourierLabels.from_spec(spec))),
             "`from_spec` builds a FourierLabels",
         ),
-        (waves(spec=spec_without("intensity"), from_spec=from_spec_of(0.31)), "it has other labels"),
+        (waves(spec=spec_without("intensity"), from_spec=from_spec_of(0.31)), "it has different labels"),
     ],
     "_adds_up": [
         (
@@ -222,7 +225,7 @@ def test_labels_without_a_way_back_from_json_are_refused() -> None:
         def __call__(self, images: Tensor, classes: Tensor) -> Tensor:
             return self.waves(images, classes)
 
-    with pytest.raises(AssertionError, match="OfOneself: the class has no `from_spec`"):
+    with pytest.raises(AssertionError, match="OfOneself: the class needs `from_spec`"):
         check_labels(OfOneself())
 
 
@@ -233,5 +236,7 @@ def test_what_is_no_label_generator_is_told_what_it_lacks() -> None:
         def neutral(self, images: Tensor) -> Tensor:
             return images
 
-    with pytest.raises(TypeError, match="Half is no label generator: it has no patterns, no channels, no spec, no __c"):
+    with pytest.raises(
+        TypeError, match="Half is not a label generator: it has no patterns, no channels, no spec, no __c"
+    ):
         check_labels(Half())

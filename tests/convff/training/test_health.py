@@ -76,7 +76,7 @@ def test_a_threshold_out_of_reach(rule: LocalRule, wrap: object) -> None:
     message = str(finding)
     assert message.startswith("saturated gates in block 1, epoch 1: 100 % of its gates are fully open or shut")
     assert f"only strengthened, for their goodness, {goodness} on average, is far below theta" in message
-    assert "try a smaller theta (left out, " in message
+    assert "try a smaller theta (by default " in message
 
 
 def test_a_threshold_far_below_a_sum_of_squares() -> None:
@@ -107,7 +107,7 @@ def test_a_dead_layer() -> None:
     assert str(first(records, "dead layer", 2)).startswith(
         "dead layer in block 2, epoch 1: 100 % of its passes have no activity at all; try a smaller lr"
     )
-    assert first(records, "dead layer", 3).remedy.startswith("mending block 2 first")
+    assert first(records, "dead layer", 3).remedy.startswith("fixing block 2 first")
     assert {(f.fault, f.block) for f in records[0].findings} == {("dead layer", 2), ("dead layer", 3)}
 
 
@@ -229,7 +229,7 @@ def test_half_open_gates_are_no_fault() -> None:
 
 
 def test_gates_may_need_epochs_to_leave_saturation() -> None:
-    """A loss of 1.05 in the first half and of 1 in the whole epoch falls by 0.2 an epoch: it is gone in 5 more."""
+    """A loss of 1.05 in the first half and of 1 in the whole epoch falls by 0.2 per epoch: it is gone in 5 more."""
     assert gates(1.0, 0.0, halfway=1.05, left=5) is None
     assert gates(1.0, 0.0, halfway=1.05, left=3) is not None
     assert gates(0.6, 0.4, halfway=1.05, left=5) is None

@@ -69,5 +69,5 @@ def test_windows_are_in_order_and_hold_their_whole_cooldown(stagger: float, bloc
 
 @pytest.mark.parametrize("stagger", [-0.1, 1.0])
 def test_a_stagger_out_of_range_is_refused(stagger: float) -> None:
-    with pytest.raises(ValueError, match=r"stagger must lie in \[0, 1\)"):
+    with pytest.raises(ValueError, match=r"stagger must be in \[0, 1\)"):
         Schedule(stagger=stagger)

@@ -184,6 +184,6 @@ def test_what_labels_cannot_learn_by_is_refused() -> None:
     with pytest.raises(ValueError, match="Silent gives no direction for its input, so labels cannot learn by it"):
         trainable_labels(labels, network("cnn6"), Silent())
     odd = LayerLocalNet([Block(nn.GroupNorm(1, 4, affine=False), nn.Conv2d(4, 4, 3))])
-    with pytest.raises(ValueError, match="a first norm of BatchNorm2d, LengthNorm, not GroupNorm"):
+    with pytest.raises(ValueError, match="a first norm of BatchNorm2d, LengthNorm, got GroupNorm"):
         trainable_labels(labels, odd, ForwardForward())
     assert trainable_labels(FourierLabels(CLASSES, SIZE), odd, Silent()) is None

@@ -15,7 +15,7 @@ from tests.experiments.ablations.cases import drawn
 
 @pytest.fixture(autouse=True)
 def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Few drawn images in the place of the digits; returns what was loaded."""
+    """Few drawn images instead of the digits; returns what was loaded."""
     names: list[str] = []
     few = drawn(150, (1, 8, 8))
     monkeypatch.setitem(DATASETS, "digits", lambda *arguments: names.append("digits") or few)

@@ -85,7 +85,7 @@ def test_a_cut_run_keeps_its_rows_and_is_gone_on_with(
     assert kept["name"] == "as preset"
     assert "| as preset |" in path.with_suffix(".md").read_text()
 
-    with pytest.raises(SettingsError, match="is there already: go on with it by --resume"):
+    with pytest.raises(SettingsError, match="exists: continue it with --resume"):
         ablate(asked)
     assert content(path)["rows"] == [kept]
 
@@ -114,7 +114,7 @@ def test_rows_by_name_come_into_the_order_of_the_file(write: Callable[..., Ablat
         ({"text": TWO.replace("width = 20", "width = 30")}, "has another base"),
         ({"readout": True}, "has another readout"),
         ({"text": TWO.replace("1e-3", "1e-2")}, 'row "adam" of .* was trained with'),
-        ({"minutes": 0.002}, "has another minutes: 0.001, and now it is 0.002"),
+        ({"minutes": 0.002}, "has another minutes: 0.001, but now it is 0.002"),
         ({"broken": True}, "is not a table of this script"),
         ({"judged": 31}, "were judged by .*31"),
     ],

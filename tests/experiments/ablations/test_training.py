@@ -76,6 +76,6 @@ def test_every_row_of_our_tables_can_be_trained(file: Path, monkeypatch: pytest.
     few = drawn(40, (3, 32, 32))
     monkeypatch.setitem(DATASETS, plan.settings.dataset, lambda *arguments: few)
     assert len(prepared(plan, list(plan.rows))) == len(plan.rows)
-    assert plan.settings.require_data  # what a stand-in teaches is nothing that a preset should have
+    assert plan.settings.require_data  # never tune presets on stand-in data
     assert plan.rows[0].changes == {}  # the others are compared with it
     assert all(row.about for row in plan.rows)

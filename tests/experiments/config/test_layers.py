@@ -61,9 +61,9 @@ def test_older_runs_have_none_of_them() -> None:
     [
         ("--width 8 --widths 8 16", "--width and --widths cannot both be given"),
         ("--widths", "--widths must name at least one layer"),
-        ("--widths 8 0", "--widths must be at least 1, not 0"),
-        ("--pool-after 0 1", "--pool-after must be at least 1, not 0"),
-        ("--pool-after 1 2 1", "--pool-after names a layer twice: 1 2 1"),
+        ("--widths 8 0", "--widths must be at least 1, got 0"),
+        ("--pool-after 0 1", "--pool-after must be at least 1, got 0"),
+        ("--pool-after 1 2 1", "--pool-after must name each layer once, got 1 2 1"),
         ("--widths 8 wide", "--widths"),
     ],
 )

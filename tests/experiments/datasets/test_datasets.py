@@ -68,7 +68,7 @@ def png(path: Path, pixels: np.ndarray) -> None:
 
 
 def image_folder(root: Path, names: tuple[str, ...] = ("cat", "dog"), suffix: str = ".png", size: int = 8) -> Path:
-    """Four training and two test images a class."""
+    """Four training and two test images per class."""
     for split, count in (("train", 4), ("test", 2)):
         for k, name in enumerate(names):
             for i in range(count):
@@ -318,7 +318,7 @@ def _other_size(path: Path) -> None:
 def test_broken_image_is_named(tmp_path: Path, suffix: str, damage: Callable[[Path], None]) -> None:
     image_folder(tmp_path, suffix=suffix)
     damage(tmp_path / "test" / "dog" / f"1{suffix}")
-    with pytest.raises(DataError, match=rf"test/dog/1\{suffix}.*(allowed are|must have the same size)"):
+    with pytest.raises(DataError, match=rf"test/dog/1\{suffix}.*(it must be|must have the same size)"):
         load_dataset("folder", tmp_path)
 
 
@@ -617,7 +617,7 @@ def test_stand_in_can_be_asked_for() -> None:
 
 @pytest.mark.parametrize(("channels", "num_classes"), [(2, 10), (3, 101), (3, 0)])
 def test_stand_in_refuses_what_it_cannot_draw(channels: int, num_classes: int) -> None:
-    with pytest.raises(ValueError, match=rf"1 to 100 classes, not {channels} and {num_classes}"):
+    with pytest.raises(ValueError, match=rf"1 to 100 classes, got {channels} and {num_classes}"):
         stand_in.draw(4, (channels, 32, 32), num_classes)
 
 

@@ -110,7 +110,7 @@ def test_families_without_candidates_refuse_a_selection(tmp_path: Path, labels: 
 
 
 def test_refusals(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ValueError, match="100 classes need as many candidates, but only 50"):
+    with pytest.raises(ValueError, match="100 classes need at least as many candidates, got 50"):
         choose("fourier", "optimised", num_classes=100, image_size=(32, 32), kernel_size=3, count=50)
     with pytest.raises(ValueError, match="odd"):
         choose("fourier", "optimised", num_classes=5, image_size=(32, 32), kernel_size=4, count=50)

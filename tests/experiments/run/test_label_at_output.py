@@ -90,9 +90,9 @@ def test_widths_are_rounded_with_a_note(tmp_path: Path, capsys: pytest.CaptureFi
         ({"label_intensity": 0.5}, "--label-intensity 0.5 would change nothing"),
         ({"negatives": 3}, "--negatives 3 would change nothing: no pass has a wrong label"),
         ({"candidates": 3}, "--candidates 3 would change nothing: --rule ff tries no labels"),
-        ({"rule": "bp"}, "--label-at output would change nothing: --rule bp knows of no place for the label"),
-        ({"preset": "paper"}, "take --preset quick"),
-        ({"contrast": "labelled"}, "one pass, not 2: take a contrast without labels"),
+        ({"rule": "bp"}, "--label-at output would change nothing: --rule bp has no place for the label"),
+        ({"preset": "paper"}, "use --preset quick"),
+        ({"contrast": "labelled"}, "one pass and no label images, got 2 passes: use a contrast without labels"),
     ],
 )
 def test_what_makes_no_sense_is_refused(

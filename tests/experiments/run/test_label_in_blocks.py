@@ -71,7 +71,7 @@ def test_it_learns(tmp_path: Path, form: str) -> None:
     ("changes", "message"),
     [
         ({"labels": "echo"}, "--labels echo would change nothing: with --label-at blocks no image carries a label"),
-        ({"model": "cnn6", "label_regions": 3}, "3 x 3 regions do not divide a map of 8 x 8"),
+        ({"model": "cnn6", "label_regions": 3}, "3 x 3 regions must divide the map evenly, got a map of 8 x 8"),
         ({"label_at": "gains", "label_regions": 2}, "label at gains takes no option regions"),
         ({"label_at": "output", "label_form": "exact"}, "label at output takes no option exact"),
         ({"stabilise": ("oja",)}, "this place of the label has none"),

@@ -84,9 +84,9 @@ def test_the_initial_weights_do_not_hang_on_the_whitening_of_others(tmp_path: Pa
         ({"pool_after": (1, 7, 9)}, "--pool-after 7 9: there is no such layer, the network has 6"),
         ({"widths": (8, 8), "pool_after": (3,)}, "--pool-after 3: there is no such layer, the network has 2"),
         ({"pool_after": (1, 2, 3, 4)}, "4 poolings are too many for images of 8 x 8"),
-        ({"whiten": True, "labels": "channel"}, "--whiten is for images without label channels, but the labels put 10"),
-        ({"whiten": True, "labels": "layerwise"}, "--whiten is for images without label channels"),
-        ({"whiten": True, "labels": "learned"}, "--whiten is for images without label channels, but the labels put 1 "),
+        ({"whiten": True, "labels": "channel"}, "--whiten needs images without label channels, but the labels add 10"),
+        ({"whiten": True, "labels": "layerwise"}, "--whiten needs images without label channels"),
+        ({"whiten": True, "labels": "learned"}, "--whiten needs images without label channels, but the labels add 1 "),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path: Path, changes: dict[str, object], message: str) -> None:

@@ -275,13 +275,13 @@ def test_the_stand_in_is_named_wherever_the_data_are(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"label_intensity": 1.5}, r"--label-intensity must lie in \[0, 1\], not 1.5"),
-        ({"epochs": 0}, "--epochs must be at least 1, not 0"),
-        ({"batch_size": 1}, "--batch-size must be at least 2, not 1"),
-        ({"lr": -1.0}, "--lr must be positive, not -1.0"),
-        ({"momentum": 1.0}, r"--momentum must lie in \[0, 1\), not 1.0"),
-        ({"seeds": 0}, "--seeds must be at least 1, not 0"),
-        ({"negatives": 10}, "10 wrong labels an image, but there are 9 wrong classes"),
+        ({"label_intensity": 1.5}, r"--label-intensity must be in \[0, 1\], got 1.5"),
+        ({"epochs": 0}, "--epochs must be at least 1, got 0"),
+        ({"batch_size": 1}, "--batch-size must be at least 2, got 1"),
+        ({"lr": -1.0}, "--lr must be positive and finite, got -1.0"),
+        ({"momentum": 1.0}, r"--momentum must be in \[0, 1\), got 1.0"),
+        ({"seeds": 0}, "--seeds must be at least 1, got 0"),
+        ({"negatives": 10}, "10 wrong labels per image, but there are 9 wrong classes"),
         ({"device": "abacus"}, "--device abacus cannot be used here"),
         ({"device": "meta"}, "--device meta cannot be used here"),
         ({"seed": 2**70}, "digits"),
@@ -294,9 +294,9 @@ def test_the_stand_in_is_named_wherever_the_data_are(
         ({"rule": "bp", "negatives": 2}, "--negatives 2 would change nothing"),
         ({"rule": "bp", "stabilise": ("oja", "bcm")}, "--stabilise oja bcm would change nothing"),
         ({"stabiliser_strength": 0.1}, "--stabiliser-strength 0.1 would change nothing"),
-        ({"stabilise": ("oja",), "stabiliser_strength": -0.1}, "--stabiliser-strength must be at least 0, not -0.1"),
-        ({"stabilise": ("weight_norm",), "stabiliser_strength": 2.0}, r"strength must lie in \[0, 1\], not 2.0"),
-        ({"stabilise": ("oja", "oja")}, "--stabilise names a stabiliser twice: oja oja"),
+        ({"stabilise": ("oja",), "stabiliser_strength": -0.1}, "--stabiliser-strength must be at least 0, got -0.1"),
+        ({"stabilise": ("weight_norm",), "stabiliser_strength": 2.0}, r"strength must be in \[0, 1\], got 2.0"),
+        ({"stabilise": ("oja", "oja")}, "--stabilise must name each stabiliser once, got oja oja"),
         ({"dataset": "folder"}, "folder"),
         ({"dataset": "mnist", "data_dir": Path("no/such/place")}, "no/such/place"),
     ],
@@ -345,7 +345,7 @@ def test_an_out_that_is_a_file_is_refused(tmp_path: Path, capsys: pytest.Capture
     with pytest.raises(SystemExit) as stop:
         main(tiny(tmp_path / "taken" / "runs"))
     assert stop.value.code == 2
-    assert "taken is not a folder" in capsys.readouterr().err
+    assert "taken is not a writable folder" in capsys.readouterr().err
 
 
 def test_divergence_stops_the_run_and_says_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -448,19 +448,6 @@ def test_the_table_of_runs(tmp_path: Path) -> None:
     assert f"{100 * results.accuracy['goodness']:.1f} %" in printed[-1]
     with pytest.raises(FileNotFoundError):
         table([tmp_path / "nothing"])
-
-
-@pytest.mark.parametrize("folder", ["quick", "one-pass"])
-def test_committed_results_are_the_readmes(folder: str) -> None:
-    """Every run of these folders is in a row of the README's tables."""
-    from experiments.table import table
-
-    readme = (ROOT / "README.md").read_text()
-    files = sorted((ROOT / "experiments" / "results" / folder).glob("*.json"))
-    lines = table(files).splitlines()
-    assert len(lines) > 4
-    for line in lines:
-        assert line in readme
 
 
 def test_seeds_of_one_method_make_one_row_of_the_table() -> None:
