@@ -1,6 +1,6 @@
 PYTHON ?= python
 
-.PHONY: help check format lint types deps test strict slow golden accept structure oldest full
+.PHONY: help check format lint types deps test strict slow golden accept structure words oldest full
 
 help:                ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -17,6 +17,7 @@ lint:                ## format and lint, changing nothing
 
 types:               ## static types
 	$(PYTHON) -m mypy
+	$(PYTHON) -m mypy --strict examples/*.py
 
 deps:                ## every declared dependency is imported, every import declared
 	$(PYTHON) -m deptry .
@@ -38,6 +39,9 @@ accept:              ## rewrite the snapshots of the interface and the command l
 
 structure:           ## counts of files, circles, wirings and names
 	$(PYTHON) tests/structure.py
+
+words:               ## wording that readers stumble over, line by line
+	$(PYTHON) tests/words.py
 
 oldest:              ## the README's tests with the oldest versions that pyproject.toml allows, in a fresh environment
 	rm -rf build/oldest && $(PYTHON) -m venv build/oldest

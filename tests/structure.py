@@ -325,19 +325,51 @@ def findings() -> dict[str, list[str]]:
         "wirings of blocks elsewhere": [line for line in wired if not line.endswith(": route")],
         "imports of names from below a package": below,
         "different names from below a package": sorted({line.split(": ")[1] for line in below}),
+        "public functions and classes without an example": without_example(files),
+    }
+
+
+def public(files: list[Source]) -> Iterator[tuple[Source, ast.FunctionDef | ast.ClassDef]]:
+    """The functions and classes on the first level of modules whose names have no underscore in front."""
+    for source in files:
+        for node in source.tree.body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+                yield source, node
+
+
+def without_example(files: list[Source]) -> list[str]:
+    """Public functions and classes whose docstring has no example that the tests run."""
+    return [
+        f"{source.path}:{node.lineno}: {node.name}"
+        for source, node in public(files)
+        if ">>>" not in (ast.get_docstring(node) or "")
+    ]
+
+
+def example_counts() -> dict[str, int]:
+    """How many of the public functions and classes have an example that runs, in per cent."""
+    files = [source for source in sources() if not source.path.startswith("examples/")]
+    library = [source for source in files if source.path.startswith(tuple(f"{package}/" for package in PACKAGES))]
+    return {
+        f"per cent of public functions and classes with an example, {name}": round(
+            100 - 100 * len(without_example(part)) / len(list(public(part)))
+        )
+        for name, part in (("library", library), ("library and experiments", files))
     }
 
 
 def counts() -> dict[str, int]:
-    """How many of each finding there are, and the size of the README."""
-    return {name: len(lines) for name, lines in findings().items()} | readme_counts()
+    """How many of each finding there are, the share of examples, and the size of the README."""
+    return {name: len(lines) for name, lines in findings().items()} | example_counts() | readme_counts()
 
 
 def readme_counts() -> dict[str, int]:
-    """The words of the README, and its lines over `WIDE` columns."""
+    """The words, lines and pictures of the README, and its lines over `WIDE` columns."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     return {
         "README words": len(text.split()),
+        "README lines": len(text.splitlines()),
+        "README pictures": text.count("!["),
         f"README lines over {WIDE} columns": sum(len(line) > WIDE for line in text.splitlines()),
     }
 

@@ -34,3 +34,9 @@ def test_there_is_none(found: dict[str, int], name: str) -> None:
 
 def test_one_route_per_kind_of_network(found: dict[str, int]) -> None:
     assert found["wirings of blocks: routes of networks"] == 2  # the chain and the residual network
+
+
+def test_most_of_what_is_public_has_an_example_that_runs(found: dict[str, int]) -> None:
+    share = "per cent of public functions and classes with an example"
+    assert found[f"{share}, library"] >= 50
+    assert found[f"{share}, library and experiments"] >= 40

@@ -1,0 +1,82 @@
+"""Every command of the README and the pages runs, at reduced size: `pytest -m slow tests/test_commands.py`."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from tests.pages import README, ROOT, commands, filled, python_blocks
+
+pytestmark = pytest.mark.slow
+
+SMALL = ("--dataset", "digits", "--preset", "smoke", "--train-images", "200", "--device", "cpu")
+SHORTER: dict[str, tuple[str, ...]] = {
+    "hebbff_mlp.py": ("--dataset", "digits", "--epochs", "1", "--train-images", "200"),
+    "search.py": ("--dataset", "digits", "--trials", "2", "--epochs", "1", "--train-images", "200"),
+    "benchmark.py": ("--repeats", "1", "--batch-size", "8"),
+    "ablation.py": ("--minutes", "0.02", "--rows", "as preset", "--out", "ablations"),
+}
+DATASET_SCRIPTS = ("mnist.py", "fashion_mnist.py", "cifar10.py", "cifar100.py")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with finished runs, an image, a folder of images, and the README's own rule."""
+    folder = tmp_path_factory.mktemp("commands")
+    run("experiments/cifar10.py", *SMALL, "--labels", "fourier", cwd=folder)
+    run("experiments/cifar10.py", *SMALL, "--rule", "bp", cwd=folder)
+    torch.manual_seed(0)
+    for split in ("train", "test"):
+        for name in ("cat", "dog"):
+            (folder / "own" / split / name).mkdir(parents=True)
+            for number in range(20):
+                pixels = torch.randint(0, 256, (16, 16, 3), dtype=torch.uint8).numpy()
+                Image.fromarray(pixels).save(folder / "own" / split / name / f"{number}.png")
+    shutil.copy(folder / "own" / "test" / "cat" / "0.png", folder / "image.png")
+    (folder / "mine.py").write_text(python_blocks(README)[1], encoding="utf-8")
+    (folder / "experiments").symlink_to(ROOT / "experiments")
+    return folder
+
+
+def run(script: str, *arguments: str, cwd: Path) -> None:
+    """Run a script of the repository in a folder; its output is shown if it fails."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(ROOT / script), *arguments]
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", commands())
+def test_a_command_of_the_pages_runs(command: str, place: Path) -> None:
+    script, *arguments = shlex.split(filled(command).replace(" [RUN ...]", ""))
+    name = Path(script).name
+    if name == "ablation.py" and "CONVFF_DATA" not in os.environ:
+        pytest.skip("its file asks for real data, and CONVFF_DATA is not set")
+    if "--compile" in arguments and shutil.which("g++") is None:
+        pytest.skip("there is no C++ compiler")
+    runs = sorted(str(path) for path in (place / "runs").iterdir() if path.is_dir())
+    of_goodness = next(path for path in runs if "fourier" in path)
+    of_files = {"runs/*": runs, "RUN": [of_goodness]}
+    arguments = [each for argument in arguments for each in of_files.get(argument, [argument])]
+    arguments = [each for argument in arguments for each in _globbed(argument)]
+    own = str(place / ("image.png" if "--image" in arguments else "own"))
+    written = str(place / "figures.json")
+    words = {"PATH": written if "--json" in arguments else own, "DIR": "gallery", "SELECT": "none"}
+    arguments = [words.get(argument, argument) for argument in arguments]
+    if name in DATASET_SCRIPTS and "folder" in arguments:
+        arguments += ["--preset", "smoke", "--device", "cpu"]
+    elif name in DATASET_SCRIPTS and "--help" not in arguments:
+        arguments += [*SMALL, "--seeds", "1"]
+    arguments += ["--out", "other"] if name in DATASET_SCRIPTS and "--help" not in arguments else []
+    run(script, *arguments, *SHORTER.get(name, ()), cwd=place)
+
+
+def _globbed(argument: str) -> list[str]:
+    """What a shell would make of an argument with a star."""
+    return sorted(map(str, ROOT.glob(argument))) if "*" in argument else [argument]

@@ -1,0 +1,224 @@
+"""Every table of measured figures in the README and the pages says what the committed results say."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from experiments.table import table
+from tests.pages import DOCS, README, ROOT
+
+RESULTS = ROOT / "experiments" / "results"
+
+
+def committed(file: str) -> dict[str, Any]:
+    """A file of the committed results."""
+    content: dict[str, Any] = json.loads((RESULTS / file).read_text(encoding="utf-8"))
+    return content
+
+
+def refuse_missing(rows: Iterator[str] | list[str], page: str) -> None:
+    """Fail if a row is not in the page."""
+    rows = list(rows)
+    assert rows
+    assert [row for row in rows if row not in page] == []
+
+
+@pytest.mark.parametrize("folder", ["quick", "one-pass", "long"])
+def test_accuracies(folder: str) -> None:
+    lines = table(sorted((RESULTS / folder).glob("*.json"))).splitlines()
+    assert len(lines) > 4
+    refuse_missing(lines, DOCS["results.md"])
+
+
+def test_accuracies_of_the_readme() -> None:
+    """Each number of the first table stands in the row of its runs in `docs/results.md`."""
+    found = _cells(README, "accuracy")
+    assert len(found) >= 5
+    known = [_cells_of(line) for line in DOCS["results.md"].splitlines() if line.startswith("|")]
+    for row in found:
+        numbers = {cell for cell in row[2:] if cell[0].isdigit()}
+        assert any(numbers <= set(map(_bare, cells)) for cells in known), row
+
+
+def _cells(page: str, heading: str) -> list[list[str]]:
+    """The rows of the first table of a page that has this heading."""
+    lines = page.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("|") and heading in line)
+    rows = []
+    for line in lines[first + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append(_cells_of(line))
+    return rows
+
+
+def _cells_of(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def _bare(cell: str) -> str:
+    """A cell without what stands in brackets: `82.3 ± 0.5 % (groups) (3 seeds)` is `82.3 ± 0.5 %`."""
+    return cell.split(" (", maxsplit=1)[0]
+
+
+def test_trials() -> None:
+    rows = []
+    for path in (RESULTS / "trials").glob("*.json"):
+        run = committed(f"trials/{path.name}")
+        rows.append(f"| `{run['labels']}` | {100 * run['accuracy']['goodness']:.1f} % |")
+    refuse_missing(rows, DOCS["results.md"])
+
+
+def test_ablation() -> None:
+    """The table is in the page as `experiments/ablation.py` writes it, without the columns of settings and sizes."""
+    content = committed("ablation/cifar10_ablation-2min-seed0.json")
+    first = content["rows"][0]["accuracy"]
+    rows = []
+    for row in content["rows"]:
+        points = "-" if row is content["rows"][0] else f"{100 * (row['accuracy'] - first):+.1f}".replace("-", "−")
+        alone = row["per_block"].get("accuracy") if row["per_block"] else None
+        blocks = ", ".join(f"{100 * value:.0f}" for value in alone) if alone else "-"
+        cells = (row["name"], f"{100 * row['accuracy']:.1f} %", points, blocks, f"{row['images_per_second']:,.0f}")
+        rows.append(f"| {' | '.join(cells)} |")
+    refuse_missing(rows, DOCS["places.md"])
+
+
+def test_steps() -> None:
+    named = ("as preset", "adam", "hebbff, relative", "hebbff, per neuron", "hebbff, sign")
+    rows = {row["name"]: row for row in committed("ablation/cifar10_ablation-2min-seed0.json")["rows"]}
+    expected = []
+    for name in named:
+        row, recipe = rows[name], rows[name]["recipe"]
+        rule = row["settings"].get("rule", "ff")
+        blocks = ", ".join(f"{100 * value:.0f}" for value in row["per_block"]["accuracy"])
+        accuracy = f"{100 * row['accuracy']:.1f} %"
+        cells = (
+            f"`{recipe['optimizer']}`, by {rule}",
+            f"{recipe['lr']:g}",
+            accuracy,
+            blocks,
+            f"{row['images_per_second']:,.0f}",
+        )
+        expected.append(f"| {' | '.join(cells)} |")
+    refuse_missing(expected, DOCS["steps.md"])
+
+
+CAM_RUNS = {
+    "mnist-fourier-ff-quick-seed0": "MNIST ff",
+    "mnist-fourier-hebbff-quick-seed0": "MNIST hebbff",
+    "mnist-fourier-bp-smoke-seed0": "MNIST bp (smoke; 114 images)",
+    "cifar10-fourier-ff-quick-seed0": "CIFAR-10 ff",
+    "cifar10-fourier-hebbff-quick-seed0": "CIFAR-10 hebbff",
+    "cifar10-fourier-bp-quick-seed0": "CIFAR-10 bp (117 images)",
+    "cifar10-output-ff-quick-seed0": "CIFAR-10 output ff (512 images)",
+}
+
+
+@pytest.mark.parametrize("file", ["mnist-fourier", "cifar10-fourier", "cifar10-output", "cifar10-bp"])
+def test_maps(file: str) -> None:
+    rows = []
+    for name, run in committed(f"cam/{file}.json")["runs"].items():
+        shown = "CIFAR-10 bp, today's preset (466 of 512 images)" if file == "cifar10-bp" else CAM_RUNS[name]
+        for method in ("LinearCAM", "CentredCAM", "GradCAM"):
+            found = run["metrics"].get(method)
+            if found is not None:
+                road, difference = (f["road_combined"] for f in (found, found["minus_random"]))
+                rows.append(f"| {shown} | `{method}` | {_interval(road)} | {_interval(difference)} |")
+    refuse_missing(rows, DOCS["maps.md"])
+
+
+def _interval(found: dict[str, float]) -> str:
+    return f"{found['mean']:.3f} [{found['low']:.3f}, {found['high']:.3f}]".replace("-", "−")
+
+
+@pytest.mark.parametrize("labels", ["fourier", "morph", "channel", "onehot"])
+def test_label_gallery(labels: str) -> None:
+    rows = []
+    for path in sorted((RESULTS / "labels").glob(f"{labels}-*.json")):
+        rows.append(_gallery_row(committed(f"labels/{path.name}")))
+    refuse_missing(rows, DOCS["labels.md"])
+
+
+def _gallery_row(found: dict[str, Any]) -> str:
+    readable, at_random = found["readability"], found["random_max_abs_correlation"]
+    cells = (
+        found["labels"],
+        found["select"],
+        f"{found['max_abs_correlation']:.3f}",
+        "-" if at_random is None else f"{at_random:.3f}",
+        f"{len(readable['distinct_windows']['unreadable']):,}",
+        *(f"{100 * readable['one_window'][seen]['energy']:.1f} %" for seen in ("on_images", "on_blank")),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def test_cost_of_labelling() -> None:
+    shares = {
+        row["labels"]: 100 * row["share of a training step"] for row in committed("benchmark/cpu.json")["labelling"]
+    }
+    names = {
+        "onehot": "one-hot",
+        "fourier": "Fourier",
+        "morph": "morphology",
+        "morph (optimised)": "morphology, optimised",
+    }
+    rows = [
+        f"| {shown} | {shares[f'{name}, 10 classes']:.1f} | {shares[f'{name}, 100 classes']:.1f} |"
+        for name, shown in names.items()
+    ]
+    rows.append(f"| channel | {shares['channel, 10 classes']:.1f} | {shares['channel, 100 classes']:.1f}, ")
+    refuse_missing(rows, DOCS["labels.md"])
+
+
+def test_cost_of_a_step() -> None:
+    steps: dict[str, dict[str, dict[str, float]]] = {}
+    for row in committed("benchmark/cpu.json")["step"]:
+        steps.setdefault(row["network"], {})[row["step"]] = row
+    rows = []
+    for network, by_step in steps.items():
+        ff, hebbff, compiled, exact = (by_step[name] for name in ("ff", "hebbff", "ff, compiled", "ff, float32"))
+        cells = (
+            network.replace("(", "")
+            .replace(")", "")
+            .replace(", fourier", " · fourier")
+            .replace(", morph", " · morph")
+            .replace(", onehot", " · onehot"),
+            f"{ff['images/s']:,.0f}",
+            f"{ff['over floor']:.2f} / {hebbff['over floor']:.2f}",
+            f"{ff['over bp']:.2f} / {hebbff['over bp']:.2f}",
+            f"{compiled['over floor']:.2f} / {compiled['over bp']:.2f}",
+            f"{ff['autograd over it']:.1f}",
+            f"{exact['autograd over it']:.2f}",
+        )
+        rows.append(f"| {' | '.join(cells)} |")
+    refuse_missing(rows, DOCS["cost.md"])
+
+
+def test_cost_on_paper() -> None:
+    rows = []
+    for row in committed("benchmark/cpu.json")["model"]:
+        rows.append(
+            f"| {row['GFLOP per step']:.3g} | {row['GB moved']:.3g} | {row['ms on paper, arithmetic']:.3g} ms "
+            f"| {row['ms of the floor']:.3g} ms | {row['ms on paper, with memory']:.3g} ms "
+            f"| {row['ms of the step']:.3g} ms | {row['measured over paper']:.2f} |"
+        )
+    refuse_missing(rows, DOCS["cost.md"])
+
+
+def test_one_pass_steps() -> None:
+    measured = {row["label at"]: row for row in committed("benchmark/one-pass.json")["one_pass"] if row["batch"] == 128}
+    over = {name: row["step over floor"] for name, row in measured.items()}
+    claim = (
+        f"{over['output']:.2f} at the output, {over['stream']:.2f} with a stream, "
+        f"{over['local_head']:.2f} with local heads, {over['blocks']:.1f} with the label in every block"
+    )
+    assert claim in " ".join(DOCS["cost.md"].split())
+
+
+def test_results_name_no_place_on_a_machine() -> None:
+    for path in RESULTS.rglob("*.json"):
+        text = path.read_text(encoding="utf-8")
+        assert "/tmp/" not in text, path
+        assert "/home/" not in text, path
