@@ -14,6 +14,7 @@ from convff.contrasts import (
 )
 from convff.data import Batch, Data, ImageData, as_floats
 from convff.evaluations import EVALUATIONS, Context, Evaluation, Score
+from convff.files import NoSpaceError, remove_unfinished, require_space, write_atomically
 from convff.functional import GOODNESS, mean_goodness, sum_goodness
 from convff.gates import GATES, Gate, Softmax, Symmetric, Threshold
 from convff.inference.calibration import calibrate
@@ -65,8 +66,11 @@ from convff.schedule import SCHEDULES, Schedule
 from convff.stabilisers import STABILISERS
 from convff.training.augment import AUGMENTATIONS
 from convff.training.compiled import CompilationWarning
-from convff.training.health import DivergedError, Finding, TrainingWarning, stop_if_diverged
+from convff.training.divergence import DivergedError, stop_if_diverged
+from convff.training.halving import MemoryWarning
+from convff.training.health import Finding, TrainingWarning
 from convff.training.local_step import LocalStep, start
+from convff.training.state import TrainingState
 from convff.training.trainer import EpochRecord, Trainer
 from convff.version import __version__
 
@@ -123,7 +127,9 @@ __all__ = [
     "LocalStep",
     "LocalUpdate",
     "LostProcessError",
+    "MemoryWarning",
     "Negatives",
+    "NoSpaceError",
     "OneProcess",
     "Outer",
     "Passes",
@@ -142,6 +148,7 @@ __all__ = [
     "Threshold",
     "TrainableLabels",
     "Trainer",
+    "TrainingState",
     "TrainingWarning",
     "Unlabelled",
     "__version__",
@@ -168,9 +175,12 @@ __all__ = [
     "mlp",
     "participation_ratios",
     "predictions",
+    "remove_unfinished",
+    "require_space",
     "resnet",
     "save_checkpoint",
     "start",
     "stop_if_diverged",
     "sum_goodness",
+    "write_atomically",
 ]

@@ -1,23 +1,31 @@
 """Checkpoints: weights as safetensors, with everything needed to build the network again.
 
-Nothing is unpickled, so untrusted files are safe to open. Writing is atomic: a file is complete or absent.
+Nothing is unpickled, and no file can ask for more memory than it has: untrusted files are safe to open. Writing is
+atomic, and reading verifies every byte: see `convff.files`.
 """
 
-import json
-import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
+from convff.files import HOSTILE, USE_ANOTHER, load_tensors, save_tensors
 from convff.models import MODELS
 from convff.network import LayerLocalNet
 from convff.version import __version__
 
-FORMAT = "convff-1"
+KIND = "network"
+OLDER = ("convff-1",)  # version 0.1 wrote it, without a digest
+LARGEST_SIDE = 2**16  # pixels of an input; its size bounds no tensor of a convolution
+# Limits that no network of ours comes near, so that a false description ends at once.
+SMALL_OPTION = 1024  # a number up to this one is harmless, whatever it counts
+TIMES_LARGEST = 16  # a larger number may be this many times the largest tensor's side
+SPARE_NUMBERS = 2**20  # what a network may hold beyond twice the numbers in the file: buffers that are not saved
+CALLS_PER_TENSOR = 50  # calls of PyTorch that build a network; ours need up to 7
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +54,10 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint atomically: to a temporary file in the same folder, flushed to disk, then renamed.
+    """Write a checkpoint atomically, with a digest of all its bytes.
+
+    Raises:
+        NoSpaceError: there is no room; the earlier file is unchanged.
 
     Example:
         >>> import tempfile
@@ -66,23 +77,13 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "notes": checkpoint.notes,
         "convff": __version__,
     }
-    payload = save(
-        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
-        metadata={"format": FORMAT, "about": json.dumps(about)},
-    )
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    save_tensors(path, tensors, about, kind=KIND)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint and build its network, on the CPU and in evaluation mode.
+    """Read a checkpoint, verify it and build its network, on the CPU and in evaluation mode.
+
+    Checkpoints of version 0.1 can be read too; they have no digest to verify.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -90,24 +91,63 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}")
+    tensors, about = load_tensors(path, kind=KIND, older=OLDER)
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is not a safetensors file, or is damaged: {error}") from error
-    if metadata.get("format") != FORMAT:
-        raise ValueError(f"{path} must be a checkpoint of format {FORMAT!r}, got format {metadata.get('format')!r}")
-    try:
-        about = json.loads(metadata["about"])
         channels, height, width = about["input_shape"]
-        net = MODELS[about["model"]]((channels, height, width), **about["options"])
-        net.load_state_dict(_with_prefix(tensors, "net."))
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{path} does not describe a network of this package: {error}") from error
-    net.eval()
-    extra = _with_prefix(tensors, "extra.")
-    return Checkpoint(about["model"], (channels, height, width), about["options"], net, extra, about["notes"])
+        shape, options, notes = (channels, height, width), dict(about["options"]), dict(about["notes"])
+        net = _built(about["model"], shape, options, _with_prefix(tensors, "net."))
+    except HOSTILE as error:
+        raise ValueError(
+            f"{path} does not describe a network of this package: {str(error)[:1000]}; {USE_ANOTHER}"
+        ) from error
+    return Checkpoint(about["model"], shape, options, net, _with_prefix(tensors, "extra."), notes)
+
+
+def _built(
+    model: str, shape: tuple[int, int, int], options: dict[str, Any], tensors: dict[str, Tensor]
+) -> LayerLocalNet:
+    """Build a network and load its tensors, after a check that it needs no more than they hold."""
+    if model not in MODELS:
+        raise ValueError(f"`model` must be one of {', '.join(MODELS)}, got {model!r}")
+    _check_numbers("input_shape", shape, most=LARGEST_SIDE)
+    largest = max((side for tensor in tensors.values() if tensor.numel() for side in tensor.shape), default=0)
+    for name, option in options.items():
+        _check_numbers(name, option, most=max(SMALL_OPTION, TIMES_LARGEST * largest))
+    with torch.device("meta"), _FewCalls(CALLS_PER_TENSOR * (1 + len(tensors))):  # allocates nothing
+        sketch = MODELS[model](shape, **options)
+    asked, held = _numbers([*sketch.parameters(), *sketch.buffers()]), _numbers(tensors.values())
+    if asked > 2 * held + SPARE_NUMBERS:
+        raise ValueError(f"the file must hold the {asked:,} numbers of the network, got {held:,}")
+    net = MODELS[model](shape, **options)
+    net.load_state_dict(tensors)
+    return net.eval()
+
+
+def _check_numbers(name: str, value: object, most: int) -> None:
+    """Raise if a whole number of an option, or of the lists in it, is too large to be meant."""
+    if isinstance(value, list | tuple):
+        for each in value:
+            _check_numbers(name, each, most)
+    elif isinstance(value, int) and abs(value) > most:
+        raise ValueError(f"`{name}` must be at most {most:,} in this file, got {value:,}")
+
+
+class _FewCalls(TorchFunctionMode):
+    """Raises after a number of calls of PyTorch in this thread: a network cannot have more layers than tensors."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.left = most
+
+    def __torch_function__(self, function: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.left -= 1
+        if self.left < 0:
+            raise ValueError("the network must not have many more layers than the file has tensors")
+        return function(*args, **(kwargs or {}))
+
+
+def _numbers(tensors: Iterable[Tensor]) -> int:
+    return sum(tensor.numel() for tensor in tensors)
 
 
 def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
