@@ -4,6 +4,8 @@ Scodellaro et al. 2025, Methods: "H neurons of every layer (except the first) ar
 classification layer of N nodes". It reads an image without a label; its loss never reaches the network.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -114,6 +116,19 @@ class LinearReadout(nn.Module):
         processes.start_sum(grads, shard.of_mean)()
         self._optimizer.step()
         return loss.detach()[None] * shard.of_mean
+
+    def training_state(self) -> dict[str, Any]:
+        """Return the weights, and what the optimiser of `step` remembers of them."""
+        return {"linear": self.linear.state_dict(), "optimizer": self._optimizer.state_dict()["state"]}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Take over the state of another readout of the same network; see `training_state`.
+
+        Raises:
+            RuntimeError: the state is of another network.
+        """
+        self.linear.load_state_dict(state["linear"])
+        self._optimizer.load_state_dict(self._optimizer.state_dict() | {"state": state["optimizer"]})
 
     def fit(self, data: ImageData, *, precision: str = "float32", l2: float = 1e-3, iterations: int = 40) -> None:
         """Fit to the current network: multinomial logistic regression by L-BFGS, on all images at once.

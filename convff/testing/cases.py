@@ -1,6 +1,6 @@
 """Inputs for the checks of rules: two-block networks, noise with labels, and what the first block's rule sees."""
 
-import io
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,7 @@ from convff.models import cnn6, mlp
 from convff.network import Block, LayerLocalNet
 from convff.randomness import keyed_generator
 from convff.rules import Seen, contrast_of
+from convff.training.trees import decode, encode
 
 SHAPE = (2, 6, 6)
 IMAGES = 6
@@ -137,11 +138,10 @@ class Case:
 
 
 def reloaded(value: Any) -> Any:
-    """Return a value after saving and loading."""
-    file = io.BytesIO()
-    torch.save(value, file)
-    file.seek(0)
-    return torch.load(file, weights_only=False)  # it was written two lines above
+    """Return a value after saving and loading, as the state of a training is."""
+    tensors: dict[str, Tensor] = {}
+    written = json.dumps(encode(value, tensors, "state"))
+    return decode(json.loads(written), tensors, value)
 
 
 def difference(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> str:

@@ -11,6 +11,7 @@ from convff.randomness import keyed_generator
 from convff.rules import LocalUpdate, Seen, Setup
 from convff.schedule import Schedule
 from convff.testing.cases import Case, difference, relative_error, reloaded
+from convff.testing.resuming import resumes
 from convff.training.block_step import block_step
 from convff.training.compiled import CompilationWarning, CompiledBlockStep
 from convff.training.local_step import LocalStep
@@ -190,5 +191,6 @@ CHECKS: tuple[Callable[[Case], None], ...] = (
     _is_local,
     _follows_its_loss,
     _keeps_its_state,
+    resumes,
     _compiles,
 )

@@ -7,6 +7,7 @@ import torch
 from convff.randomness import keyed_generator
 from convff.rules import Setup, Step
 from convff.testing.cases import Case, difference, reloaded
+from convff.testing.resuming import resumes
 
 STEPS = 3
 
@@ -52,4 +53,4 @@ def _has_modules_that_load(case: Case) -> None:
         case.require(not changed, f"its module {name!r} does not survive saving and loading: it differs in {changed}")
 
 
-CHECKS: tuple[Callable[[Case], None], ...] = (_takes_steps, _has_optimizers, _has_modules_that_load)
+CHECKS: tuple[Callable[[Case], None], ...] = (_takes_steps, _has_optimizers, _has_modules_that_load, resumes)

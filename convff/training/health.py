@@ -8,7 +8,7 @@ settings did (rates, thresholds and scales off by factors of 100).
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -28,32 +28,6 @@ LEFT_OUT = " (by default it is the goodness of a layer whose units are all 1)"
 
 class TrainingWarning(UserWarning):
     """A training shows signs of a wrong setting."""
-
-
-class DivergedError(ArithmeticError):
-    """Training diverged; the message names the figure, the block, the epoch and a remedy."""
-
-
-def stop_if_diverged(epoch: int, metrics: Metrics) -> None:
-    """Raise `DivergedError` if a metric of an epoch is not a finite number.
-
-    Args:
-        epoch: counted from 0.
-        metrics: of the epoch; see `convff.EpochRecord`.
-
-    Example:
-        >>> stop_if_diverged(0, {"loss": [0.5, float("nan")]})
-        Traceback (most recent call last):
-        ...
-        convff.training.health.DivergedError: loss of block 2 is nan in epoch 1: training diverged; try a smaller lr, or another gate or scale
-    """  # noqa: E501
-    for name, values in metrics.items():
-        for block, value in enumerate(values, start=1):
-            if not math.isfinite(value):
-                raise DivergedError(
-                    f"{name} of block {block} is {value} in epoch {epoch + 1}: training diverged; "
-                    "try a smaller lr, or another gate or scale"
-                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,33 +83,51 @@ class HealthCheck:
 
     Args:
         weights: `weight_rms` of the network before the first epoch.
-        epochs: number of epochs of the training.
 
     Example:
-        >>> check = HealthCheck([0.1], epochs=3)
+        >>> check = HealthCheck([0.1])
         >>> metrics = {"silent": [1.0], "weight_rms": [0.1]}
-        >>> [str(finding) for finding in check(0, metrics, metrics)]  # doctest: +ELLIPSIS
+        >>> [str(finding) for finding in check(0, metrics, metrics, left=2)]  # doctest: +ELLIPSIS
         ['dead layer in block 1, epoch 1: 100 % of its passes have no activity at all; try a smaller lr...']
-        >>> check(1, metrics, metrics)
+        >>> check(1, metrics, metrics, left=1)
         ()
     """
 
-    def __init__(self, weights: Sequence[float], epochs: int) -> None:
-        self._epochs = epochs
+    def __init__(self, weights: Sequence[float]) -> None:
         self._at_start = self._before = list(weights)
         self._reported: set[tuple[Fault, int]] = set()
 
-    def __call__(self, epoch: int, metrics: Metrics, first_half: Metrics) -> tuple[Finding, ...]:
-        """Return the findings of an epoch, counted from 0, that no earlier one had; for metrics see `EpochRecord`."""
+    def __call__(self, epoch: int, metrics: Metrics, first_half: Metrics, left: int) -> tuple[Finding, ...]:
+        """Return the findings of an epoch, counted from 0, that no earlier one had.
+
+        Args:
+            epoch: counted from 0.
+            metrics: of the epoch; see `EpochRecord`.
+            first_half: the same over its first half.
+            left: number of epochs after this one.
+        """
         found = [
             *dead_layers(epoch, metrics),
-            *saturated_gates(epoch, metrics, first_half, self._epochs - epoch - 1),
+            *saturated_gates(epoch, metrics, first_half, left),
             *growing_weights(epoch, metrics["weight_rms"], self._before, self._at_start),
         ]
         self._before = list(metrics["weight_rms"])
         new = tuple(finding for finding in found if (finding.fault, finding.block) not in self._reported)
         self._reported |= {(finding.fault, finding.block) for finding in new}
         return new
+
+    def state(self) -> list[Any]:
+        """Return what the check remembers, as JSON can hold it."""
+        return [self._at_start, self._before, sorted(map(list, self._reported))]
+
+    @classmethod
+    def resumed(cls, state: list[Any]) -> "HealthCheck":
+        """Return a check that remembers what another one did; see `state`."""
+        at_start, before, reported = state
+        check = cls(at_start)
+        check._before = before
+        check._reported = {(fault, block) for fault, block in reported}
+        return check
 
 
 def dead_layers(epoch: int, metrics: Metrics) -> list[Finding]:

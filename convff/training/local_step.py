@@ -15,6 +15,7 @@ from convff.randomness import keyed_generator
 from convff.rules.base import ConstrainingRule, LocalRule, LocalUpdate, Setup, StartingRule, Step, contrast_of
 from convff.training.block_step import BlockStep, block_step
 from convff.training.compiled import CompiledBlockStep
+from convff.training.halving import HalvingStep
 from convff.training.trainable_labels import trainable_labels
 
 Finish = Callable[[], None]
@@ -57,7 +58,7 @@ class LocalStep:
             rule.check(setup.net, setup.labels.num_classes)
         self.net, self.rule, self.processes, self.scores = setup.net, rule, setup.processes, setup.scores
         self.contrast = setup.contrast or contrast_of(rule, setup.labels)
-        self.block_step: BlockStep = CompiledBlockStep() if setup.compiled else block_step
+        self.block_step: BlockStep = HalvingStep(CompiledBlockStep() if setup.compiled else block_step)
         self.modules: dict[str, nn.Module] = {}
         self.optimizers = [setup.schedule.make_optimizer(block.layer.parameters()) for block in self.net]
         self.states = [rule.init(block) for block in self.net]

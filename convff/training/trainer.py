@@ -5,6 +5,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -20,8 +21,12 @@ from convff.randomness import keyed_generator
 from convff.rules.base import LocalRule, Setup, StartingRule, Step
 from convff.schedule import Schedule
 from convff.training.augment import Augmentation, unchanged
+from convff.training.divergence import stop_if_not_finite
+from convff.training.halving import is_out_of_memory
 from convff.training.health import Finding, HealthCheck, TrainingWarning, weight_rms
 from convff.training.local_step import start
+from convff.training.state import Position, TrainingState
+from convff.training.takeover import state_of, take_over
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class EpochRecord:
 
 
 DEFAULT_SCHEDULE = Schedule()
+CHECKED_EVERY = 50  # steps between two looks at the metrics, for which a GPU has to be waited for
 Progress = Callable[[int], object]
 
 
@@ -119,6 +125,10 @@ class Trainer:
             seed=seed,
         )
         self.step: Step = start(rule, setup)
+        self.labels = labels
+        self.position = Position()
+        self.health: HealthCheck | None = None
+        self._resumed = False
 
     def fit(self, data: Data, *, progress: Progress = _ignore) -> Iterator[EpochRecord]:
         """Train for all epochs of the schedule.
@@ -132,6 +142,8 @@ class Trainer:
 
         Raises:
             ValueError: data and labels differ in their number of classes, or there are fewer than 2 images.
+            DivergedError: a metric is not finite; looked at every `CHECKED_EVERY` steps.
+            torch.OutOfMemoryError: a step does not fit in memory, not even in parts; see `convff.training.halving`.
 
         Warns:
             TrainingWarning: a layer is dead, its gates are saturated, or its weights grow without bound; once for
@@ -141,44 +153,88 @@ class Trainer:
             raise ValueError(f"{data.name} has {data.num_classes} classes, but the labels are for {self.num_classes}")
         if len(data) < 2:
             raise ValueError(f"{data.name} has {len(data)} images to learn from, but a step needs at least 2")
-        check = HealthCheck(weight_rms(self.net), self.schedule.epochs)
-        for epoch in range(self.schedule.epochs):
+        if not self._resumed:
+            self.position, self.health = Position(), None
+        self._resumed = False
+        if self.health is None:
+            self.health = HealthCheck(weight_rms(self.net))
+        for epoch in range(self.position.epoch, self.schedule.epochs):
             record = self.epoch(data, epoch, progress=progress)
-            findings = check(epoch, record.metrics, record.first_half)
+            findings = self.health(epoch, record.metrics, record.first_half, self.schedule.epochs - epoch - 1)
             for finding in findings:
                 warnings.warn(str(finding), TrainingWarning, stacklevel=2)
             yield replace(record, findings=findings)
 
     def epoch(self, data: Data, epoch: int, *, progress: Progress = _ignore) -> EpochRecord:
-        """Train for one epoch of the schedule."""
-        start = time.perf_counter()
-        totals: dict[str, Tensor] = {}
-        first_half: dict[str, Tensor] = {}
+        """Train for one epoch of the schedule, or for the rest of it if the training was resumed within it.
+
+        Raises:
+            DivergedError: a metric is not finite; looked at every `CHECKED_EVERY` steps.
+        """
+        at = self.position = self.position if self.position.epoch == epoch else Position(epoch)
+        start = time.perf_counter() - at.seconds
         steps = math.ceil(len(data) / self.schedule.batch_size)
-        taken = 0
         self.net.train()
-        for batch in epoch_batches(len(data), self.schedule.batch_size, seed=self.seed, epoch=epoch):
-            self._set_rate((epoch + taken / steps) / self.schedule.epochs)
-            for name, values in self._step(data, batch, epoch, taken).items():
-                totals[name] = totals[name] + values if name in totals else values
-            taken += 1
-            if taken == max(1, steps // 2):
-                first_half = {name: total / taken for name, total in totals.items()}
+        batches = epoch_batches(len(data), self.schedule.batch_size, seed=self.seed, epoch=epoch)
+        for batch in islice(batches, at.step, None):
+            self._set_rate((epoch + at.step / steps) / self.schedule.epochs)
+            for name, values in self._step(data, batch, epoch, at.step).items():
+                at.totals[name] = at.totals[name] + values if name in at.totals else values
+            at.step += 1
+            if at.step == max(1, steps // 2):
+                at.first_half = {name: total / at.step for name, total in at.totals.items()}
+            if at.step % CHECKED_EVERY == 0 and self.processes.size == 1:
+                stop_if_not_finite(at.epoch, at.totals, at.step)
+            at.seconds = time.perf_counter() - start
             progress(len(batch))
-        self.processes.start_sum([*totals.values(), *first_half.values()], 1.0)()
-        means = {name: (total / taken).tolist() for name, total in totals.items()}
+        self.processes.start_sum([*at.totals.values(), *at.first_half.values()], 1.0)()
+        means = {name: (total / at.step).tolist() for name, total in at.totals.items()}
         means["weight_rms"] = weight_rms(self.net)
-        halfway = {name: mean.tolist() for name, mean in first_half.items()}
+        halfway = {name: mean.tolist() for name, mean in at.first_half.items()}
         seconds = time.perf_counter() - start
+        self.position = Position(epoch + 1)
         return EpochRecord(epoch, means, len(data) / seconds, seconds, halfway)
+
+    def state(self) -> TrainingState:
+        """Return the state of the training, between two epochs or in a callback `progress`.
+
+        With several processes, only between two epochs: within one, each process knows its part of the metrics.
+
+        Raises:
+            TypeError: the rule keeps a state that is not made of tensors, numbers and containers of them.
+        """
+        return state_of(self)
+
+    def resume(self, state: TrainingState) -> None:
+        """Take over a state: `fit` then goes on where it was taken, as if it had never been interrupted.
+
+        The schedule may have more epochs than the interrupted training had: the rate follows the new schedule from
+        there on. Equal bits need the same data, settings, number of threads and processes.
+
+        Args:
+            state: of a trainer with the same network, labels, rule, readout, seed and batch size.
+
+        Raises:
+            ValueError: the state is of another training.
+        """
+        take_over(self, state)
+        self._resumed = True
 
     def _step(self, data: Data, indices: Tensor, epoch: int, step: int) -> dict[str, Tensor]:
         batch = data.batch(indices)
         draws = keyed_generator(self.seed, "augmentation", epoch, step)
         batch = batch._replace(inputs=self.augment(batch.inputs, draws))
         device = batch.inputs.device
-        with autocast(device, self.precision):
-            metrics = self.step(batch, keyed_generator(self.seed, "negatives", epoch, step))
+        try:
+            with autocast(device, self.precision):
+                metrics = self.step(batch, keyed_generator(self.seed, "negatives", epoch, step))
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise torch.OutOfMemoryError(
+                f"a step of {len(batch.targets)} images must fit in memory, and did not in epoch {epoch + 1}, step "
+                f"{step + 1}: take a smaller batch size"
+            ) from error
         if self.readout is not None:
             # Its own context: autocast caches the cast weights, which the blocks' step has just changed.
             with autocast(device, self.precision):

@@ -165,6 +165,17 @@ class Averaging(Wrapped):
         return update._replace(terms=(whole | {"weight": self.memory[state]},), state=state)
 
 
+COUNT = itertools.count()
+
+
+class Counting(ForwardForward):
+    """Remembers outside its state how often it was asked."""
+
+    def direction(self, seen: Seen, state: None) -> LocalUpdate:
+        update = super().direction(seen, state)
+        return update._replace(metrics=update.metrics | {"asked": torch.tensor(float(next(COUNT)))})
+
+
 REFUSED: dict[str, list[tuple[Any, str]]] = {
     "_is_finite": [
         (with_weight(with_nan), "1 of 432 values are not finite in the direction of weight"),
@@ -224,6 +235,7 @@ REFUSED: dict[str, list[tuple[Any, str]]] = {
         (changed(lambda seen, update: update._replace(state=lambda: 1)), "its state cannot be saved and loaded: "),
         (Averaging(), "does not survive saving and loading: the next direction differs in weight by up to"),
     ],
+    "resumes": [(Counting(), "a resumed training reports other metrics than one that was not interrupted")],
     "_compiles": [
         (
             with_weight(lambda weight: weight * (1 + torch.compiler.is_compiling())),
@@ -332,6 +344,12 @@ REFUSED_STEPS: dict[str, list[tuple[Any, str]]] = {
             starting(modules=lambda: {"head": Forgetful(3, 2)}),
             "its module 'head' does not survive saving and loading: it differs in weight by up to .*, bias by up to",
         ),
+    ],
+    "resumes": [
+        (
+            starting(lambda metrics: {"loss": torch.tensor([float(next(COUNT))])}),
+            "a resumed training reports other metrics than one that was not interrupted",
+        )
     ],
 }
 

@@ -171,9 +171,9 @@ def test_each_fault_of_a_block_is_told_once() -> None:
 
 
 def test_a_check_reports_a_fault_of_another_block_later() -> None:
-    check = HealthCheck([1.0, 1.0], epochs=3)
+    check = HealthCheck([1.0, 1.0])
     epochs = [{"silent": [0.9, 0.0], "weight_rms": [1.0, 1.0]}, {"silent": [0.9, 0.9], "weight_rms": [1.0, 50.0]}]
-    found = [check(epoch, metrics, metrics) for epoch, metrics in enumerate(epochs)]
+    found = [check(epoch, metrics, metrics, 2 - epoch) for epoch, metrics in enumerate(epochs)]
     assert [[(f.fault, f.block, f.epoch) for f in findings] for findings in found] == [
         [("dead layer", 1, 1)],
         [("dead layer", 2, 2), ("growing weights", 2, 2)],

@@ -1,0 +1,158 @@
+"""A block's step in parts, for a batch whose step does not fit in memory: the same update, and less memory.
+
+The norm sees the whole batch; what is large is done for a part of the images at a time. The direction of a batch is the
+sum (or the mean) of the directions of its images, so the parts add up to it, but for rounding.
+"""
+
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from convff.contrasts import Layout
+from convff.network import Block
+from convff.rules.base import LocalRule, LocalUpdate, Seen
+from convff.training.block_step import BlockStep
+from convff.training.trainable_labels import input_grad
+
+MOST_PARTS = 2**5
+
+
+class MemoryWarning(RuntimeWarning):
+    """A step did not fit in memory; it is taken in parts from now on, with the same update."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory ran out: on a GPU, or for PyTorch or Python on a CPU.
+
+    Example:
+        >>> is_out_of_memory(torch.OutOfMemoryError("no")), is_out_of_memory(RuntimeError("shapes differ"))
+        (True, False)
+    """
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("allocate memory" in text or "not enough memory" in text)
+
+
+class HalvingStep:
+    """A block step that is taken in two parts once memory runs out, then in four, and so on up to 32.
+
+    Rules whose direction is no sum over images (`needs_whole_batch`) or that keep a state cannot be cut: for them, and
+    if 32 parts do not fit, the error is raised.
+
+    Args:
+        step: the step of a whole batch.
+
+    Attributes:
+        parts: number of parts, 1 until memory runs out.
+    """
+
+    def __init__(self, step: BlockStep) -> None:
+        self.step = step
+        self.parts = 1
+
+    def __call__(
+        self,
+        block: Block,
+        rule: LocalRule,
+        h: Tensor,
+        layout: Layout,
+        state: Any,
+        beside: nn.Module | None = None,
+        labels_learn: bool = False,
+    ) -> tuple[Tensor, LocalUpdate]:
+        """See `block_step`.
+
+        Warns:
+            MemoryWarning: memory ran out, and the step is taken in more parts.
+        """
+        if self.parts == 1:
+            statistics = {name: buffer.clone() for name, buffer in block.norm.named_buffers()}
+            try:
+                return self.step(block, rule, h, layout, state, beside, labels_learn)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or not _can_be_cut(rule, state):
+                    raise
+                reason = str(error)
+            for name, buffer in block.norm.named_buffers():
+                buffer.copy_(statistics[name])  # the failed step may have averaged the batch into them
+            self._halve(len(layout.targets), reason)
+        x = block.normalised(h, layout.stream)
+        while True:
+            try:
+                return self._in_parts(block, rule, h, x, layout, state, beside, labels_learn)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or 2 * self.parts > min(MOST_PARTS, len(layout.targets)):
+                    raise
+                reason = str(error)
+            self._halve(len(layout.targets), reason)
+
+    def _halve(self, images: int, reason: str) -> None:
+        self.parts *= 2
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        first = reason.strip().splitlines()[0] if reason.strip() else "out of memory"
+        message = f"a step of {images} images does not fit in memory; it is taken in {self.parts} parts from now on"
+        warnings.warn(f"{message} ({first})", MemoryWarning, stacklevel=4)
+
+    def _in_parts(
+        self,
+        block: Block,
+        rule: LocalRule,
+        h: Tensor,
+        x: Tensor,
+        layout: Layout,
+        state: Any,
+        beside: nn.Module | None,
+        labels_learn: bool,
+    ) -> tuple[Tensor, LocalUpdate]:
+        images = len(layout.targets)
+        found: list[Tensor] = []
+        inputs: list[Tensor] = []
+        total: dict[str, Tensor] = {}
+        metrics: dict[str, Tensor] = {}
+        for chosen in torch.arange(images).chunk(self.parts):
+            rows = slice(int(chosen[0]), int(chosen[-1]) + 1)
+            share = len(chosen) / images
+            weight = share if rule.batch_reduction == "mean" else 1.0
+            part = layout._replace(
+                targets=layout.targets[rows], labels=None if layout.labels is None else layout.labels[rows]
+            )
+            seen = _seen(block, rule, _rows(x, layout, rows), part, beside)
+            update = rule.direction(seen, state)
+            _add(total, update.dense(block.layer), weight)
+            _add(metrics, update.metrics, share)
+            if labels_learn:
+                inputs.append(input_grad(seen, rule, _rows(h, layout, rows)) * weight)
+            found.append(seen.a[: len(chosen) * layout.passes])
+            of_stream = seen.a[len(chosen) * layout.passes :]
+        input_direction = torch.cat(inputs) if inputs else None
+        return torch.cat([*found, of_stream]), LocalUpdate((total,), state, metrics, input_direction)
+
+
+def _can_be_cut(rule: LocalRule, state: Any) -> bool:
+    return _is_empty(state) and not getattr(rule, "needs_whole_batch", False)
+
+
+def _is_empty(state: Any) -> bool:
+    """Return whether a rule, and all rules that it wraps, keep nothing."""
+    return state is None or (isinstance(state, tuple | list) and all(map(_is_empty, state)))
+
+
+def _rows(values: Tensor, layout: Layout, images: slice) -> Tensor:
+    """Return the passes of some images, and the stream, of `[N, ...]`."""
+    passes = layout.by_image(values)[images].flatten(0, 1)
+    return torch.cat([passes, layout.of_stream(values)]) if layout.stream else passes
+
+
+def _seen(block: Block, rule: LocalRule, x: Tensor, layout: Layout, beside: nn.Module | None) -> Seen:
+    z = block.layer(x) if getattr(rule, "wants_z", False) else None
+    return Seen(block, x, block.activity(x) if z is None else torch.relu(z), layout, z, beside)
+
+
+def _add(total: dict[str, Tensor], values: dict[str, Tensor], weight: float) -> None:
+    """Add `weight` times the values to a total, by name."""
+    for name, value in values.items():
+        total[name] = total[name] + weight * value if name in total else weight * value
