@@ -1,16 +1,23 @@
-"""Downloads by torchvision that fail fast and leave no partial files."""
+"""Downloads by torchvision that fail fast, leave no partial files and go over https alone.
+
+torchvision compares the MD5 of each packed file before it unpacks it; the loaders check the unpacked files again.
+"""
 
 import contextlib
 import io
 import socket
 import tempfile
 import threading
+import urllib.request
 from collections.abc import Iterator
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import HTTPHandler, Request, build_opener, install_opener
+
+THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def fetch(torchvision_class: Any, folder: str, into: Path, seconds: float = 10.0) -> str | None:
@@ -27,7 +34,10 @@ def fetch(torchvision_class: Any, folder: str, into: Path, seconds: float = 10.0
     Returns:
         None if the data are there, else the reason why not.
     """
-    if not _answers(_addresses(torchvision_class), seconds):
+    addresses = _addresses(torchvision_class)
+    if not any(map(_is_private, addresses)):
+        return f"plain http is refused, and there is no other address than {', '.join(addresses)}"
+    if not _answers(addresses, seconds):
         return f"no server answered within {seconds:g} s"
     existed = into.exists()
     try:
@@ -45,6 +55,7 @@ def _fetch_whole(torchvision_class: Any, folder: str, into: Path, seconds: float
     with (
         tempfile.TemporaryDirectory(dir=into, prefix=".download-") as hidden,
         _socket_timeout(seconds),
+        _no_plain_http(),
         contextlib.redirect_stdout(io.StringIO()),  # older torchvisions print each address and failure
     ):
         torchvision_class(hidden, train=True, download=True)
@@ -62,6 +73,32 @@ def _addresses(torchvision_class: Any) -> list[str]:
     return [torchvision_class.url]
 
 
+def _is_private(address: str) -> bool:
+    """Return whether nobody on the way can read or change what an address sends."""
+    parts = urlsplit(address)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in THIS_MACHINE)
+
+
+class _PrivateHTTP(HTTPHandler):
+    """Refuses http, to which torchvision falls back from https by itself, and to which a server may redirect."""
+
+    def http_open(self, req: Request) -> HTTPResponse:
+        if not _is_private(req.full_url):
+            raise URLError(f"plain http is refused: {req.full_url}")
+        return super().http_open(req)
+
+
+@contextlib.contextmanager
+def _no_plain_http() -> Iterator[None]:
+    """Hold `urlopen` of this process, by which torchvision downloads, to https: it has no option for that."""
+    before = getattr(urllib.request, "_opener", None)
+    install_opener(build_opener(_PrivateHTTP()))
+    try:
+        yield
+    finally:
+        install_opener(before)  # None: the default
+
+
 def _answers(addresses: list[str], seconds: float) -> bool:
     """Return whether any server answers in time, with any status.
 
@@ -69,11 +106,12 @@ def _answers(addresses: list[str], seconds: float) -> bool:
     network torchvision may take minutes; a thread can be abandoned.
     """
     replies: list[str] = []
+    opener = build_opener(_PrivateHTTP())
 
     def ask() -> None:
         for address in addresses:
             try:
-                with urlopen(Request(address, method="HEAD"), timeout=seconds):
+                with opener.open(Request(address, method="HEAD"), timeout=seconds):
                     replies.append(address)
             except HTTPError as error:
                 error.close()

@@ -1,35 +1,18 @@
-"""Labelled images from a tree `train/<class>/*`, `test/<class>/*`: a folder, or a tar archive read in memory."""
+"""Labelled images from a tree `train/<class>/*`, `test/<class>/*`: a folder, or an archive read in memory."""
 
-import io
-import lzma
-import tarfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from convff import keyed_generator
+from experiments.datasets.archives import read_members
 from experiments.datasets.base import DataError, Splits
+from experiments.datasets.pixels import Encoding, ImageFile, decode, in_memory, is_colour, on_disk
 
-JPEG_SUFFIXES = frozenset({".jpg", ".jpeg"})
-SUFFIXES = JPEG_SUFFIXES | {".png", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff", ".webp"}
-GRAY_MODES = frozenset({"1", "L", "LA"})
-COLOUR_MODES = frozenset({"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"})
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff", ".webp"})
+SPLITS = ("train", "test")
 LAYOUT = "train/<class>/* and test/<class>/*"
-
-
-@dataclass(frozen=True)
-class ImageFile:
-    """One image file, not yet read: its name for messages, and how to get its bytes."""
-
-    name: str
-    read: Callable[[], bytes]
-
 
 Tree = dict[str, dict[str, list[ImageFile]]]
 """Split to class name to image files; a class without any has an empty list."""
@@ -48,25 +31,28 @@ def read_folder(folder: Path, channels: int | None = None) -> Splits:
     Raises:
         DataError: a folder is missing or empty, an image is unreadable, sizes or class names differ.
     """
-    return _read_tree(str(folder), _folder_tree(folder), channels, what=f"{folder.name or folder}/ (image folder)")
+    return _read_tree(str(folder), _folder_tree(folder), channels, f"{folder.name or folder}/ (image folder")
 
 
-def read_archive(archive: Path, prefix: str, channels: int | None = None) -> Splits:
-    """Read a `.tar.xz` archive with members `<prefix>/train/<class>/*`, like `read_folder`.
+def read_archive(archive: Path, prefix: str | None = None, channels: int | None = None) -> Splits:
+    """Read an archive with members `<prefix>/train/<class>/*` and `<prefix>/test/<class>/*`, like `read_folder`.
 
     Nothing is unpacked to disk.
 
+    Args:
+        archive: a tar or zip archive, see `archives.SUFFIXES`.
+        prefix: the folder inside that holds `train` and `test`, `""` for the top level; None: the top level if they
+            are there, else the one folder that holds them.
+        channels: see `read_folder`.
+
     Raises:
-        DataError: the archive is broken, or `read_folder` would raise.
+        DataError: the archive is broken or hostile (see `read_members`); several folders hold images; or `read_folder`
+            would raise.
     """
-    try:
-        tree = _archive_tree(archive, prefix)
-    except (OSError, EOFError, tarfile.TarError, lzma.LZMAError) as error:
-        raise DataError(
-            f"{archive}: cannot be read to its end ({error}); it must be a complete .tar.xz archive with "
-            f"members {prefix}/train/<class>/* and {prefix}/test/<class>/*"
-        ) from error
-    return _read_tree(f"{archive}: {prefix}", tree, channels, what=archive.name)
+    trees = _archive_trees(archive, prefix)
+    found = prefix if prefix is not None else _only_root(archive, trees)
+    where = f"{archive}: {found}" if found else str(archive)
+    return _read_tree(where, trees.get(found, {}), channels, f"{archive.name} (archive")
 
 
 def class_folders(folder: Path) -> list[Path]:
@@ -84,36 +70,49 @@ def class_folders(folder: Path) -> list[Path]:
 def _folder_tree(folder: Path) -> Tree:
     return {
         split: {
-            each.name: [ImageFile(str(path), path.read_bytes) for path in each.iterdir() if _is_image(path)]
+            each.name: [on_disk(path) for path in each.iterdir() if _is_image(path)]
             for each in class_folders(folder / split)
         }
-        for split in ("train", "test")
+        for split in SPLITS
         if (folder / split).is_dir()
     }
 
 
-def _archive_tree(archive: Path, prefix: str) -> Tree:
-    tree: Tree = {}
-    with lzma.open(archive) as unpacked:
-        with tarfile.open(fileobj=unpacked, mode="r:") as members:
-            for member in members:
-                _add_member(tree, members, member, archive, prefix)
-        while unpacked.read(1 << 20):  # the checksum is behind the last member: read to the end to check it
-            pass
-    return tree
+def _archive_trees(archive: Path, prefix: str | None) -> dict[str, Tree]:
+    """Return the trees inside, by the folder above `train` and `test`: what `_folder_tree` finds if unpacked."""
+    trees: dict[str, Tree] = {}
+
+    def is_needed(path: PurePosixPath) -> bool:
+        root, _, inside = _place(path)
+        return root is not None and prefix in (None, root) and len(inside) == 2 and _is_image(path)
+
+    for member in read_members(archive, is_needed):
+        root, split, inside = _place(member.path)
+        if root is None or prefix not in (None, root):
+            continue
+        classes = trees.setdefault(root, {}).setdefault(split, {})
+        if (len(inside) > 1 or (inside and member.is_folder)) and not inside[0].startswith("."):
+            files = classes.setdefault(inside[0], [])
+            if not member.is_folder and is_needed(member.path):
+                files.append(in_memory(f"{archive}: {member.path}", member.content))
+    return trees
 
 
-def _add_member(tree: Tree, members: tarfile.TarFile, member: tarfile.TarInfo, archive: Path, prefix: str) -> None:
-    path = PurePosixPath(member.name)
-    if path.parts[:1] != (prefix,) or path.parts[1:2] not in (("train",), ("test",)):
-        return
-    split, *inside = path.parts[1:]
-    classes = tree.setdefault(split, {})
-    if len(inside) > 1 or (inside and member.isdir()):
-        files = classes.setdefault(inside[0], [])
-        content = members.extractfile(member) if member.isfile() and _is_image(path) else None
-        if content is not None:
-            files.append(ImageFile(f"{archive}: {path}", io.BytesIO(content.read()).getvalue))
+def _place(path: PurePosixPath) -> tuple[str | None, str, tuple[str, ...]]:
+    """Return the folder above `train` or `test`, the split, and what follows; None for the folder of other files."""
+    for depth, part in enumerate(path.parts[:2]):
+        if part in SPLITS:
+            return "/".join(path.parts[:depth]), part, path.parts[depth + 1 :]
+    return None, "", ()
+
+
+def _only_root(archive: Path, trees: dict[str, Tree]) -> str:
+    roots = [""] if "" in trees else sorted(root for root in trees if not root.startswith("."))
+    if len(roots) > 1:
+        raise DataError(
+            f"{archive}: {', '.join(f'{root}/' for root in roots[:8])} hold train/ or test/; one folder at most may"
+        )
+    return roots[0] if roots else ""
 
 
 def _is_image(path: Path | PurePosixPath) -> bool:
@@ -124,14 +123,16 @@ def _read_tree(where: str, tree: Tree, channels: int | None, what: str) -> Split
     _check_tree(where, tree)
     files = [file for classes in tree.values() for group in classes.values() for file in group]
     if channels is None:
-        channels = 3 if any(_is_colour(file) for file in files) else 1
-    train = _read_split(tree["train"], channels)
-    test = _read_split(tree["test"], channels)
-    return Splits(train, test, tuple(sorted(tree["train"])), what, copy=_kind_of_copy(files))
+        channels = 3 if any(is_colour(file) for file in files) else 1
+    encodings: set[Encoding] = set()
+    train = _read_split(tree["train"], channels, encodings)
+    test = _read_split(tree["test"], channels, encodings)
+    names = tuple(sorted(tree["train"]))
+    return Splits(train, test, names, f"{what}, {_quality(encodings)})", copy=_kind_of_copy(encodings))
 
 
 def _check_tree(where: str, tree: Tree) -> None:
-    for split in ("train", "test"):
+    for split in SPLITS:
         classes = tree.get(split)
         if classes is None:
             raise DataError(f"{where}: there is no folder {split}/; an image folder holds {LAYOUT}")
@@ -158,14 +159,17 @@ def _listed(names: set[str]) -> str:
     return ", ".join(shown) + (", ..." if len(names) > len(shown) else "") or "none"
 
 
-def _kind_of_copy(files: list[ImageFile]) -> str:
-    suffixes = {PurePosixPath(file.name).suffix.lower() for file in files}
-    if suffixes <= JPEG_SUFFIXES:
-        return "JPEG copy"
-    return "PNG copy" if suffixes == {".png"} else "image copy"
+def _kind_of_copy(encodings: set[Encoding]) -> str:
+    formats = {each.format for each in encodings}
+    return f"{formats.pop()} copy" if formats in ({"JPEG"}, {"PNG"}) else "image copy"
 
 
-def _read_split(classes: dict[str, list[ImageFile]], channels: int) -> tuple[Tensor, Tensor]:
+def _quality(encodings: set[Encoding]) -> str:
+    """Say whether the files keep every pixel, e.g. `"lossless PNG"` or `"lossy JPEG, lossless PNG"`."""
+    return ", ".join(f"{'lossless' if each.lossless else 'lossy'} {each.format}" for each in sorted(encodings))
+
+
+def _read_split(classes: dict[str, list[ImageFile]], channels: int, encodings: set[Encoding]) -> tuple[Tensor, Tensor]:
     """Return all images of one split as uint8 `[N, C, H, W]` and their classes `[N]`, shuffled."""
     files = [
         (file, index)
@@ -174,52 +178,5 @@ def _read_split(classes: dict[str, list[ImageFile]], channels: int) -> tuple[Ten
     ]
     # Grouped by class, the last tenth of the files would be a validation set of a single class.
     order = torch.randperm(len(files), generator=keyed_generator(0, "file order")).tolist()
-    images = _decode([files[i][0] for i in order], channels)
+    images = decode([files[i][0] for i in order], channels, encodings)
     return images, torch.tensor([files[i][1] for i in order])
-
-
-def _decode(files: list[ImageFile], channels: int) -> Tensor:
-    first = _pixels(files[0], channels)
-    images = np.empty((len(files), *first.shape), np.uint8)
-    for index, file in enumerate(files):
-        pixels = _pixels(file, channels)
-        if pixels.shape != first.shape:
-            raise DataError(
-                f"{file.name} is {_size(pixels)} pixels and {files[0].name} is {_size(first)}; "
-                "all images must have the same size"
-            )
-        images[index] = pixels
-    return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
-
-
-def _size(pixels: np.ndarray) -> str:
-    return f"{pixels.shape[1]} x {pixels.shape[0]}"
-
-
-def _pixels(file: ImageFile, channels: int) -> np.ndarray:
-    """Return one image as uint8 `[H, W, C]`."""
-    with _opened(file) as image:
-        # A palette may carry transparency, which Pillow drops cleanly only by way of RGBA.
-        plain = image.convert("RGBA") if image.mode in ("P", "PA") else image
-        mode = "L" if channels == 1 else "RGB"
-        pixels = np.asarray(plain if plain.mode == mode else plain.convert(mode))
-    return pixels.reshape(*pixels.shape[:2], channels)
-
-
-def _is_colour(file: ImageFile) -> bool:
-    with _opened(file) as image:
-        return image.mode not in GRAY_MODES
-
-
-@contextmanager
-def _opened(file: ImageFile) -> Iterator[Image.Image]:
-    """Open the image of a file; any error while it is open becomes a `DataError` that names the file."""
-    try:
-        with Image.open(io.BytesIO(file.read())) as image:
-            if image.mode not in GRAY_MODES | COLOUR_MODES:
-                raise ValueError(f"pixels of mode {image.mode}")
-            yield image
-    except Exception as error:  # Pillow raises a dozen kinds of exception for broken files
-        raise DataError(
-            f"{file.name}: cannot be read as an image ({error}); it must be a complete 8-bit gray or colour image"
-        ) from error

@@ -1,4 +1,4 @@
-"""MNIST: 28x28 gray images in 10 classes, read by torchvision."""
+"""MNIST: 28x28 gray images in 10 classes, from the four idx files."""
 
 from functools import partial
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 from experiments.datasets.base import Dataset
 from experiments.datasets.known import KnownDataset, load_known
+from experiments.datasets.known_copies import MNIST
 from experiments.datasets.torchvision_files import read_idx
 
 FILES = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte"
@@ -25,7 +26,7 @@ KNOWN = KnownDataset(
     counts=(60_000, 10_000),
     folder="MNIST/raw",
     files=FILES,
-    read=partial(read_idx, class_names=tuple("0123456789")),
+    read=partial(read_idx, class_names=tuple("0123456789"), copies=MNIST),
     torchvision_class=_torchvision_class,
 )
 

@@ -1,4 +1,4 @@
-"""The files of torchvision's data sets, checked before torchvision reads them: its own errors name no file.
+"""The files of torchvision's data sets, checked before they are used: torchvision's own errors name no file.
 
 The torchvision class is an argument, so that the same code can read another class of the same form, with other
 checksums or another address.
@@ -6,6 +6,7 @@ checksums or another address.
 
 import struct
 import warnings
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -15,31 +16,44 @@ import torch
 from torch import Tensor
 
 from experiments.datasets.base import DataError, Splits
+from experiments.datasets.known_copies import KnownCopy, recognise
 
 
-def read_idx(torchvision_class: Any, root: Path, class_names: tuple[str, ...] = ()) -> Splits:
+def read_idx(
+    torchvision_class: Any, root: Path, class_names: tuple[str, ...] = (), copies: Sequence[KnownCopy] = ()
+) -> Splits:
     """Read the four idx files of `torchvision.datasets.MNIST` or one of its relatives.
 
+    The bytes that are checked are those that are used: torchvision would read the files a second time, or take
+    `processed/training.pt` instead of them.
+
     Args:
-        torchvision_class: e.g. `torchvision.datasets.MNIST`.
+        torchvision_class: e.g. `torchvision.datasets.MNIST`; names the files and the classes.
         root: the folder that holds `<class name>/raw`.
         class_names: names of the classes; torchvision's own if omitted.
+        copies: checksums that the files are held to; none by default.
 
     Raises:
-        DataError: a file is missing, is not an idx file or differs in length from its header, or the numbers of images
-            and labels differ.
+        DataError: a file is missing, is not an idx file, differs in length from its header, or is of none of the
+            copies; or the numbers of images and labels differ.
     """
     folder = root / torchvision_class.__name__ / "raw"
     names = [Path(name).stem for name, _ in torchvision_class.resources]
     _check_all_there(folder, names)
+    shapes: dict[str, tuple[int, ...]] = {}
     for images, labels in zip(names[::2], names[1::2], strict=True):
-        _check_idx_pair(folder / images, folder / labels)
-    train, test = (torchvision_class(root, train=train, download=False) for train in (True, False))
+        shapes |= {images: _idx_shape(folder / images, 3), labels: _idx_shape(folder / labels, 1)}
+        _check_counts(folder / images, shapes[images][0], folder / labels, shapes[labels][0])
+    contents = {name: np.fromfile(folder / name, np.uint8) for name in names}
+    note = recognise(folder, contents, copies).what if copies else ""
+    train_images, train_labels, test_images, test_labels = (
+        torch.from_numpy(contents[name][-prod(shapes[name]) :].reshape(shapes[name])) for name in names
+    )
     return Splits(
-        (train.data.unsqueeze(1), train.targets),
-        (test.data.unsqueeze(1), test.targets),
+        (train_images.unsqueeze(1), train_labels.long()),
+        (test_images.unsqueeze(1), test_labels.long()),
         class_names or tuple(torchvision_class.classes),
-        what=f"{torchvision_class.__name__}/raw (idx files)",
+        what=f"{torchvision_class.__name__}/raw (idx files{note and ', ' + note})",
     )
 
 
@@ -79,11 +93,10 @@ def _check_all_there(folder: Path, names: list[str]) -> None:
         )
 
 
-def _check_idx_pair(images: Path, labels: Path) -> None:
-    counts = [_idx_shape(images, 3)[0], _idx_shape(labels, 1)[0]]
-    if counts[0] != counts[1]:
+def _check_counts(images: Path, image_count: int, labels: Path, label_count: int) -> None:
+    if image_count != label_count:
         raise DataError(
-            f"{labels}: {counts[1]:,} labels were found for the {counts[0]:,} images of {images.name}; "
+            f"{labels}: {label_count:,} labels were found for the {image_count:,} images of {images.name}; "
             "there must be one label per image"
         )
 

@@ -11,12 +11,14 @@ import sys
 import tarfile
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, get_args
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -30,7 +32,17 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from experiments.config.settings import DatasetName
-from experiments.datasets import DATASETS, DataError, cifar10, cifar100, load_dataset, mnist, stand_in
+from experiments.datasets import (
+    DATASETS,
+    DataError,
+    cifar10,
+    cifar100,
+    download,
+    fashion_mnist,
+    load_dataset,
+    mnist,
+    stand_in,
+)
 from experiments.datasets.download import fetch
 from experiments.datasets.known import load_known
 
@@ -50,6 +62,14 @@ def bare_place(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setattr("experiments.datasets.known.fetch", lambda *_: "no network in tests")
     return place
+
+
+@pytest.fixture
+def any_idx_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that are not the published ones are read too."""
+    for module in (mnist, fashion_mnist):
+        free = replace(module.KNOWN, read=partial(module.KNOWN.read, copies=()))
+        monkeypatch.setattr(module, "KNOWN", free)
 
 
 @pytest.fixture
@@ -136,7 +156,7 @@ def test_unknown_name_lists_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("name", "folder", "title"), [("mnist", "MNIST", "MNIST"), ("fashion_mnist", "FashionMNIST", "Fashion-MNIST")]
 )
-def test_idx_files_are_read_as_written(tmp_path: Path, name: str, folder: str, title: str) -> None:
+def test_idx_files_are_read_as_written(any_idx_files: None, tmp_path: Path, name: str, folder: str, title: str) -> None:
     mnist_files(tmp_path, folder=folder)
     data = load_dataset(name, tmp_path)
     assert torch.equal(data.train.images[:, 0], torch.from_numpy(noise(0, 20, 28, 28)))
@@ -189,14 +209,14 @@ def test_idx_labels_must_match_the_images(tmp_path: Path) -> None:
         load_dataset("mnist", tmp_path)
 
 
-def test_idx_label_without_a_class_is_refused(tmp_path: Path) -> None:
+def test_idx_label_without_a_class_is_refused(any_idx_files: None, tmp_path: Path) -> None:
     raw = mnist_files(tmp_path)
     idx(raw / IDX_FILES[3], np.full(10, 11, np.uint8))
     with pytest.raises(DataError, match=r"MNIST/raw.*from 11 to 11.*10 classes"):
         load_dataset("mnist", tmp_path)
 
 
-def test_idx_images_of_another_size_are_refused(tmp_path: Path) -> None:
+def test_idx_images_of_another_size_are_refused(any_idx_files: None, tmp_path: Path) -> None:
     mnist_files(tmp_path, side=14)
     with pytest.raises(DataError, match=r"\(1, 14, 14\).*MNIST has images of \(1, 28, 28\)"):
         load_dataset("mnist", tmp_path)
@@ -375,7 +395,9 @@ def test_folder_of_another_number_of_classes_is_refused(tmp_path: Path) -> None:
 def test_archive_cut_short_is_named(jpegs: Path, tmp_path: Path, keep: float) -> None:
     archive = packed(jpegs, tmp_path / "packed")
     archive.write_bytes(archive.read_bytes()[: int(keep * archive.stat().st_size)])
-    with pytest.raises(DataError, match=r"cifar10-jpeg\.tar\.xz: cannot be read to its end.*cifar10/train/<class>"):
+    with pytest.raises(
+        DataError, match=r"cifar10-jpeg\.tar\.xz: cannot be read to its end.*must be a complete archive"
+    ):
         load_dataset("cifar10", archive.parent)
 
 
@@ -408,7 +430,9 @@ def test_missing_or_empty_data_dir_is_an_error(tmp_path: Path, few_drawn: None) 
             load_dataset("mnist", tmp_path / name)
 
 
-def test_order_of_places(tmp_path: Path, bare_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_order_of_places(
+    any_idx_files: None, tmp_path: Path, bare_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for place in (tmp_path / "given", tmp_path / "named", bare_place / "data"):
         mnist_files(place)
     monkeypatch.setenv("CONVFF_DATA", str(tmp_path / "named"))
@@ -457,17 +481,19 @@ def test_stand_in_when_nothing_is_there(
 
 
 @contextlib.contextmanager
-def served(folder: Path) -> Iterator[str]:
+def served(folder: Path, handler: type[SimpleHTTPRequestHandler] | None = None) -> Iterator[str]:
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler or Quiet, directory=str(folder))) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def online_cifar(root: Path) -> Any:
@@ -501,7 +527,7 @@ def test_download_is_moved_into_place_whole(
 
 
 def test_a_download_that_another_process_did_faster_is_found(
-    few_drawn: None, bare_place: Path, monkeypatch: pytest.MonkeyPatch
+    any_idx_files: None, few_drawn: None, bare_place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def beaten(torchvision_class: Any, folder: str, into: Path) -> str:
         mnist_files(into)
@@ -535,6 +561,61 @@ def test_download_gives_up_on_silent_and_absent_servers(bare_place: Path, monkey
         assert time.monotonic() - start < 3  # the limit is for all servers together: one after the other takes 6 s
     assert fetch(original, "MNIST/raw", Path("data"), seconds=5) == "no server answered within 5 s"
     assert list(bare_place.iterdir()) == []
+
+
+def test_plain_http_is_refused(bare_place: Path) -> None:
+    original = mnist.KNOWN.torchvision_class()
+    plain = type("MNIST", (original,), {"mirrors": ["http://mnist.invalid/"]})
+    failure = fetch(plain, "MNIST/raw", Path("data"))
+    assert failure == (
+        "plain http is refused, and there is no other address than http://mnist.invalid/train-images-idx3-ubyte.gz"
+    )
+    assert list(bare_place.iterdir()) == []
+
+
+def test_every_data_set_has_an_address_with_https() -> None:
+    for known in (mnist.KNOWN, fashion_mnist.KNOWN, cifar10.KNOWN, cifar100.KNOWN):
+        assert any(address.startswith("https://") for address in download._addresses(known.torchvision_class()))
+
+
+def test_a_fall_back_from_https_to_http_is_refused(
+    tmp_path: Path, bare_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torchvision asks for http where https fails: here a server that speaks http alone."""
+    small = online_cifar(tmp_path)
+    with served(tmp_path) as address:
+        small.url = address.replace("http://", "https://") + small.filename
+        monkeypatch.setattr(download, "_answers", lambda *_: True)
+        monkeypatch.setattr("torchvision.datasets.utils._get_redirect_url", lambda url, **_: url)
+        assert fetch(small, small.base_folder, bare_place / "data") is None  # to this machine, http is harmless
+        monkeypatch.setattr(download, "THIS_MACHINE", frozenset())
+        failure = fetch(small, small.base_folder, bare_place / "again")
+    assert "plain http is refused: http://127.0.0.1" in str(failure)
+    assert not (bare_place / "again").exists()
+
+
+def test_a_redirect_to_http_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Elsewhere(SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(302)
+            self.send_header("Location", "http://mnist.invalid/file")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with served(tmp_path, Elsewhere) as address:
+        with (
+            download._no_plain_http(),
+            pytest.raises(URLError, match=r"plain http is refused: http://mnist\.invalid/file"),
+        ):
+            urllib.request.urlopen(address)
+        before = urllib.request.build_opener()
+        urllib.request.install_opener(before)
+        with download._no_plain_http():
+            pass
+        assert urllib.request._opener is before
+        urllib.request.install_opener(None)
 
 
 # --- digits ---
