@@ -6,6 +6,7 @@ from labels.base import LabelGenerator
 from labels.channel import ChannelLabels
 from labels.correlation import chain_correlations, label_correlations, textured_images, wave_correlations
 from labels.echo import EchoLabels
+from labels.fields import field
 from labels.fourier import FourierLabels
 from labels.layerwise import LayerwiseLabels
 from labels.learned import LearnedLabels
@@ -32,19 +33,32 @@ def labels_from_spec(spec: dict[str, Any]) -> LabelGenerator:
     """Build a label generator of any family from its `spec()`.
 
     Raises:
-        ValueError: an unknown family.
+        TypeError: the spec is no dict, or a field has another type.
+        ValueError: an unknown family, a missing field, or a field out of its range; the message names both.
 
     Example:
         >>> labels_from_spec(FourierLabels(3, (8, 8)).spec()).num_classes
         3
     """
-    if spec.get("family") == "stream":
-        return StreamLabels(labels_from_spec(spec["of"]))
-    known = LABELS | {"none": NoLabels}
-    if spec.get("family") not in known:
-        raise ValueError(f"unknown label family {spec.get('family')!r}; known families: {', '.join(known)}")
-    generator: LabelGenerator = known[spec["family"]].from_spec(spec)
+    if not isinstance(spec, dict):
+        raise TypeError(f"the spec of labels must be a dict, got {spec!r:.80}")
+    family, known = spec.get("family"), LABELS | {"none": NoLabels}
+    if not isinstance(family, str) or family not in (*known, "stream"):
+        raise ValueError(f"unknown label family {family!r:.80}; known families: {', '.join([*known, 'stream'])}")
+    try:
+        generator: LabelGenerator = _stream(spec) if family == "stream" else known[family].from_spec(spec)
+    except ValueError as error:
+        if "labels of family" in str(error):
+            raise
+        raise ValueError(f"labels of family {family!r}: {error}") from error
     return generator
+
+
+def _stream(spec: dict[str, Any]) -> StreamLabels:
+    of = field(spec, "of")
+    if not isinstance(of, dict) or of.get("family") == "stream":  # a stream of streams of ... has no end
+        raise ValueError(f"of must be the spec of other labels, got {of!r:.80}")
+    return StreamLabels(labels_from_spec(of))
 
 
 __all__ = [

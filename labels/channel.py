@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from labels.base import PatternBank, check_labelled, spread
+from labels.fields import class_count, field, size_of
 from labels.waves import fourier_set_1, wave_image
 
 
@@ -82,8 +83,7 @@ class ChannelLabels:
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> "ChannelLabels":
         """Build a generator from its `spec()`."""
-        height, width = spec["image_size"]
-        return cls(spec["num_classes"], (height, width), planes=spec["planes"])
+        return cls(class_count(spec), size_of(spec), planes=field(spec, "planes"))
 
     @staticmethod
     def _stack(images: Tensor, planes: Tensor) -> Tensor:

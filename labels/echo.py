@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from labels.fields import class_count, finite
 from labels.morph import DISPLACEMENTS, MorphLabels
 
 # The opposites come last: an image plus its copy displaced by d differs from the image plus its copy displaced by -d
@@ -41,4 +42,4 @@ class EchoLabels(MorphLabels):
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> "EchoLabels":
         """Build a generator from its `spec()`."""
-        return cls(spec["num_classes"], intensity=spec["intensity"])
+        return cls(class_count(spec), intensity=finite(spec, "intensity"))

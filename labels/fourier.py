@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from labels.base import PatternBank, check_intensity, check_labelled, spread
+from labels.fields import class_count, finite, listed, size_of
 from labels.waves import Wave, fourier_set_1, random_waves, wave_image
 
 
@@ -89,9 +90,8 @@ class FourierLabels:
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> "FourierLabels":
         """Build a generator from its `spec()`."""
-        height, width = spec["image_size"]
-        waves = tuple(Wave(*wave) for wave in spec["waves"])
-        return cls(spec["num_classes"], (height, width), intensity=spec["intensity"], waves=waves)
+        waves = tuple(_wave(spec, listed(spec, "waves", wave)) for wave in listed(spec, "waves"))
+        return cls(class_count(spec), size_of(spec), intensity=finite(spec, "intensity"), waves=waves)
 
     @staticmethod
     def candidates(n: int, seed: int, image_size: tuple[int, int], kernel_size: int) -> tuple[Wave, ...]:
@@ -103,3 +103,15 @@ class FourierLabels:
             20
         """
         return random_waves(n, seed, image_size, kernel_size)
+
+
+def _wave(spec: dict[str, Any], wave: list[Any]) -> Wave:
+    """Return a wave of a spec: cycles, orientation and phase, and False for a wave that is not periodic."""
+    numbers, periodic = wave[:3], wave[3:] or [True]
+    if len(numbers) < 3 or len(wave) > 4 or not isinstance(periodic[0], bool):
+        raise ValueError(
+            "labels of family 'fourier': waves must be lists of cycles, orientation, phase and, if it is not periodic, "
+            f"false, got {wave!r:.80}"
+        )
+    cycles, orientation, phase = (finite(spec, "waves", number) for number in numbers)
+    return Wave(cycles, orientation, phase, periodic[0])

@@ -3,6 +3,7 @@
 from typing import Any
 
 from labels.channel import ChannelLabels
+from labels.fields import class_count, size_of
 
 
 class LayerwiseLabels(ChannelLabels):
@@ -40,5 +41,4 @@ class LayerwiseLabels(ChannelLabels):
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> "LayerwiseLabels":
         """Build a generator from its `spec()`."""
-        height, width = spec["image_size"]
-        return cls(spec["num_classes"], (height, width))
+        return cls(class_count(spec), size_of(spec))

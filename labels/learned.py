@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from labels.base import check_labelled, spread
+from labels.fields import class_count, field, size_of, whole
 from labels.waves import fourier_set_1, wave_image
 
 NOISE = 0.2  # width of the interval around 0.5 from which noise is drawn
@@ -108,10 +109,13 @@ class LearnedLabels:
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> "LearnedLabels":
         """Build a generator from its `spec()`, with the maps of that time."""
-        height, width = spec["image_size"]
-        labels = cls(spec["num_classes"], (height, width), spec["seed"], start=spec["start"])
+        seed = whole(spec, "seed", field(spec, "seed"), -(2**63), 2**63 - 1)
+        labels = cls(class_count(spec), size_of(spec), seed, start=field(spec, "start"))
         if "maps" in spec:
-            maps = torch.tensor(spec["maps"])
+            try:
+                maps = torch.tensor(spec["maps"], dtype=labels.maps.dtype)
+            except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+                raise ValueError(f"labels of family 'learned': maps must be lists of numbers: {error}") from error
             if maps.shape != labels.maps.shape:
                 raise ValueError(f"the maps are {list(maps.shape)}, but must be {list(labels.maps.shape)}")
             labels.maps = nn.Parameter(maps)

@@ -3,7 +3,6 @@
 Scodellaro et al. 2025, "Spatially-extended labeling".
 """
 
-import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +10,8 @@ import torch
 from torch import Tensor
 
 from labels.base import check_intensity, check_labelled
-from labels.operators import LINES, OPERATORS
+from labels.fields import class_count, finite, listed
+from labels.operators import LINES, OPERATORS, check_step
 
 # One step of a chain: an operator's name and its arguments, e.g. ("shift", 2, 0).
 Step = tuple[Any, ...]
@@ -137,17 +137,6 @@ def apply_step(step: Step, images: Tensor) -> Tensor:
     return OPERATORS[name](images, *arguments)
 
 
-def _check_step(step: Step) -> None:
-    """Raise ValueError for an unknown operator, or for arguments that it does not take."""
-    name, *arguments = step
-    if name not in OPERATORS:
-        raise ValueError(f"unknown operator {name!r}; known operators: {', '.join(OPERATORS)}")
-    try:
-        inspect.signature(OPERATORS[name]).bind(None, *arguments)
-    except TypeError as error:
-        raise ValueError(f"operator {name!r} does not take the arguments {tuple(arguments)}: {error}") from error
-
-
 class MorphLabels:
     """Mixes a transformed copy of the image into it: `z = (1 - K) image + K T_k(image)`, T_k the chain of class k.
 
@@ -175,7 +164,7 @@ class MorphLabels:
             raise ValueError(f"{num_classes} classes need one chain each, got {len(self.chains)} chains")
         for chain in self.chains:
             for step in chain:
-                _check_step(step)
+                check_step(step)
         self.num_classes = num_classes
         self.intensity = check_intensity(intensity)
 
@@ -231,8 +220,11 @@ class MorphLabels:
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> "MorphLabels":
         """Build a generator from its `spec()`."""
-        chains = tuple(tuple(tuple(step) for step in chain) for chain in spec["chains"])
-        return cls(spec["num_classes"], intensity=spec["intensity"], chains=chains)
+        chains = tuple(
+            tuple(tuple(listed(spec, "chains", step)) for step in listed(spec, "chains", chain))
+            for chain in listed(spec, "chains")
+        )
+        return cls(class_count(spec), intensity=finite(spec, "intensity"), chains=chains)
 
     @staticmethod
     def candidates(n: int, seed: int) -> tuple[Chain, ...]:

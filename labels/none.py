@@ -5,6 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from labels.base import check_labelled, spread
+from labels.fields import class_count
 
 
 class NoLabels:
@@ -49,4 +50,4 @@ class NoLabels:
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> "NoLabels":
         """Build a generator from its `spec()`."""
-        return cls(spec["num_classes"])
+        return cls(class_count(spec))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from labels.base import check_labelled, spread
+from labels.fields import class_count, finite
 
 
 class OneHotLabels:
@@ -65,7 +66,7 @@ class OneHotLabels:
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> "OneHotLabels":
         """Build a generator from its `spec()`."""
-        return cls(spec["num_classes"], value=spec["value"])
+        return cls(class_count(spec), value=finite(spec, "value"))
 
     def _write(self, images: Tensor, code: Tensor) -> Tensor:
         pixels = images.shape[-2] * images.shape[-1]

@@ -5,7 +5,10 @@ column, a cross as the maximum of both, and a line as the maximum of displaced i
 last bit, and several times as fast as sliding windows.
 """
 
+import inspect
+import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -183,3 +186,32 @@ OPERATORS: dict[str, Callable[..., Tensor]] = {
     "contrast": contrast,
     "gain": gain,
 }
+
+
+def check_step(step: tuple[Any, ...]) -> None:
+    """Raise ValueError for an unknown operator, or for arguments that it does not take.
+
+    Args:
+        step: an operator's name and its arguments.
+
+    Example:
+        >>> check_step(("shift", 2, "down"))
+        Traceback (most recent call last):
+        ...
+        ValueError: operator 'shift': dy must be of type int, got 'down'
+    """
+    name, *arguments = step or ("",)
+    if not isinstance(name, str) or name not in OPERATORS:
+        raise ValueError(f"unknown operator {name!r}; known operators: {', '.join(OPERATORS)}")
+    try:
+        bound = inspect.signature(OPERATORS[name], eval_str=True).bind(None, *arguments)
+    except TypeError as error:
+        raise ValueError(f"operator {name!r} does not take the arguments {tuple(arguments)}: {error}") from error
+    options = dict(list(bound.arguments.items())[1:])
+    for option, value in options.items():
+        wanted = inspect.signature(OPERATORS[name], eval_str=True).parameters[option].annotation
+        allowed = (int, float) if wanted is float else (wanted,)
+        if type(value) not in allowed or (wanted is float and not math.isfinite(value)):
+            raise ValueError(f"operator {name!r}: {option} must be of type {wanted.__name__}, got {value!r}")
+    if "size" in options:
+        _check_element(options.get("shape", "square"), options["size"])

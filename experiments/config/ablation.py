@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 import tyro
 
 from experiments.config.command_line import check
 from experiments.config.settings import Settings, SettingsError
+from experiments.config.values import typed_value
 
 # Settings that the file may not hold, and why.
 NOT_IN_THE_FILE = {
@@ -21,11 +21,11 @@ NOT_IN_THE_FILE = {
     "inference": "a row is judged by its rule's own evaluation; --readout adds the linear readout",
     "out": "it belongs on the command line: --out",
     "data_dir": "it depends on the machine: give --data-dir on the command line",
+    "resume": "a row is trained from its start; --resume on the command line continues the table",
 }
 NOT_IN_A_ROW = dict.fromkeys(
     ("dataset", "require_data", "device"), "all rows share the data and the machine: set it in [base]"
 )
-WORDS = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,32 +201,10 @@ def _typed(given: Mapping[str, Any], where: str) -> dict[str, Any]:
         if name in NOT_IN_THE_FILE:
             raise SettingsError(f"{where}: {name} cannot be set here: {NOT_IN_THE_FILE[name]}")
         try:
-            typed[name] = _value(kinds[name], value)
+            typed[name] = typed_value(kinds[name], value)
         except ValueError as error:
             raise SettingsError(f"{where}: {name}: {error}") from error
     return typed
-
-
-def _value(kind: Any, value: Any) -> Any:
-    """Return a value of the file, converted to its type; a ValueError says what is allowed."""
-    origin, inner = get_origin(kind), get_args(kind)
-    if origin in (Union, UnionType):  # or None, which TOML does not have
-        return _value(inner[0], value)
-    if origin is Literal:
-        if value not in inner:
-            raise ValueError(f"must be one of {', '.join(inner)}, got {value!r}")
-        return value
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise ValueError(f"must be a list, got {value!r}")
-        return tuple(_value(inner[0], each) for each in value)
-    if origin is Annotated:  # a part, ours or from a file: it checks its own names
-        return inner[1].instance_from_str([_value(str, value)])
-    if kind is float and type(value) is int:
-        return float(value)
-    if type(value) is not kind:
-        raise ValueError(f"must be {WORDS[kind]}, got {value!r}")
-    return value
 
 
 def _close(name: str, known: list[str]) -> str:

@@ -1,28 +1,16 @@
 """The command line of a run: its options and their ranges. Imports no torch, so that `--help` is quick."""
 
-import math
-import os
 import sys
 from dataclasses import dataclass, fields, replace
 
 import tyro
 
+from experiments.config.conflicts import PLACED_RULES, check_together
+from experiments.config.ranges import check_ranges
+from experiments.config.resumable import resuming
 from experiments.config.settings import RENAMED, LabelName, PlaceName, Settings, SettingsError
 from experiments.tools.command import exit_on
 
-LEAST = {
-    "seeds": 1,
-    "epochs": 1,
-    "batch_size": 2,
-    "negatives": 1,
-    "train_images": 2,
-    "width": 1,
-    "candidates": 0,
-    "label_regions": 1,
-    "stabiliser_strength": 0,
-    "similarity": 0,
-}
-PLACED_RULES = ("ff", "hebbff")  # rules whose label can be at several places
 BEST_PLACE: PlaceName = "output"  # on CIFAR-10 and MNIST: see docs/places.md
 IN_IMAGE = (
     "labels",
@@ -34,14 +22,13 @@ IN_IMAGE = (
     "contrast",
     "stabilise",
 )
-MOST = {"label_intensity": 1.0, "momentum": None, "stagger": None}  # None: less than 1
 
 
 def check(settings: Settings) -> Settings:
-    """Raise for settings that are out of range or contradict each other.
+    """Return the settings, or raise for one that is out of its range; `parse` also refuses contradictions.
 
     Raises:
-        SettingsError: a setting is out of its range, or `--out` cannot be made.
+        SettingsError: see `check_ranges`.
 
     Example:
         >>> check(Settings(label_intensity=2.0))
@@ -49,42 +36,8 @@ def check(settings: Settings) -> Settings:
         ...
         experiments.config.settings.SettingsError: --label-intensity must be in [0, 1], got 2.0
     """
-    for name, most in MOST.items():
-        value = getattr(settings, name)
-        if value is not None and not (0 <= value < 1 or value == most):
-            raise SettingsError(f"--{name.replace('_', '-')} must be in [0, 1{']' if most else ')'}, got {value}")
-    for name in ("scale", "lr", "label_scale"):
-        value = getattr(settings, name)
-        if value is not None and not 0 < value < float("inf"):
-            raise SettingsError(f"--{name.replace('_', '-')} must be positive and finite, got {value}")
-    if settings.theta is not None and not math.isfinite(settings.theta):
-        raise SettingsError(f"--theta must be finite, got {settings.theta}")
-    if len(set(settings.stabilise)) < len(settings.stabilise):
-        raise SettingsError(f"--stabilise must name each stabiliser once, got {' '.join(settings.stabilise)}")
-    existing = next(place for place in (settings.out, *settings.out.absolute().parents) if place.exists())
-    if not (existing.is_dir() and os.access(existing, os.W_OK)):
-        raise SettingsError(f"--out {settings.out} cannot be made: {existing} is not a writable folder")
-    for name, least in LEAST.items():
-        value = getattr(settings, name)
-        if value is not None and value < least:
-            raise SettingsError(f"--{name.replace('_', '-')} must be at least {least}, got {value}")
-    _check_layers(settings)
+    check_ranges(settings)
     return settings
-
-
-def _check_layers(settings: Settings) -> None:
-    """Raise for widths and poolings that no network can have."""
-    if settings.width is not None and settings.widths is not None:
-        raise SettingsError("--width and --widths cannot both be given: each sets all widths")
-    if settings.widths == ():
-        raise SettingsError("--widths must name at least one layer")
-    for name in ("widths", "pool_after"):
-        for value in getattr(settings, name) or ():
-            if value < 1:
-                raise SettingsError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
-    poolings = settings.pool_after or ()
-    if len(set(poolings)) < len(poolings):
-        raise SettingsError(f"--pool-after must name each layer once, got {' '.join(map(str, poolings))}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,11 +73,6 @@ def _settled(asked: Asked) -> Settings:
     in_image = asked.rule not in PLACED_RULES or asked.preset == "paper" or asked.net is not None
     in_image = in_image or any(getattr(asked, name) not in (None, ()) for name in IN_IMAGE)
     place = asked.label_at or ("image" if in_image else BEST_PLACE)
-    if asked.label_at is None and not in_image:
-        print(
-            f"note: the label is at the {place}, where the rule learns best; --labels NAME puts it into the image",
-            file=sys.stderr,
-        )
     values = {each.name: getattr(asked, each.name) for each in fields(Settings)}
     return Settings(**(values | {"label_at": place, "labels": asked.labels or Settings.labels}))
 
@@ -132,7 +80,7 @@ def _settled(asked: Asked) -> Settings:
 def parse(default: Settings, description: str | None, arguments: list[str] | None = None) -> Settings:
     """Read settings from a script's command line; exit with 2 and a message if they are invalid.
 
-    Numbers out of range are refused here, before anything slow is imported.
+    What is out of range or contradicts another option is refused here, before anything slow is imported.
 
     Args:
         default: the settings of the script if no option is given.
@@ -140,10 +88,22 @@ def parse(default: Settings, description: str | None, arguments: list[str] | Non
         arguments: the command line; the process's own if omitted.
     """
     asked = tyro.cli(Asked, default=_asking(default), args=arguments, description=description)
+    if asked.resume is not None:  # all other settings are those of the run
+        with exit_on(SettingsError):
+            return check(resuming(default, asked, _asking(default)))
     settings = _settled(asked)
     if settings.preset in RENAMED:
         print(f"note: preset {settings.preset} is now called {RENAMED[settings.preset]}", file=sys.stderr)
         settings = replace(settings, preset=RENAMED[settings.preset])
     with exit_on(SettingsError):
         check(settings)
+        check_together(settings, _given(asked))
+    if asked.label_at is None and settings.label_at == BEST_PLACE:
+        where = f"the label is at the {BEST_PLACE}, where the rule learns best"
+        print(f"note: {where}; --labels NAME puts it into the image", file=sys.stderr)
     return settings
+
+
+def _given(asked: Asked) -> frozenset[str]:
+    """Return the options that differ from what holds without them."""
+    return frozenset(each.name for each in fields(Asked) if getattr(asked, each.name) != each.default)

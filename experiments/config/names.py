@@ -5,9 +5,13 @@ row of a table is offered without an edit anywhere else.
 """
 
 import ast
+import warnings
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent  # the folder of all our packages, in a checkout or installed
+PLAIN = (ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.JoinedStr)  # values that cannot be called
+INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)  # what has names of its own
+HIDDEN = {"globals", "vars", "exec", "setattr"}  # functions that may bind any name
 
 
 def names_in(file: str, table: str) -> tuple[str, ...]:
@@ -34,3 +38,53 @@ def names_in(file: str, table: str) -> tuple[str, ...]:
             if len(keys) == len(value.keys):
                 return keys
     raise LookupError(f"{file} has no table {table} with plain strings for keys")
+
+
+def bound_in(file: Path) -> dict[str, bool] | None:
+    """Return the names that a Python file holds once it has run, without running it.
+
+    Args:
+        file: the file.
+
+    Returns:
+        name to whether it may be a class or a function; None if only running the file would tell, for example after
+        `from other import *`.
+
+    Raises:
+        OSError: the file cannot be read.
+        SyntaxError: it is not Python.
+        ValueError: it holds a null byte.
+
+    Example:
+        >>> bound = bound_in(Path(__file__))
+        >>> bound["bound_in"], "missing" in bound
+        (True, False)
+    """
+    with warnings.catch_warnings(action="ignore"):  # those of the user's file, which running it gives again
+        module = ast.parse(file.read_bytes(), str(file))
+    bound: dict[str, bool] = {}
+    waiting: list[ast.AST] = [module]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Assign) and isinstance(node.value, PLAIN) and isinstance(node.targets[0], ast.Name):
+            bound.setdefault(node.targets[0].id, False)
+            continue
+        bound |= dict.fromkeys(_bound_by(node), True)
+        if not isinstance(node, INNER):
+            waiting += reversed(list(ast.iter_child_nodes(node)))
+    names = {each.id for each in ast.walk(module) if isinstance(each, ast.Name)}
+    unclear = "*" in bound or "__getattr__" in bound or names & HIDDEN
+    return None if unclear or any(isinstance(each, ast.Global) for each in ast.walk(module)) else bound
+
+
+def _bound_by(node: ast.AST) -> list[str]:
+    """Return the names that a statement or expression binds by itself, without those inside it."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return [(each.asname or each.name).partition(".")[0] for each in node.names]
+    if isinstance(node, ast.Name):
+        return [node.id] if isinstance(node.ctx, ast.Store) else []
+    if isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+        return [node.name]
+    return []

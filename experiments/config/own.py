@@ -46,7 +46,11 @@ def known(what: str, name: str, names: tuple[str, ...]) -> str:
     if name not in names and file is None:
         close = "".join(f", did you mean {match}?" for match in get_close_matches(name, names, n=1)) or "."
         raise ValueError(f"{what} {name} is unknown{close} Known are {', '.join(names)}; or FILE.py:NAME of your own")
-    if file is not None and not file.is_file():
+    try:
+        found = file is None or file.is_file()
+    except OSError:  # a name that is too long
+        found = False
+    if not found:
         raise ValueError(f"{what} {name}: there is no file {file}")
     return name
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from experiments.config.settings import Settings
+from experiments.config.ranges import check_ranges, option
+from experiments.config.settings import Settings, SettingsError
 
 Space = dict[str, tuple[float, float]]
 
@@ -111,11 +112,17 @@ class Search:
     def settings(self) -> Settings:
         """Return the settings of a trial's training.
 
+        Raises:
+            SettingsError: a number is out of its range, or a folder cannot be used.
+
         Example:
             >>> Search(rule="bp").settings().evaluate_on
             'validation'
         """
-        return Settings(
+        for name in ("trials", "judged_images"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{option(name)} must be at least 1, got {getattr(self, name)}")
+        settings = Settings(
             dataset=self.dataset,
             data_dir=self.data_dir,
             require_data=True,  # never tune presets on stand-in data
@@ -128,4 +135,7 @@ class Search:
             epochs=self.epochs,
             train_images=self.train_images,
             seed=self.seed,
+            out=self.out,
         )
+        check_ranges(settings)
+        return settings

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from experiments.config.names import names_in
 from experiments.config.own import part_of
+from experiments.config.values import typed_fields
 
 if TYPE_CHECKING:
     LabelName: TypeAlias = str
@@ -203,6 +204,9 @@ class Settings(Overrides):
     out: Path = Path("runs")
     """Folder in which each run makes its own."""
 
+    resume: Path | None = None
+    """Continue this run, with its settings; with --epochs N, train it on to N epochs in all."""
+
     @property
     def takes_labels(self) -> bool:
         """Whether labels are put into images or are images of their own; `labels` then names them."""
@@ -222,25 +226,24 @@ class Settings(Overrides):
 
     def as_json(self) -> dict[str, Any]:
         """Return the settings as JSON values."""
-        return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
+        return {name: str(v) if isinstance(v, Path) else v for name, v in asdict(self).items() if name != "resume"}
 
 
 def settings_from_json(saved: dict[str, Any]) -> Settings:
     """Return the settings from which `as_json` made these values.
 
+    Raises:
+        SettingsError: they are not a run's; the message names the setting.
+
     Example:
         >>> settings_from_json(Settings(seed=3).as_json()) == Settings(seed=3)
         True
     """
-    # JSON has neither paths nor tuples; older runs have no `stabilise` key, one inference, and old names of presets.
-    saved = saved | {"preset": RENAMED.get(saved["preset"], saved["preset"])}
-    paths = {name: Path(saved[name]) for name in ("out", "data_dir") if saved[name] is not None}
-    inference = saved.get("inference", "both")
-    tuples = {
-        "stabilise": tuple(saved.get("stabilise", ())),
-        "inference": (inference,) if isinstance(inference, str) else tuple(inference),
-    } | {name: tuple(saved[name]) for name in ("widths", "pool_after") if saved.get(name) is not None}
-    return Settings(**(saved | paths | tuples))
+    try:
+        old = {"preset": RENAMED.get(saved["preset"], saved["preset"])}
+        return Settings(**typed_fields(Settings, saved | old, known=False))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise SettingsError(f"these are not the settings of a run: {error}") from error
 
 
 class SettingsError(ValueError):

@@ -1,0 +1,146 @@
+"""Settings that contradict each other, among the names that the package brings. Imports no torch.
+
+`experiments.run.refusals` asks rules, gates and networks themselves, and so knows about parts of the user's own. It
+needs torch, though, and seconds. This table knows the same about our own parts; a test holds it to what they say.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from experiments.config.names import names_in
+from experiments.config.presets import recipe_for
+from experiments.config.ranges import option
+from experiments.config.settings import LABEL_FREE_RULES, Settings, SettingsError
+
+# The options that others depend on, and where their names are.
+TABLES = {
+    "rule": ("convff/rules/__init__.py", "RULES"),
+    "label_at": ("convff/places/__init__.py", "PLACES"),
+    "labels": ("labels/__init__.py", "LABELS"),
+    "gate": ("convff/gates/__init__.py", "GATES"),
+    "model": ("convff/models/__init__.py", "MODELS"),
+}
+PLACED_RULES = ("ff", "hebbff")  # rules whose label can be at several places
+BASELINES = ("local_head", "bp")
+ELSEWHERE = ("blocks", "output", "gains")  # no label image of any kind
+APART = ("stream", "beside")  # labels are images of their own
+
+
+class Conflict(NamedTuple):
+    """An option, or some of its values, that cannot be used with some values of another.
+
+    Args:
+        name: the option.
+        values: its values; all if empty.
+        other: the option on which it depends.
+        others: values of that with which it cannot be used.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    other: str
+    others: tuple[str, ...]
+
+
+def _conflicts() -> Iterator[Conflict]:
+    anything: tuple[str, ...] = ()
+    yield Conflict("label_at", (*ELSEWHERE, *APART), "rule", BASELINES)
+    for name in ("gate", "scale", "theta", "reduction", "negatives", "stabilise", "candidates", "label_form"):
+        yield Conflict(name, anything, "rule", BASELINES)
+    yield Conflict("label_gains", anything, "rule", BASELINES)
+    for name in ("similarity", "stagger", "contrast", "compile", "engine", "label_regions"):
+        yield Conflict(name, anything, "rule", ("bp",))
+    for name in ("labels", "label_intensity", "label_selection", "label_scale"):
+        yield Conflict(name, anything, "rule", LABEL_FREE_RULES)
+        yield Conflict(name, anything, "label_at", ELSEWHERE)
+    for name in ("label_intensity", "label_scale"):
+        yield Conflict(name, anything, "label_at", APART)
+    yield Conflict("similarity", anything, "rule", ("hebbff",))
+    yield Conflict("reduction", ("sum", "activity"), "rule", ("hebbff",))
+    yield Conflict("reduction", ("activity",), "label_at", ("blocks", "gains", *APART))
+    yield Conflict("stabilise", anything, "label_at", ("blocks", "gains", *APART))
+    for name in ("negatives", "candidates"):
+        yield Conflict(name, anything, "label_at", (*ELSEWHERE, *APART))
+    yield Conflict("label_regions", anything, "label_at", ("image", "gains", *APART))
+    yield Conflict("label_form", anything, "label_at", ("image", "output", "gains", *APART))
+    yield Conflict("label_gains", anything, "label_at", ("image", "blocks", "output", *APART))
+    yield Conflict("contrast", ("labelled",), "label_at", (*ELSEWHERE, *APART))
+    yield Conflict("contrast", ("unlabelled",), "label_at", ("image", *APART))
+    yield Conflict("contrast", ("stream",), "label_at", ("image", *ELSEWHERE, "beside"))
+    yield Conflict("contrast", ("beside",), "label_at", ("image", *ELSEWHERE, "stream"))
+    yield Conflict("contrast", ("labelled", "stream", "beside"), "rule", ("local_head",))
+    yield Conflict("labels", ("learned",), "rule", ("bp",))
+    yield Conflict("labels", ("morph", "channel", "layerwise", "echo", "learned"), "label_at", APART)
+    yield Conflict("label_intensity", anything, "labels", ("onehot", "channel", "layerwise", "learned"))
+    yield Conflict("label_selection", anything, "labels", ("onehot", "channel", "layerwise", "echo", "learned"))
+    yield Conflict("label_scale", anything, "labels", ("onehot", "fourier", "morph", "channel", "echo", "learned"))
+    yield Conflict("label_scale", anything, "model", ("cnn3", "cnn6", "resnet"))
+    yield Conflict("net", anything, "model", ("cnn3", "cnn6", "resnet"))
+    for name in ("skip", "whiten", "pool_after"):
+        yield Conflict(name, anything, "model", ("cnn3", "mlp", "resnet"))
+    yield Conflict("widths", anything, "model", ("cnn3",))
+    yield Conflict("theta", anything, "gate", ("symmetric", "softmax"))
+    yield Conflict("inference", ("head",), "rule", ("ff", "hebbff", "local_head"))
+    yield Conflict("inference", ("local_heads",), "rule", ("ff", "hebbff", "bp"))
+    judged = {"groups": "output", "blocks": "blocks", "gains": "gains", "beside": "beside", "stream": "stream"}
+    for evaluation, place in judged.items():
+        others = tuple(each for each in ("image", *judged.values()) if each != place)
+        yield Conflict("inference", (evaluation,), "rule", BASELINES)
+        yield Conflict("inference", (evaluation,), "label_at", others)
+
+
+CONFLICTS = tuple(_conflicts())
+
+
+def check_together(settings: Settings, given: frozenset[str]) -> None:
+    """Raise for an option that would change nothing, or that another makes impossible.
+
+    Args:
+        settings: the settings, each in its range.
+        given: the options that say something: a default value only where the default depends on other options.
+
+    Raises:
+        SettingsError: the message names both options, and the values of the other with which it can be used.
+
+    Example:
+        >>> check_together(Settings(negatives=2, label_at="output"), frozenset({"negatives"}))
+        Traceback (most recent call last):
+        ...
+        experiments.config.settings.SettingsError: --negatives 2 cannot be used with --label-at output; it can with
+        --label-at image
+    """
+    recipe = recipe_for(settings)
+    values = {name: getattr(settings, name) for name in TABLES}
+    values |= {"gate": recipe.gate, "model": settings.model if "net" in given and settings.model else recipe.model}
+    for conflict in CONFLICTS:
+        if conflict.name in given and values[conflict.other] in conflict.others and _applies(conflict, settings):
+            _refuse(conflict, settings, values[conflict.other])
+    if settings.stabiliser_strength is not None and not settings.stabilise:
+        raise SettingsError("--stabiliser-strength would change nothing: --stabilise names no stabiliser")
+    if settings.candidates is not None and settings.inference == ("linear",):
+        raise SettingsError("--candidates would change nothing: --inference linear tries no labels (goodness does)")
+    depth = len(recipe.model_options.get("widths", ()))
+    if beyond := [str(layer) for layer in settings.pool_after or () if layer > depth > 0]:
+        raise SettingsError(f"--pool-after {' '.join(beyond)}: there is no such layer, it must be at most {depth}")
+
+
+def _applies(conflict: Conflict, settings: Settings) -> bool:
+    """Return whether a conflict is about these values, and about no part of the user's own."""
+    value = getattr(settings, conflict.name)
+    if conflict.other == "label_at" and settings.rule not in PLACED_RULES:
+        return False  # a rule of the user's own may take it otherwise; the baselines have no place of the label
+    if conflict.name == "negatives" and settings.contrast is not None:
+        return False
+    if not conflict.values:
+        return True
+    return any(each in conflict.values for each in (value if isinstance(value, tuple) else (value,)))
+
+
+def _refuse(conflict: Conflict, settings: Settings, other: Any) -> None:
+    value = getattr(settings, conflict.name)
+    shown = " ".join(map(str, value)) if isinstance(value, tuple) else "" if value is True else str(value)
+    asked, elsewhere = f"{option(conflict.name)} {shown}".strip(), option(conflict.other)
+    allowed = [name for name in names_in(*TABLES[conflict.other]) if name not in conflict.others]
+    raise SettingsError(
+        f"{asked} cannot be used with {elsewhere} {other}; it can with {elsewhere} {' or '.join(allowed)}"
+    )
