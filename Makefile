@@ -1,6 +1,6 @@
 PYTHON ?= python
 
-.PHONY: help check format lint types deps test strict slow golden accept structure words oldest full
+.PHONY: help check format lint types deps test strict slow golden accept structure words trust oldest full
 
 help:                ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -43,10 +43,13 @@ structure:           ## counts of files, circles, wirings and names
 words:               ## wording that readers stumble over, line by line
 	$(PYTHON) tests/words.py
 
+trust:               ## fifteen properties that users rely on: asked, measured; about ten minutes
+	$(PYTHON) -m tests.trust
+
 oldest:              ## the README's tests with the oldest versions that pyproject.toml allows, in a fresh environment
 	rm -rf build/oldest && $(PYTHON) -m venv build/oldest
 	$(PYTHON) tests/lower_bounds.py > build/oldest/constraints.txt
 	build/oldest/bin/pip install -q -c build/oldest/constraints.txt -e ".[test]"
 	build/oldest/bin/python -m pytest
 
-full: check strict slow oldest  ## everything; about half an hour
+full: check strict slow trust oldest  ## everything; about an hour

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
-NOT_OURS = ("tests/data/", "tests/words.py", "experiments/results/")
+NOT_OURS = ("tests/data/", "tests/words.py", "tests/test_words.py", "experiments/results/")
 
 COUNTED = (
     "one|once|twice|half|ms|[0-9][0-9.,]*|labels?|images?|filters?|seconds?|minutes?|numbers?|bytes|units?|positions?"

@@ -51,7 +51,7 @@ def _loaded(what: str, file: Path) -> ModuleType:
     sys.modules[name] = module  # before it runs: dataclasses look their module up
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever the user's file raises
+    except (Exception, SystemExit) as error:  # whatever the user's file raises; a run must not end as if it had worked
         del sys.modules[name]
         raise SettingsError(f"{what}: {file} cannot be run: {type(error).__name__}: {error}") from error
     return module

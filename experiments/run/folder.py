@@ -1,6 +1,5 @@
 """The folder of a run: how its files are written and read. Imports torch only where a network is built."""
 
-import csv
 import json
 import shutil
 from dataclasses import dataclass, replace
@@ -9,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.config.own import own_file, short
 from experiments.config.settings import Settings, SettingsError, settings_from_json
+from experiments.run.metrics import read_rows
 from experiments.tools.words import rule_in_words
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convff import EpochRecord, LayerLocalNet, LinearReadout
+    from convff import LayerLocalNet, LinearReadout
     from experiments.datasets import Dataset
     from experiments.run.parts import Parts
 
@@ -59,8 +59,10 @@ def new_file(out: Path, name: str) -> Path:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON that a person can read."""
-    path.write_text(json.dumps(content, indent=2) + "\n")
+    """Write JSON that a person can read, atomically."""
+    from convff import write_atomically  # imports torch, which tables of runs do without
+
+    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def keep_own_files(settings: Settings, folder: Path) -> None:
@@ -69,32 +71,6 @@ def keep_own_files(settings: Settings, folder: Path) -> None:
     for file in {file for name in named if (file := own_file(name)) is not None}:
         (folder / "own").mkdir(exist_ok=True)
         shutil.copy(file, folder / "own")
-
-
-class MetricsFile:
-    """`metrics.csv`: one row per epoch, written when the epoch ends.
-
-    A metric with one value per block has one column per block, counted from 1: `loss_1`, `loss_2`, ...
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.rows: list[dict[str, float]] = []
-
-    def add(self, record: "EpochRecord", validation: dict[str, float]) -> dict[str, float]:
-        """Add the row of an epoch and rewrite the file; return the row."""
-        row: dict[str, float] = {"epoch": record.epoch + 1}
-        for name, values in record.metrics.items():
-            single = len(values) == 1
-            row |= {name if single else f"{name}_{block}": value for block, value in enumerate(values, start=1)}
-        row |= validation
-        row |= {"images_per_second": record.images_per_second, "seconds": record.seconds}
-        self.rows.append(row)
-        with self.path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(self.rows[0]))
-            writer.writeheader()
-            writer.writerows(self.rows)
-        return row
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,8 +128,7 @@ def read(folder: Path) -> RunRecord:
     try:
         about = json.loads((folder / "settings.json").read_text())
         results = json.loads((folder / "results.json").read_text())
-        with (folder / "metrics.csv").open(newline="") as file:
-            rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        rows = read_rows(folder / "metrics.csv")
         if not rows:
             raise ValueError("metrics.csv has no rows")
         return RunRecord(folder, settings_from_json(about["settings"]), about["recipe"], results, rows)

@@ -78,8 +78,11 @@ def test_a_run_leaves_its_folder(
         "metrics.csv",
         "results.json",
         "checkpoint.safetensors",
+        "best.safetensors",
+        "training",
         "figures",
     }
+    assert {path.name for path in (folder / "training").iterdir()} == {"last.safetensors", "previous.safetensors"}
     figures = {f"{name}.{kind}" for name in ("learning_curve", "confusion_matrix") for kind in ("png", "pdf")}
     assert {path.name for path in (folder / "figures").iterdir()} == figures
 
@@ -284,7 +287,7 @@ def test_the_stand_in_is_named_wherever_the_data_are(
         ({"negatives": 10}, "10 wrong labels per image, but there are 9 wrong classes"),
         ({"device": "abacus"}, "--device abacus cannot be used here"),
         ({"device": "meta"}, "--device meta cannot be used here"),
-        ({"seed": 2**70}, "digits"),
+        ({"seed": 2**70}, r"--seed must be in \[0, 2\^63\)"),
         ({"labels": "onehot", "label_intensity": 0.5}, "--label-intensity 0.5 would change nothing"),
         ({"labels": "learned", "label_intensity": 0.5}, "--labels learned has no intensity"),
         ({"labels": "learned", "label_selection": "random"}, "--labels learned has no candidates"),
