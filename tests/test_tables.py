@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from experiments.run import folder
+from experiments.run.curves import minutes_to
 from experiments.table import table
 from tests.pages import DOCS, README, ROOT
 
@@ -38,7 +40,7 @@ def test_accuracies_of_the_readme() -> None:
     assert len(found) >= 5
     known = [_cells_of(line) for line in DOCS["results.md"].splitlines() if line.startswith("|")]
     for row in found:
-        numbers = {cell for cell in row[2:] if cell[0].isdigit()}
+        numbers = {_bare(cell).strip("*") for cell in row[2:] if cell.strip("*")[0].isdigit()}
         assert any(numbers <= set(map(_bare, cells)) for cells in known), row
 
 
@@ -103,6 +105,30 @@ def test_steps() -> None:
         )
         expected.append(f"| {' | '.join(cells)} |")
     refuse_missing(expected, DOCS["steps.md"])
+
+
+def test_five_minutes() -> None:
+    rows = []
+    for path in (RESULTS / "minutes").iterdir():
+        run = committed(f"minutes/{path.name}/results.json")
+        accuracy = next(value for name, value in run["accuracy"].items() if value is not None and name != "linear")
+        alone = ", ".join(f"{100 * value:.0f}" for value in run["per_layer"].get("accuracy", [])) or "-"
+        used = (", ".join(f"{v:.0f}" for v in run["participation"][when]) for when in ("trained", "untrained"))
+        rows.append(f" | {100 * accuracy:.1f} % | {alone} | {' | '.join(used)} |")
+    assert len(rows) == 7
+    refuse_missing(rows, DOCS["method.md"])
+
+
+def test_minutes_to_three_quarters() -> None:
+    """The sentence below the figure says what the figure's legend says."""
+    reached = {path.name: minutes_to(folder.read(path), 0.75) for path in (RESULTS / "minutes").iterdir()}
+    page = " ".join(DOCS["method.md"].split())
+    assert f"after {reached['backpropagation']:.1f} minutes by backpropagation" in page
+    assert f"{reached['local-head']:.1f} by local classifiers" in page
+    others = sorted(reached[name] for name in ("output-adam", "output-orthogonal", "blocks"))
+    assert f"{others[0]:.1f} to {others[-1]:.1f} by the label at the output and in every block" in page
+    assert reached["label-in-image"] is None
+    assert reached["stream"] is None
 
 
 CAM_RUNS = {

@@ -104,7 +104,8 @@ class RunRecord:
             >>> RunRecord(Path("runs/a"), Settings(stabilise=("oja",)), {}, {}, []).method
             'fourier ff + oja'
         """
-        return f"{short(self.settings.label_name)} {rule_in_words(self.settings.rule, self.settings.stabilise)}"
+        rule = rule_in_words(self.settings.rule, self.settings.stabilise)
+        return rule if self.settings.label_name == "none" else f"{short(self.settings.label_name)} {rule}"
 
     def by_block(self, metric: str) -> dict[str, list[float]]:
         """Return the columns of a metric with one value per block: block to values, epoch by epoch; empty if none.
@@ -169,12 +170,15 @@ def read_with_network(run: RunRecord, dataset: "Dataset | None" = None, device: 
         SettingsError: the data that are found are not the run's.
     """
     from convff import load_checkpoint
+    from experiments.datasets.fingerprint import fingerprint_of
     from experiments.run.parts import prepare, with_labels_of
 
     checkpoint = load_checkpoint(run.folder / "checkpoint.safetensors")
     parts = with_labels_of(prepare(replace(run.settings, device=device), dataset), checkpoint)
     if parts.judged.name != run.results["dataset"]:
         raise SettingsError(f"{run.folder} was judged on {run.results['dataset']}, but found was {parts.judged.name}")
+    if run.results.get("data") and run.results["data"] != fingerprint_of(parts.dataset):
+        raise SettingsError(f"{run.folder}: the images must be those of the run, but their digests differ")
     net = checkpoint.net.to(parts.device)
     modules = dict(parts.new_trainer(net, None).step.modules)
     for name, module in modules.items():

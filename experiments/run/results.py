@@ -40,6 +40,7 @@ class Results:
     findings: tuple[Finding, ...] = ()
     scores: dict[str, dict[str, Any]] = field(default_factory=dict)
     participation: dict[str, list[float]] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)  # digests of the images
 
 
 def seed_summary(results: list[Results]) -> dict[str, Any]:

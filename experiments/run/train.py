@@ -210,4 +210,5 @@ def _results(
         net=settings.net,
         candidates=found.candidates,
         findings=tuple(training.findings),
+        data=training.must_stay["data"],
     )

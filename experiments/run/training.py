@@ -88,7 +88,7 @@ class Training:
             SettingsError: there is no state, or it is of a run with other data or numbers.
         """
         state, problems = self.states.load()
-        refuse_other_run(state.notes, self._must_stay(), self.folder)
+        refuse_other_run(state.notes, self.must_stay, self.folder)
         try:
             self.trainer.resume(state)
         except ValueError as error:
@@ -115,13 +115,14 @@ class Training:
     def save(self) -> None:
         """Save the state of the training."""
         state = self.trainer.state()
-        state.notes.update(self._must_stay())
+        state.notes.update(self.must_stay)
         state.notes.update(findings=[asdict(finding) for finding in self.findings], seconds=self.seconds)
         self.states.save(state)
         self.saved = time.monotonic()
 
-    def _must_stay(self) -> dict[str, Any]:
-        """Return what a resumed run must have in common with the earlier one, as JSON values."""
+    @property
+    def must_stay(self) -> dict[str, Any]:
+        """What a resumed run must have in common with the earlier one, as JSON values; digests of the data among it."""
         if not self._of_run:
             recipe = {name: value for name, value in asdict(self.parts.recipe).items() if name not in FREE}
             self._of_run = {

@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -18,6 +19,7 @@ from safetensors.torch import load_file
 
 from convff import TrainingState
 from experiments.config.settings import Settings, SettingsError
+from experiments.rejudge import rejudge
 from experiments.run.resume import resumed_settings
 from experiments.run.saved import SavedStates
 from experiments.run.torchrun import start_processes
@@ -252,6 +254,16 @@ def test_a_finished_run_is_trained_on_only_to_more_epochs(
     about = json.loads((folder / "settings.json").read_text())
     assert about["recipe"]["epochs"] == 3
     assert [each["at"] for each in about["resumed"]] == ["epoch 3, before its first step"]
+
+
+def test_a_run_is_judged_again_by_its_own_images_alone(straight: dict[str, tuple[Path, float]], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(straight["output"][0], tmp_path / "copy"))
+    results = json.loads((folder / "results.json").read_text())
+    assert rejudge(folder)["accuracy"] == results["accuracy"]
+    assert set(results["data"]) == {"train", "test"}
+    (folder / "results.json").write_text(json.dumps(results | {"data": results["data"] | {"test": "0" * 64}}))
+    with pytest.raises(SettingsError, match="the images must be those of the run, but their digests differ"):
+        rejudge(folder)
 
 
 def test_a_run_folder_without_settings_is_no_run(tmp_path: Path) -> None:
