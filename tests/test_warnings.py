@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-OURS = {"TrainingWarning", "CompilationWarning", "NoEvidenceWarning"}
+OURS = {"TrainingWarning", "CompilationWarning", "MemoryWarning", "NoEvidenceWarning"}
 # Raised inside another package, and put down to the line of ours that called it, as torch puts down its deprecations.
 THEIRS = "import convff.data, warnings\nwarnings.warn_explicit('gone soon', {}, convff.data.__file__, 1, 'convff.data')"
 
@@ -21,6 +21,7 @@ STATEMENTS = [
     (THEIRS.format("RuntimeWarning"), "failed"),  # numpy's, of our own arithmetic
     ("import convff, warnings; warnings.warn('dead layer', convff.TrainingWarning)", "failed"),
     ("import convff.training.compiled as c, warnings; warnings.warn('no compiler', c.CompilationWarning)", "failed"),
+    ("import convff, warnings; warnings.warn('no room', convff.MemoryWarning)", "failed"),
     ("import cam, warnings; warnings.warn('empty map', cam.NoEvidenceWarning)", "failed"),
     ("import warnings; warnings.warn('anything')", "passed"),
 ]

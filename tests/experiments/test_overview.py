@@ -26,7 +26,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "output": {"label_at": "output"},
         "bp": {"rule": "bp"},
     }.items():
-        small = {"dataset": "digits", "preset": "smoke", "device": "cpu", "train_images": 300, "precision": "float32"}
+        small = {
+            "width": 10,
+            "dataset": "digits",
+            "preset": "smoke",
+            "device": "cpu",
+            "train_images": 100,
+            "precision": "float32",
+        }
         main(Settings(out=out / name, **small, **options))
     return {path.name: next(each for each in path.iterdir() if each.is_dir()) for path in out.iterdir()}
 

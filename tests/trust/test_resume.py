@@ -156,7 +156,7 @@ def test_a_killed_run_ends_as_one_that_was_left_alone(
     assert hit > 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_ends_a_run_with_its_code_and_a_state(
     number: int, straight: dict[str, tuple[Path, float]], tmp_path: Path
 ) -> None:
@@ -236,6 +236,7 @@ def test_what_is_not_the_runs_is_refused(tmp_path: Path, capsys: pytest.CaptureF
         states.load()
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_trained_on_only_to_more_epochs(
     straight: dict[str, tuple[Path, float]], tmp_path: Path
 ) -> None:

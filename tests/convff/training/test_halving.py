@@ -37,6 +37,9 @@ from convff.training.halving import HalvingStep, is_out_of_memory
 from convff.training.local_step import LocalStep
 from labels import FourierLabels, LearnedLabels, NoLabels, OneHotLabels, StreamLabels
 
+# The warning of each further halving is given again behind `pytest.warns`.
+pytestmark = pytest.mark.filterwarnings("ignore::convff.training.halving.MemoryWarning")
+
 K, SIZE, IMAGES = 3, (8, 8), 24
 SHAPE = (1, *SIZE)
 CASES: dict[str, Callable[[], dict[str, Any]]] = {
@@ -179,7 +182,6 @@ def test_a_rule_that_cannot_be_cut_says_what_to_do(rule: Any, labels: Any, monke
         list(training.fit(data()))
 
 
-@pytest.mark.filterwarnings("ignore::convff.training.halving.MemoryWarning")
 def test_it_gives_up_when_no_part_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     training = trainer()
     assert isinstance(training.step, LocalStep)

@@ -719,6 +719,7 @@ def test_real_idx_files(name: str, folder: str, first: list[int] | None) -> None
     assert first is None or data.train.classes[:5].tolist() == first
 
 
+@pytest.mark.slow
 @real_data
 def test_real_cifar10_copy() -> None:
     assert REAL is not None
