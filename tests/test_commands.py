@@ -20,8 +20,9 @@ SHORTER: dict[str, tuple[str, ...]] = {
     "hebbff_mlp.py": ("--dataset", "digits", "--epochs", "1", "--train-images", "200"),
     "search.py": ("--dataset", "digits", "--trials", "2", "--epochs", "1", "--train-images", "200"),
     "benchmark.py": ("--repeats", "1", "--batch-size", "8"),
-    "ablation.py": ("--minutes", "0.02", "--rows", "as preset", "--out", "ablations"),
+    "ablation.py": ("--minutes", "0.02", "--rows", "as preset"),
 }
+NAMED = ("cam_figures.py", "label_gallery.py", "benchmark.py")  # without options the pages only name them
 DATASET_SCRIPTS = ("mnist.py", "fashion_mnist.py", "cifar10.py", "cifar100.py")
 
 
@@ -53,15 +54,18 @@ def run(script: str, *arguments: str, cwd: Path) -> None:
 
 
 @pytest.mark.parametrize("command", commands())
-def test_a_command_of_the_pages_runs(command: str, place: Path) -> None:
+def test_a_command_of_the_pages_runs(command: str, place: Path, tmp_path: Path) -> None:
     script, *arguments = shlex.split(filled(command).replace(" [RUN ...]", ""))
     name = Path(script).name
+    if name in NAMED and not arguments:
+        run(script, "--help", cwd=place)
+        return
     if name == "ablation.py" and "CONVFF_DATA" not in os.environ:
         pytest.skip("its file asks for real data, and CONVFF_DATA is not set")
     if "--compile" in arguments and shutil.which("g++") is None:
         pytest.skip("there is no C++ compiler")
     runs = sorted(str(path) for path in (place / "runs").iterdir() if path.is_dir())
-    of_goodness = next(path for path in runs if "fourier" in path)
+    of_goodness = next(path for path in runs if "fourier-ff" in path)
     of_files = {"runs/*": runs, "RUN": [of_goodness]}
     arguments = [each for argument in arguments for each in of_files.get(argument, [argument])]
     arguments = [each for argument in arguments for each in _globbed(argument)]
@@ -77,6 +81,12 @@ def test_a_command_of_the_pages_runs(command: str, place: Path) -> None:
         arguments += ["--preset", "smoke", "--device", "cpu"]
     elif name in DATASET_SCRIPTS and "--help" not in arguments:
         arguments += [*SMALL, "--seeds", "1"]
+        if "--label-regions" in arguments:  # which have to divide the maps
+            arguments += ["--dataset", "stand_in"]
+    elif name == "ablation.py":
+        arguments += ["--out", str(tmp_path)]
+    elif name == "benchmark.py" and "--sections" not in arguments:
+        arguments += ["--sections", "labelling"]
     arguments += ["--out", "other"] if name in DATASET_SCRIPTS and "--help" not in arguments else []
     run(script, *arguments, *SHORTER.get(name, ()), cwd=place)
 
