@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,15 @@ RUNS: dict[str, dict[str, Any]] = {
     "learned": {"rule": "ff", "labels": "learned"},
     "stabilised": {"rule": "hebbff", "labels": "fourier", "stabilise": ("bcm", "weight_norm"), "epochs": 2},
 }
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Equal bits need equal threads: the forked runs have one."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def settings(name: str, out: Path, **changes: Any) -> Settings:
