@@ -8,6 +8,7 @@ from tempfile import TemporaryFile
 from experiments.config.names import bound_in
 from experiments.config.own import own_file
 from experiments.config.settings import Settings, SettingsError
+from experiments.tools.archive_names import is_archive
 
 LEAST = {
     "seeds": 1,
@@ -63,6 +64,18 @@ def check_ranges(settings: Settings) -> None:
         value = getattr(settings, name)
         for each in value if isinstance(value, tuple) else (value or "",):
             _check_own(name, each)
+
+
+def own_files(settings: Settings) -> set[Path]:
+    """Return the files of the user's own that settings name.
+
+    Example:
+        >>> own_files(Settings(rule="./mine.py:MyRule", gate="softmax"))
+        {PosixPath('mine.py')}
+    """
+    values = (getattr(settings, name) or () for name in PARTS)
+    names = [name for value in values for name in (value if isinstance(value, tuple) else (value,))]
+    return {file for name in names if (file := own_file(name)) is not None}
 
 
 def option(name: str) -> str:
@@ -142,6 +155,8 @@ def _check_data_dir(settings: Settings) -> None:
     held = IN_FOLDER if settings.dataset == "folder" else f"the data of --dataset {settings.dataset}"
     try:
         folder = settings.data_dir.expanduser()
+        if settings.dataset == "folder" and is_archive(folder) and folder.is_file():
+            return
         if not folder.is_dir():
             fault = "is not a folder" if folder.exists() else "does not exist"
             raise SettingsError(f"--data-dir {settings.data_dir} {fault}; it must be a folder that holds {held}")

@@ -144,7 +144,7 @@ class Settings(Overrides):
     """The data set; folder: your own images, DATA_DIR/train/<class>/* and DATA_DIR/test/<class>/*."""
 
     data_dir: Path | None = None
-    """The only folder to search for the data. Default: $CONVFF_DATA, then ./data, a download, a drawn stand-in."""
+    """The only folder (or archive of images) to search. Default: $CONVFF_DATA, ./data, a download, a stand-in."""
 
     require_data: bool = False
     """Exit with code 2 if the data cannot be found, instead of using the drawn stand-in."""

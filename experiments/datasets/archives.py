@@ -13,7 +13,6 @@ from typing import IO, Any, NamedTuple, cast
 
 from experiments.datasets.base import DataError
 
-SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".zip")
 BLOCK = 512  # bytes: tar keeps headers and members in whole blocks
 HEADERS = 1 << 20  # bytes of headers between two members, more than enough for the longest names
 NO_FILES = {
@@ -57,21 +56,11 @@ class Member(NamedTuple):
     content: bytes
 
 
-def is_archive(path: Path) -> bool:
-    """Return whether a path is named like an archive that can be read.
-
-    Example:
-        >>> is_archive(Path("photos.tar.gz")), is_archive(Path("photos.rar"))
-        (True, False)
-    """
-    return path.name.lower().endswith(SUFFIXES)
-
-
 def read_members(archive: Path, wanted: Callable[[PurePosixPath], bool], limits: Limits = LIMITS) -> Iterator[Member]:
     """Read the files and folders of an archive, in its order.
 
     Args:
-        archive: a file named like one of `SUFFIXES`.
+        archive: a file that `is_archive` knows.
         wanted: whether a file is needed, by its path; others are checked but their content is not kept.
         limits: what the archive may hold at most.
 

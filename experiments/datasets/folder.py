@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from convff import ImageData
-from experiments.datasets.archives import SUFFIXES, is_archive
 from experiments.datasets.base import DataError, Dataset, Splits
 from experiments.datasets.image_files import LAYOUT, read_archive, read_folder
+from experiments.tools.archive_names import SUFFIXES, is_archive
 
 WANTED = f"a folder or an archive ({', '.join(SUFFIXES)}) that holds {LAYOUT}"
 

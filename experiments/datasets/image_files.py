@@ -40,7 +40,7 @@ def read_archive(archive: Path, prefix: str | None = None, channels: int | None 
     Nothing is unpacked to disk.
 
     Args:
-        archive: a tar or zip archive, see `archives.SUFFIXES`.
+        archive: a tar or zip archive, see `experiments/tools/archive_names.py`.
         prefix: the folder inside that holds `train` and `test`, `""` for the top level; None: the top level if they
             are there, else the one folder that holds them.
         channels: see `read_folder`.

@@ -108,6 +108,7 @@ FILES: Cases = {
     "--data-dir file --dataset mnist": ("--data-dir file is not a folder",),
     "--resume nowhere": ("--resume must name the folder of a run",),
     "--dataset folder": ("--dataset folder needs --data-dir", "train/<class>/*"),
+    "--dataset folder --data-dir file": ("--data-dir file is not a folder", "train/<class>/*"),
     "--dataset folder --data-dir empty": ("--data-dir empty", "there is no folder train/"),
     "--dataset folder --data-dir half": ("--data-dir half", "there is no folder test/"),
 }

@@ -17,6 +17,8 @@ import pytest
 import torch
 from PIL import Image
 
+from experiments.config.command_line import parse
+from experiments.config.settings import Settings
 from experiments.datasets import DataError, load_dataset
 
 REAL = Path(os.environ["CONVFF_DATA"]).resolve() if os.environ.get("CONVFF_DATA") else None
@@ -105,6 +107,23 @@ def refused(data: Path, *named: str) -> None:
     for part in (str(data), *named):
         assert part in str(caught.value)
     assert state(data.parent.parent) == before
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_command_line_takes_what_the_reader_takes(form: Callable[..., Path], place: Path) -> None:
+    data = form(place, good())
+    settings = parse(Settings(), None, ["--dataset", "folder", "--data-dir", str(data)])
+    assert len(load_dataset(settings.dataset, settings.data_dir).train) == 4
+
+
+def test_the_command_line_refuses_an_archive_for_a_known_data_set(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = as_zip(place, good())
+    with pytest.raises(SystemExit) as ended:
+        parse(Settings(), None, ["--dataset", "mnist", "--data-dir", str(data)])
+    assert ended.value.code == 2
+    assert f"--data-dir {data} is not a folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("form", FORMS)

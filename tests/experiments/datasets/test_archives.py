@@ -16,8 +16,9 @@ import torch
 from PIL import Image
 
 from experiments.datasets import DataError, load_dataset
-from experiments.datasets.archives import SUFFIXES, Limits, is_archive, read_members
+from experiments.datasets.archives import Limits, read_members
 from experiments.datasets.image_files import read_archive
+from experiments.tools.archive_names import SUFFIXES, is_archive
 from tests.experiments.datasets.test_datasets import image_folder, noise, png
 
 MODES = {".gz": "w:gz", ".tgz": "w:gz", ".xz": "w:xz", ".bz2": "w:bz2", ".tar": "w"}
