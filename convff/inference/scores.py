@@ -9,7 +9,7 @@ from convff.data import Batch, ImageData, as_floats
 from convff.labelling import Labels
 from convff.machine.precision import autocast
 from convff.network import Block, LayerLocalNet, evaluating
-from convff.rules.base import Seen, contrast_of
+from convff.rules.base import Seen, contrast_of, see
 
 
 class ScoringRule(Protocol):
@@ -49,17 +49,13 @@ def block_scores(
     found: list[Tensor] = []
     classes = torch.zeros(len(images), dtype=torch.int64, device=images.device)  # ignored
     inputs, layout = contrast_of(rule, labels)(Batch(images, classes), torch.Generator())
-    wants_z = getattr(rule, "wants_z", False)
 
     def visit(index: int, block: Block, h: Tensor) -> Tensor:
-        x = block.normalised(h, layout.stream)
-        z = block.layer(x) if wants_z else None
-        a = block.activity(x) if z is None else torch.relu(z)
-        seen = Seen(
-            block, x, _exact(a), layout, None if z is None else _exact(z), None if beside is None else beside[index]
-        )
-        found.append(rule.scores(seen))
-        return a
+        module = None if beside is None else beside[index]
+        seen = see(block, rule, block.normalised(h, layout.stream), layout, module)
+        exact = seen._replace(a=_exact(seen.a), z=None if seen.z is None else _exact(seen.z))
+        found.append(rule.scores(exact))
+        return seen.a
 
     with evaluating(net):
         net.route(inputs, visit)

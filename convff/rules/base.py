@@ -68,6 +68,27 @@ class Seen(NamedTuple):
     beside: nn.Module | None = None
 
 
+def see(block: Block, rule: object, x: Tensor, layout: Layout, beside: nn.Module | None = None) -> Seen:
+    """Compute a block's activity, and show a rule what it looks at.
+
+    Args:
+        block: the block.
+        rule: the rule; it gets the activity before the ReLU too if it has `wants_z`.
+        x: normalised input `[N, ...]`.
+        layout: what each of the N passes is.
+        beside: the module that learns beside the block's layer, if any.
+
+    Example:
+        >>> from convff import ForwardForward, cnn3
+        >>> block = next(iter(cnn3((1, 8, 8), width=4, kernel=3)))
+        >>> seen = see(block, ForwardForward(), torch.rand(2, 1, 8, 8), Layout(torch.tensor([0]), passes=2))
+        >>> seen.a.shape, seen.z
+        (torch.Size([2, 4, 8, 8]), None)
+    """
+    z = block.layer(x) if getattr(rule, "wants_z", False) else None
+    return Seen(block, x, block.activity(x) if z is None else torch.relu(z), layout, z, beside)
+
+
 class LocalRule(Protocol):
     """A rule that needs one block, its input and its activity, and nothing of the blocks above.
 

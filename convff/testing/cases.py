@@ -14,6 +14,7 @@ from convff.models import cnn6, mlp
 from convff.network import Block, LayerLocalNet
 from convff.randomness import keyed_generator
 from convff.rules import Seen, contrast_of
+from convff.rules.base import see
 from convff.training.trees import decode, encode
 
 SHAPE = (2, 6, 6)
@@ -111,9 +112,7 @@ class Case:
     def seen(self, block: Block, turn: int = 0) -> Seen:
         """Return what the rule sees of the first block in a step."""
         h, layout = self.input(turn)
-        x = block.normalised(h, layout.stream)
-        z = block.layer(x) if getattr(self.rule, "wants_z", False) else None
-        return Seen(block, x, block.activity(x), layout, z, self.beside(block))
+        return see(block, self.rule, block.normalised(h, layout.stream), layout, self.beside(block))
 
     def beside(self, block: Block) -> nn.Module | None:
         """Make the module that learns beside a block; None if there is none.

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from convff.contrasts import Layout
 from convff.network import Block
-from convff.rules.base import LocalRule, LocalUpdate, Seen
+from convff.rules.base import LocalRule, LocalUpdate, see
 from convff.training.trainable_labels import input_grad
 
 BlockStep = Callable[[Block, LocalRule, Tensor, Layout, Any, nn.Module | None, bool], tuple[Tensor, LocalUpdate]]
@@ -37,9 +36,7 @@ def block_step(
     Returns:
         the block's activity, before pooling, and the update of its rule.
     """
-    x = block.normalised(h, layout.stream)
-    z = block.layer(x) if getattr(rule, "wants_z", False) else None
-    seen = Seen(block, x, block.activity(x) if z is None else torch.relu(z), layout, z, beside)
+    seen = see(block, rule, block.normalised(h, layout.stream), layout, beside)
     update = rule.direction(seen, state)
     if labels_learn:
         update = update._replace(input=input_grad(seen, rule, h))

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from convff.contrasts import Layout
 from convff.network import Block
-from convff.rules.base import LocalRule, LocalUpdate, Seen
+from convff.rules.base import LocalRule, LocalUpdate, see
 from convff.training.block_step import BlockStep
+from convff.training.sums import add_by_name
 from convff.training.trainable_labels import input_grad
 
 MOST_PARTS = 2**5
@@ -120,10 +121,10 @@ class HalvingStep:
             part = layout._replace(
                 targets=layout.targets[rows], labels=None if layout.labels is None else layout.labels[rows]
             )
-            seen = _seen(block, rule, _rows(x, layout, rows), part, beside)
+            seen = see(block, rule, _rows(x, layout, rows), part, beside)
             update = rule.direction(seen, state)
-            _add(total, update.dense(block.layer), weight)
-            _add(metrics, update.metrics, share)
+            add_by_name(total, {name: weight * direction for name, direction in update.dense(block.layer).items()})
+            add_by_name(metrics, {name: share * metric for name, metric in update.metrics.items()})
             if labels_learn:
                 inputs.append(input_grad(seen, rule, _rows(h, layout, rows)) * weight)
             found.append(seen.a[: len(chosen) * layout.passes])
@@ -145,14 +146,3 @@ def _rows(values: Tensor, layout: Layout, images: slice) -> Tensor:
     """Return the passes of some images, and the stream, of `[N, ...]`."""
     passes = layout.by_image(values)[images].flatten(0, 1)
     return torch.cat([passes, layout.of_stream(values)]) if layout.stream else passes
-
-
-def _seen(block: Block, rule: LocalRule, x: Tensor, layout: Layout, beside: nn.Module | None) -> Seen:
-    z = block.layer(x) if getattr(rule, "wants_z", False) else None
-    return Seen(block, x, block.activity(x) if z is None else torch.relu(z), layout, z, beside)
-
-
-def _add(total: dict[str, Tensor], values: dict[str, Tensor], weight: float) -> None:
-    """Add `weight` times the values to a total, by name."""
-    for name, value in values.items():
-        total[name] = total[name] + weight * value if name in total else weight * value

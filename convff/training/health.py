@@ -13,9 +13,9 @@ from typing import Any, Literal
 import torch
 
 from convff.network import LayerLocalNet
+from convff.training.divergence import Metrics
 
 Fault = Literal["dead layer", "saturated gates", "growing weights"]
-Metrics = Mapping[str, Sequence[float]]
 
 SILENT = 0.5  # sane runs: 0.01 at most; a layer that dies within an epoch: 0.6 to 1
 SATURATED_FRACTION = 0.99  # sane runs at chance: below 0.1; those that have learnt: their gates are shut

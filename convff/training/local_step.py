@@ -16,6 +16,7 @@ from convff.rules.base import ConstrainingRule, LocalRule, LocalUpdate, Setup, S
 from convff.training.block_step import BlockStep, block_step
 from convff.training.compiled import CompiledBlockStep
 from convff.training.halving import HalvingStep
+from convff.training.sums import add_by_name
 from convff.training.trainable_labels import trainable_labels
 
 Finish = Callable[[], None]
@@ -100,7 +101,7 @@ class LocalStep:
             self.states[index] = update.state
             metrics.setdefault(index, []).append(update.metrics)
             if self.net.repeats and self.optimizers[index].param_groups[0]["lr"] > 0:
-                _add(repeated.setdefault(index, {}), self._directions(index, update, layout))
+                add_by_name(repeated.setdefault(index, {}), self._directions(index, update, layout))
                 return a
             finish = self._begin(index, update, layout, shard)
             # Directions are summed while the next block computes; no block waits for one above it. The next block sees
@@ -186,12 +187,6 @@ def _step(optimizer: torch.optim.Optimizer, directions: Iterable[tuple[nn.Parame
 def _laid_out_like(parameter: Tensor, grad: Tensor) -> Tensor:
     """Return the gradient in the parameter's memory format, which fused optimisers assume."""
     return grad if grad.stride() == parameter.stride() else torch.empty_like(parameter).copy_(grad)
-
-
-def _add(total: dict[str, Tensor], directions: dict[str, Tensor]) -> None:
-    """Add directions to a total, by name."""
-    for name, direction in directions.items():
-        total[name] = total[name] + direction if name in total else direction
 
 
 def _by_block(metrics: dict[int, list[dict[str, Tensor]]]) -> dict[str, Tensor]:

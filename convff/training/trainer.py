@@ -26,6 +26,7 @@ from convff.training.halving import is_out_of_memory
 from convff.training.health import Finding, HealthCheck, TrainingWarning, weight_rms
 from convff.training.local_step import start
 from convff.training.state import Position, TrainingState
+from convff.training.sums import add_by_name
 from convff.training.takeover import state_of, take_over
 
 
@@ -112,7 +113,6 @@ class Trainer:
         self.seed = seed
         self.precision = precision
         self.augment = augment
-        self.num_classes = labels.num_classes
         self.readout = readout
         setup = Setup(
             net=net,
@@ -149,8 +149,9 @@ class Trainer:
             TrainingWarning: a layer is dead, its gates are saturated, or its weights grow without bound; once for
                 each block and fault, after the epoch that showed it.
         """
-        if data.num_classes != self.num_classes:
-            raise ValueError(f"{data.name} has {data.num_classes} classes, but the labels are for {self.num_classes}")
+        classes = self.labels.num_classes
+        if data.num_classes != classes:
+            raise ValueError(f"{data.name} has {data.num_classes} classes, but the labels are for {classes}")
         if len(data) < 2:
             raise ValueError(f"{data.name} has {len(data)} images to learn from, but a step needs at least 2")
         if not self._resumed:
@@ -178,8 +179,7 @@ class Trainer:
         batches = epoch_batches(len(data), self.schedule.batch_size, seed=self.seed, epoch=epoch)
         for batch in islice(batches, at.step, None):
             self._set_rate((epoch + at.step / steps) / self.schedule.epochs)
-            for name, values in self._step(data, batch, epoch, at.step).items():
-                at.totals[name] = at.totals[name] + values if name in at.totals else values
+            add_by_name(at.totals, self._step(data, batch, epoch, at.step))
             at.step += 1
             if at.step == max(1, steps // 2):
                 at.first_half = {name: total / at.step for name, total in at.totals.items()}

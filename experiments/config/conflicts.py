@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from experiments.config.names import names_in
 from experiments.config.presets import recipe_for
+from experiments.config.presets.one_pass import RULES as BASELINES
 from experiments.config.ranges import option
-from experiments.config.settings import LABEL_FREE_RULES, Settings, SettingsError
+from experiments.config.settings import LABEL_FREE_RULES, LABELS_APART, Settings, SettingsError
 
 # The options that others depend on, and where their names are.
 TABLES = {
@@ -21,9 +22,7 @@ TABLES = {
     "model": ("convff/models/__init__.py", "MODELS"),
 }
 PLACED_RULES = ("ff", "hebbff")  # rules whose label can be at several places
-BASELINES = ("local_head", "bp")
 ELSEWHERE = ("blocks", "output", "gains")  # no label image of any kind
-APART = ("stream", "beside")  # labels are images of their own
 
 
 class Conflict(NamedTuple):
@@ -44,7 +43,7 @@ class Conflict(NamedTuple):
 
 def _conflicts() -> Iterator[Conflict]:
     anything: tuple[str, ...] = ()
-    yield Conflict("label_at", (*ELSEWHERE, *APART), "rule", BASELINES)
+    yield Conflict("label_at", (*ELSEWHERE, *LABELS_APART), "rule", BASELINES)
     for name in ("gate", "scale", "theta", "reduction", "negatives", "stabilise", "candidates", "label_form"):
         yield Conflict(name, anything, "rule", BASELINES)
     yield Conflict("label_gains", anything, "rule", BASELINES)
@@ -54,23 +53,23 @@ def _conflicts() -> Iterator[Conflict]:
         yield Conflict(name, anything, "rule", LABEL_FREE_RULES)
         yield Conflict(name, anything, "label_at", ELSEWHERE)
     for name in ("label_intensity", "label_scale"):
-        yield Conflict(name, anything, "label_at", APART)
+        yield Conflict(name, anything, "label_at", LABELS_APART)
     yield Conflict("similarity", anything, "rule", ("hebbff",))
     yield Conflict("reduction", ("sum", "activity"), "rule", ("hebbff",))
-    yield Conflict("reduction", ("activity",), "label_at", ("blocks", "gains", *APART))
-    yield Conflict("stabilise", anything, "label_at", ("blocks", "gains", *APART))
+    yield Conflict("reduction", ("activity",), "label_at", ("blocks", "gains", *LABELS_APART))
+    yield Conflict("stabilise", anything, "label_at", ("blocks", "gains", *LABELS_APART))
     for name in ("negatives", "candidates"):
-        yield Conflict(name, anything, "label_at", (*ELSEWHERE, *APART))
-    yield Conflict("label_regions", anything, "label_at", ("image", "gains", *APART))
-    yield Conflict("label_form", anything, "label_at", ("image", "output", "gains", *APART))
-    yield Conflict("label_gains", anything, "label_at", ("image", "blocks", "output", *APART))
-    yield Conflict("contrast", ("labelled",), "label_at", (*ELSEWHERE, *APART))
-    yield Conflict("contrast", ("unlabelled",), "label_at", ("image", *APART))
+        yield Conflict(name, anything, "label_at", (*ELSEWHERE, *LABELS_APART))
+    yield Conflict("label_regions", anything, "label_at", ("image", "gains", *LABELS_APART))
+    yield Conflict("label_form", anything, "label_at", ("image", "output", "gains", *LABELS_APART))
+    yield Conflict("label_gains", anything, "label_at", ("image", "blocks", "output", *LABELS_APART))
+    yield Conflict("contrast", ("labelled",), "label_at", (*ELSEWHERE, *LABELS_APART))
+    yield Conflict("contrast", ("unlabelled",), "label_at", ("image", *LABELS_APART))
     yield Conflict("contrast", ("stream",), "label_at", ("image", *ELSEWHERE, "beside"))
     yield Conflict("contrast", ("beside",), "label_at", ("image", *ELSEWHERE, "stream"))
     yield Conflict("contrast", ("labelled", "stream", "beside"), "rule", ("local_head",))
     yield Conflict("labels", ("learned",), "rule", ("bp",))
-    yield Conflict("labels", ("morph", "channel", "layerwise", "echo", "learned"), "label_at", APART)
+    yield Conflict("labels", ("morph", "channel", "layerwise", "echo", "learned"), "label_at", LABELS_APART)
     yield Conflict("label_intensity", anything, "labels", ("onehot", "channel", "layerwise", "learned"))
     yield Conflict("label_selection", anything, "labels", ("onehot", "channel", "layerwise", "echo", "learned"))
     yield Conflict("label_scale", anything, "labels", ("onehot", "fourier", "morph", "channel", "echo", "learned"))

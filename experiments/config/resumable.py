@@ -2,6 +2,7 @@
 
 from dataclasses import fields, replace
 
+from experiments.config.ranges import option
 from experiments.config.settings import Settings, SettingsError
 
 MAY_CHANGE = ("epochs", "device", "data_dir", "require_data", "compile")
@@ -23,7 +24,7 @@ def resuming(default: Settings, asked: Settings, unasked: Settings) -> Settings:
         raise SettingsError(f"--resume must name the folder of a run, with its settings.json, got {asked.resume}")
     besides = given_besides(asked, unasked)
     if besides:
-        allowed = ", ".join(f"--{name.replace('_', '-')}" for name in MAY_CHANGE)
+        allowed = ", ".join(map(option, MAY_CHANGE))
         raise SettingsError(
             f"--resume takes the settings of the run, so {', '.join(besides)} cannot be given; allowed: {allowed}"
         )
@@ -42,4 +43,4 @@ def given_besides(asked: Settings, default: Settings) -> list[str]:
         ['--lr']
     """
     names = (each.name for each in fields(default) if each.name not in (*MAY_CHANGE, "resume"))
-    return [f"--{name.replace('_', '-')}" for name in names if getattr(asked, name) != getattr(default, name)]
+    return [option(name) for name in names if getattr(asked, name) != getattr(default, name)]

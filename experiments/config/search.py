@@ -105,7 +105,7 @@ class Search:
         """The command that repeats this search."""
         asked = {name: getattr(self, name) for name in ("dataset", "net", "rule", "preset", "trials")}
         asked |= {name: getattr(self, name) for name in ("epochs", "train_images", "judged_images", "seed")}
-        options = [part for name, value in asked.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+        options = [part for name, value in asked.items() for part in (option(name), str(value))]
         options += ["--also", *(path.as_posix() for path in self.also)] if self.also else []
         return shlex.join(["python", "experiments/search.py", *options])
 

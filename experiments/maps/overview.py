@@ -88,8 +88,8 @@ def goodness_by_block(method: SignedCAM, image: Tensor, num_classes: int) -> Ten
         image: `[1, C, H, W]` in [0, 1].
         num_classes: number of classes K.
     """
-    targets = [class_targets(torch.tensor([k])) for k in range(num_classes)]
-    return torch.stack([method.maps(image, target).shares()[0] for target in targets], dim=1)
+    every_class = class_targets(torch.arange(num_classes))
+    return method.maps(image.expand(num_classes, -1, -1, -1), every_class).shares().T
 
 
 def overview_figure(rows: Sequence[Shown], path: Path) -> None:

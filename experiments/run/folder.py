@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.config.own import own_file, short
+from experiments.config.own import short
+from experiments.config.ranges import own_files
 from experiments.config.settings import Settings, SettingsError, settings_from_json
 from experiments.run.metrics import read_rows
 from experiments.tools.words import rule_in_words
@@ -67,8 +68,7 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 def keep_own_files(settings: Settings, folder: Path) -> None:
     """Copy the user's own files that the settings name into `own/`, for the record: nothing reads them there."""
-    named = (settings.labels, settings.rule, settings.gate or "", settings.contrast or "", *settings.inference)
-    for file in {file for name in named if (file := own_file(name)) is not None}:
+    for file in own_files(settings):
         (folder / "own").mkdir(exist_ok=True)
         shutil.copy(file, folder / "own")
 

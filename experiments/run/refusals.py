@@ -4,6 +4,7 @@ import inspect
 from typing import Any
 
 from convff import GATES, MODELS, RULES
+from experiments.config.ranges import option
 from experiments.config.recipe import Recipe
 from experiments.config.settings import LABELS_APART, Settings, SettingsError
 from experiments.label_sets.choice import CHOOSABLE
@@ -26,7 +27,7 @@ def refuse_idle_options(settings: Settings, recipe: Recipe, rule: Any) -> None:
         value = getattr(settings, name)
         if reason and value != getattr(Settings, name):
             given = " ".join(value) if isinstance(value, tuple) else value
-            raise SettingsError(f"--{name.replace('_', '-')} {given} would change nothing: {reason}")
+            raise SettingsError(f"{option(name)} {given} would change nothing: {reason}")
 
 
 def refuse_whitened_labels(recipe: Recipe, labels: LabelGenerator, image_channels: int) -> None:
@@ -54,8 +55,7 @@ def _refuse_unknown_layers(settings: Settings, recipe: Recipe) -> None:
     for name in ("widths", "pool_after", "skip", "whiten"):
         if getattr(settings, name) not in (None, False) and not takes(make, name):
             having = ", ".join(model for model, other in MODELS.items() if takes(other, name))
-            option = f"--{name.replace('_', '-')}"
-            raise SettingsError(f"{option} cannot be used: it is an option of {having}, not of {recipe.model}")
+            raise SettingsError(f"{option(name)} cannot be used: it is an option of {having}, not of {recipe.model}")
     if settings.pool_after:
         depth = len(recipe.model_options.get("widths", inspect.signature(make).parameters["widths"].default))
         if beyond := [str(layer) for layer in settings.pool_after if layer > depth]:

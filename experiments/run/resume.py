@@ -5,11 +5,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from experiments.config.own import own_file
+from experiments.config.ranges import own_files
 from experiments.config.resumable import MAY_CHANGE
 from experiments.config.settings import Settings, SettingsError, settings_from_json
 from experiments.run.parts import Parts
-from experiments.run.saved import SavedStates
 from experiments.run.training import Training
 from experiments.tools import machine
 
@@ -24,14 +23,13 @@ def resumed_settings(asked: Settings) -> Settings:
     about = _about(asked.resume)
     default = Settings()
     changed = {name: getattr(asked, name) for name in MAY_CHANGE if getattr(asked, name) != getattr(default, name)}
-    finished = (asked.resume / "results.json").exists()
-    if finished and asked.epochs is None:
-        raise SettingsError(
-            f"--resume {asked.resume}: the run is finished; give --epochs N to train it on, to N epochs in all"
-        )
-    if finished:
+    if (asked.resume / "results.json").exists():
         done = about["recipe"]["epochs"]
-        if asked.epochs is not None and asked.epochs <= done:
+        if asked.epochs is None:
+            raise SettingsError(
+                f"--resume {asked.resume}: the run is finished; give --epochs N to train it on, to N epochs in all"
+            )
+        if asked.epochs <= done:
             raise SettingsError(f"--epochs must be more than the {done} that {asked.resume} has, got {asked.epochs}")
     settings = replace(settings_from_json(about["settings"]), **changed, seeds=1, resume=asked.resume)
     _refuse_changed_files(settings)
@@ -54,17 +52,10 @@ def _about(folder: Path) -> dict[str, Any]:
 def _refuse_changed_files(settings: Settings) -> None:
     """Raise if a file of the user's own is not the one that the run was started with."""
     assert settings.resume is not None
-    named = (settings.labels, settings.rule, settings.gate or "", settings.contrast or "", *settings.inference)
-    for file in {file for name in named if (file := own_file(name)) is not None}:
-        kept = settings.resume / "own" / Path(file).name
-        if kept.exists() and Path(file).exists() and kept.read_bytes() != Path(file).read_bytes():
+    for file in own_files(settings):
+        kept = settings.resume / "own" / file.name
+        if kept.exists() and file.exists() and kept.read_bytes() != file.read_bytes():
             raise SettingsError(f"--resume {settings.resume}: {file} has changed since; the run's copy is {kept}")
-
-
-def as_in_run(parts: Parts, folder: Path) -> Parts:
-    """Return the parts with the precision that the run began with, which "auto" may not choose again elsewhere."""
-    state, _ = SavedStates(folder).load()
-    return replace(parts, precision=state.notes.get("precision", parts.precision))
 
 
 def settings_file(parts: Parts, training: Training, commit: str | None) -> dict[str, Any]:

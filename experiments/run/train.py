@@ -15,6 +15,7 @@ from convff import (
     LostProcessError,
     NoSpaceError,
     Processes,
+    TrainingState,
     TrainingWarning,
     keep_freed_memory,
     save_checkpoint,
@@ -28,7 +29,7 @@ from experiments.run.evaluate import Evaluated, scores_as_json
 from experiments.run.folder import keep_own_files, new_file, new_folder, run_name, write_json
 from experiments.run.parts import Parts, prepare
 from experiments.run.results import Results, seed_summary
-from experiments.run.resume import as_in_run, keep_results, resumed_settings, settings_file
+from experiments.run.resume import keep_results, resumed_settings, settings_file
 from experiments.run.saved import SavedStates
 from experiments.run.stopping import Interrupted, Signals
 from experiments.run.tables import across_seeds, closing_table
@@ -80,22 +81,25 @@ def _all_seeds(settings: Settings, group: Processes, signals: Signals) -> list[R
     dataset = None  # loaded for the first seed, and kept for the others
     for seed in range(settings.seed, settings.seed + settings.seeds):
         parts = prepare(replace(settings, seed=seed, seeds=1), dataset, group)
+        dataset, state = parts.dataset, None
         if settings.resume is not None:
-            parts = as_in_run(parts, settings.resume)
-        dataset = parts.dataset
+            state, problems = SavedStates(settings.resume).load()
+            parts = replace(parts, precision=state.notes["precision"])  # "auto" may choose another one here
+            for problem in problems if group.rank == 0 else []:
+                print(f"note: {problem}; using the state before it")
         if group.rank == 0:
-            results.append(run(parts, signals))
+            results.append(run(parts, signals, state))
         else:
-            train_along(parts)
+            train_along(parts, state)
     return results
 
 
-def train_along(parts: Parts) -> None:
-    """Do this process's share of a run that rank 0 writes and judges."""
+def train_along(parts: Parts, state: TrainingState | None) -> None:
+    """Do this process's share of a run that rank 0 writes and judges; from a state on, if the run is resumed."""
     net = parts.new_net()
     trainer = parts.new_trainer(net, _joint_readout(parts, net))
-    if parts.settings.resume is not None:
-        trainer.resume(SavedStates(parts.settings.resume).load()[0])
+    if state is not None:
+        trainer.resume(state)
     for record in trainer.fit(parts.train):
         stop_if_diverged(record.epoch, record.metrics)
 
@@ -107,14 +111,14 @@ def _joint_readout(parts: Parts, net: LayerLocalNet) -> LinearReadout | None:
     return replace(evaluator.run, readout_grid=None).new_readout(net) if wanted else None
 
 
-def run(parts: Parts, signals: Signals | None = None) -> Results:
+def run(parts: Parts, signals: Signals, state: TrainingState | None) -> Results:
     """Train, judge and write the run folder; print the progress.
 
     Args:
         parts: the parts of the run.
-        signals: the handler of signals; signals keep their usual effect if omitted.
+        signals: the handler of signals.
+        state: of the training where the run is resumed; None for a new run.
     """
-    signals = signals or Signals()
     settings = parts.settings
     commit = machine.git_commit()  # before the training: the files may change meanwhile
     folder = settings.resume or new_folder(settings.out, run_name(settings))
@@ -123,17 +127,16 @@ def run(parts: Parts, signals: Signals | None = None) -> Results:
     trainer = parts.new_trainer(net, joint)
     beside = dict(trainer.step.modules) | ({} if joint is None else {"joint_readout": joint})
     training = Training(parts, trainer, evaluator, beside, folder)
-    if settings.resume is None:
+    if state is None:
         training.begin()  # before settings.json, so that every folder that has one can be resumed
     else:
         training.states.clean()
-        for problem in training.resume():
-            print(f"note: {problem}; using the state before it")
+        training.resume(state)
         keep_results(folder)
     write_json(folder / "settings.json", settings_file(parts, training, commit))
     keep_own_files(settings, folder)
     _announce(parts, folder)
-    if settings.resume is not None:
+    if state is not None:
         print(f"resumed in {trainer.position}")
     training(signals)
     trained = training.seconds

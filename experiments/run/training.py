@@ -16,6 +16,7 @@ from convff import (
     Finding,
     LayerLocalNet,
     Trainer,
+    TrainingState,
     require_space,
     save_checkpoint,
     stop_if_diverged,
@@ -78,16 +79,12 @@ class Training:
         """Seconds that the run has taken in all."""
         return self.earlier + time.monotonic() - self.started
 
-    def resume(self) -> list[str]:
-        """Go back to the last state that is whole.
-
-        Returns:
-            a sentence about each file that could not be used.
+    def resume(self, state: TrainingState) -> None:
+        """Go back to a state of the run.
 
         Raises:
-            SettingsError: there is no state, or it is of a run with other data or numbers.
+            SettingsError: the state is of a run with other data or numbers.
         """
-        state, problems = self.states.load()
         refuse_other_run(state.notes, self.must_stay, self.folder)
         try:
             self.trainer.resume(state)
@@ -101,7 +98,6 @@ class Training:
         self.metrics.go_back(self.trainer.position.epoch)
         self.findings = [Finding(**finding) for finding in state.notes["findings"]]
         self.earlier = state.notes["seconds"]
-        return problems
 
     def begin(self) -> None:
         """Save the state before the first step, and see that there is room for all files.
@@ -156,13 +152,12 @@ class Training:
             with signals.deferred():
                 for record in self.trainer.fit(self.parts.train, progress=after_step):
                     stop_if_diverged(record.epoch, record.metrics)
-                    save_checkpoint(self.folder / "checkpoint.safetensors", self._checkpoint())
-                    self._end_epoch(record, self.evaluator.of_epoch(self.net, self.trainer.step.modules, watched), bar)
+                    checkpoint = checkpoint_of(self.parts, self.net, self.beside)
+                    save_checkpoint(self.folder / "checkpoint.safetensors", checkpoint)
+                    validation = self.evaluator.of_epoch(self.net, self.trainer.step.modules, watched)
+                    self._end_epoch(record, validation, checkpoint, bar)
                     if signals.caught is not None:
                         self._stop(signals.caught)
-
-    def _checkpoint(self) -> Checkpoint:
-        return checkpoint_of(self.parts, self.net, self.beside)
 
     def _stop(self, signal: int) -> NoReturn:
         raise Interrupted(signal, f"in {self.trainer.position}; go on by --resume {self.folder}")
@@ -174,11 +169,11 @@ class Training:
         if time.monotonic() - self.saved > SAVE_SECONDS:
             self.save()
 
-    def _end_epoch(self, record: EpochRecord, validation: dict[str, float], bar: Any) -> None:
+    def _end_epoch(self, record: EpochRecord, validation: dict[str, float], checkpoint: Checkpoint, bar: Any) -> None:
         """Write the files of an epoch: the state last, because a resumed run begins with the rows that it knows."""
         best = max((row[name] for row in self.metrics.rows for name in validation), default=-1.0)
         if validation and max(validation.values()) > best:
-            save_checkpoint(self.folder / "best.safetensors", self._checkpoint())
+            save_checkpoint(self.folder / "best.safetensors", checkpoint)
         row = self.metrics.add(record, validation)
         self.findings += record.findings
         self.save()

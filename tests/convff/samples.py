@@ -24,9 +24,9 @@ ADDITIVE: dict[str, LabelGenerator] = {
 }
 
 
-def noise(count: int = 12) -> ImageData:
-    images = torch.randint(256, (count, 3, *SIZE), generator=keyed_generator(0, "images")).byte()
-    return ImageData(images, torch.arange(count) % 5, tuple("abcde"), "noise")
+def noise(count: int = 12, *, classes: int = 5, channels: int = 3) -> ImageData:
+    images = torch.randint(256, (count, channels, *SIZE), generator=keyed_generator(0, "images")).byte()
+    return ImageData(images, torch.arange(count) % classes, tuple("abcde"[:classes]), "noise")
 
 
 def passes(images: int, count: int) -> Layout:

@@ -36,6 +36,7 @@ from convff.stabilisers import Decay, SlidingThreshold
 from convff.training.halving import HalvingStep, is_out_of_memory
 from convff.training.local_step import LocalStep
 from labels import FourierLabels, LearnedLabels, NoLabels, OneHotLabels, StreamLabels
+from tests.convff.samples import noise
 
 # The warning of each further halving is given again behind `pytest.warns`.
 pytestmark = pytest.mark.filterwarnings("ignore::convff.training.halving.MemoryWarning")
@@ -76,9 +77,7 @@ CASES: dict[str, Callable[[], dict[str, Any]]] = {
 
 
 def data() -> ImageData:
-    generator = torch.Generator().manual_seed(1)
-    images = torch.randint(256, (IMAGES, *SHAPE), generator=generator, dtype=torch.uint8)
-    return ImageData(images, torch.arange(IMAGES) % K, tuple("abc"), "noise")
+    return noise(IMAGES, classes=K, channels=1)
 
 
 def step_of(name: str) -> LocalStep:

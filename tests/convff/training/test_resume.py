@@ -35,6 +35,7 @@ from convff import (
 )
 from convff.stabilisers import SlidingThreshold, WeightNorm
 from labels import ChannelLabels, FourierLabels, LearnedLabels, MorphLabels, NoLabels, OneHotLabels, StreamLabels
+from tests.convff.samples import noise
 
 pytestmark = pytest.mark.filterwarnings("ignore::convff.training.health.TrainingWarning")
 
@@ -96,9 +97,7 @@ MAKE: dict[str, Callable[[], dict[str, Any]]] = {
 
 
 def data() -> ImageData:
-    generator = torch.Generator().manual_seed(1)
-    images = torch.randint(256, (IMAGES, *SHAPE), generator=generator, dtype=torch.uint8)
-    return ImageData(images, torch.arange(IMAGES) % K, tuple("abcd"), "noise")
+    return noise(IMAGES, classes=K, channels=1)
 
 
 def trainer(name: str, *, seed: int = 0, **schedule: Any) -> Trainer:
