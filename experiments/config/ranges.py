@@ -155,7 +155,7 @@ def _check_data_dir(settings: Settings) -> None:
     held = IN_FOLDER if settings.dataset == "folder" else f"the data of --dataset {settings.dataset}"
     try:
         folder = settings.data_dir.expanduser()
-        if settings.dataset == "folder" and is_archive(folder) and folder.is_file():
+        if is_archive(folder) and folder.is_file():
             return
         if not folder.is_dir():
             fault = "is not a folder" if folder.exists() else "does not exist"

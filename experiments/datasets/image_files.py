@@ -1,5 +1,6 @@
 """Labelled images from a tree `train/<class>/*`, `test/<class>/*`: a folder, or an archive read in memory."""
 
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 from convff import keyed_generator
 from experiments.datasets.archives import read_members
 from experiments.datasets.base import DataError, Splits
+from experiments.datasets.cache import kept
 from experiments.datasets.pixels import Encoding, ImageFile, decode, in_memory, is_colour, on_disk
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff", ".webp"})
@@ -37,7 +39,7 @@ def read_folder(folder: Path, channels: int | None = None) -> Splits:
 def read_archive(archive: Path, prefix: str | None = None, channels: int | None = None) -> Splits:
     """Read an archive with members `<prefix>/train/<class>/*` and `<prefix>/test/<class>/*`, like `read_folder`.
 
-    Nothing is unpacked to disk.
+    Nothing is unpacked to disk; the decoded images of a large archive are kept, see `experiments.datasets.cache`.
 
     Args:
         archive: a tar or zip archive, see `experiments/tools/archive_names.py`.
@@ -49,6 +51,10 @@ def read_archive(archive: Path, prefix: str | None = None, channels: int | None 
         DataError: the archive is broken or hostile (see `read_members`); several folders hold images; or `read_folder`
             would raise.
     """
+    return kept(archive, partial(_read_archive, archive, prefix, channels), prefix, channels)
+
+
+def _read_archive(archive: Path, prefix: str | None, channels: int | None) -> Splits:
     trees = _archive_trees(archive, prefix)
     found = prefix if prefix is not None else _only_root(archive, trees)
     where = f"{archive}: {found}" if found else str(archive)
@@ -161,6 +167,8 @@ def _listed(names: set[str]) -> str:
 
 def _kind_of_copy(encodings: set[Encoding]) -> str:
     formats = {each.format for each in encodings}
+    if formats == {"WEBP"}:
+        return "lossless WebP copy" if all(each.lossless for each in encodings) else "WebP copy"
     return f"{formats.pop()} copy" if formats in ({"JPEG"}, {"PNG"}) else "image copy"
 
 

@@ -13,6 +13,7 @@ from experiments.datasets.base import DataError, Dataset, Splits
 from experiments.datasets.download import fetch
 from experiments.datasets.image_files import class_folders, read_archive, read_folder
 from experiments.datasets.stand_in import stand_in_for
+from experiments.tools.archive_names import SUFFIXES, is_archive
 
 ENVIRONMENT = "CONVFF_DATA"
 LOCAL = Path("data")
@@ -79,7 +80,7 @@ def find(known: KnownDataset, place: Path, label: str) -> Dataset | None:
 
     Args:
         known: what to look for.
-        place: a folder; it need not exist.
+        place: a folder, or an archive; it need not exist.
         label: how the place was given, for the report, e.g. `"--data-dir"`.
 
     Raises:
@@ -102,16 +103,20 @@ def _read_any_form(known: KnownDataset, place: Path) -> Splits | None:
         return known.read(known.torchvision_class(), place)
     if any((place / known.key / split).is_dir() for split in ("train", "test")):
         return read_folder(place / known.key, channels)
-    if (place / _archive(known)).is_file():
-        return read_archive(place / _archive(known), known.key, channels)
+    if place.is_file() and is_archive(place):
+        return read_archive(place, None, channels)
+    for name in _archives(known):
+        if (place / name).is_file():
+            return read_archive(place / name, None, channels)
     # A bare train/ and test/ has no name: it is taken for this data set if the number of classes fits.
     if known.num_classes in (len(class_folders(place / split)) for split in ("train", "test")):
         return read_folder(place, channels)
     return None
 
 
-def _archive(known: KnownDataset) -> str:
-    return f"{known.key}-jpeg.tar.xz"
+def _archives(known: KnownDataset) -> list[str]:
+    """Return the names of archives in the order in which they are looked for: copies without loss first."""
+    return [f"{known.key}{copy}{suffix}" for copy in ("", "-jpeg") for suffix in SUFFIXES]
 
 
 def _named(known: KnownDataset, splits: Splits, source: str) -> Dataset:
@@ -157,6 +162,7 @@ def _contents(place: Path) -> str:
 def _wanted(known: KnownDataset) -> str:
     return (
         f"{known.title} is recognised by {known.folder}/ ({known.files}); or {known.key}/train/<class>/* and "
-        f"{known.key}/test/<class>/* (PNG, JPEG ...); or {_archive(known)} (that folder, packed); or train/ and "
+        f"{known.key}/test/<class>/* (PNG, JPEG ...); or {known.key}.zip, {known.key}.tar.xz, {known.key}-jpeg.tar.xz "
+        f"... (such a folder, packed); or train/ and "
         f"test/ right in the folder, with {known.num_classes} class folders each"
     )

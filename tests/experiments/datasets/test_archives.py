@@ -19,7 +19,7 @@ from experiments.datasets import DataError, load_dataset
 from experiments.datasets.archives import Limits, read_members
 from experiments.datasets.image_files import read_archive
 from experiments.tools.archive_names import SUFFIXES, is_archive
-from tests.experiments.datasets.test_datasets import image_folder, noise, png
+from tests.experiments.datasets.test_datasets import CIFAR10_NAMES, image_folder, noise, png
 
 MODES = {".gz": "w:gz", ".tgz": "w:gz", ".xz": "w:xz", ".bz2": "w:bz2", ".tar": "w"}
 
@@ -58,6 +58,32 @@ def test_an_archive_gives_what_its_folder_gives(tmp_path: Path, suffix: str, ins
     assert packed.source == f"my{suffix} (archive, lossless PNG) in --data-dir ({tmp_path / f'my{suffix}'})"
     assert unpacked.source == f"photos/ (image folder, lossless PNG) in --data-dir ({folder})"
     assert (packed.train.name, unpacked.train.name) == (f"image archive my{suffix}", "image folder photos")
+
+
+@pytest.mark.parametrize("name", ["cifar10.zip", "cifar10.tar.xz", "cifar10-jpeg.tar", "mine.tgz"])
+@pytest.mark.parametrize("inside", ["", "cifar10", "photos"])
+def test_any_archive_of_a_known_data_set_is_read(tmp_path: Path, name: str, inside: str) -> None:
+    folder = load_dataset("cifar10", image_folder(tmp_path / "jpegs" / "cifar10", CIFAR10_NAMES, ".jpg", 32).parent)
+    archive = pack(tmp_path / "jpegs" / "cifar10", tmp_path / name, inside)
+    for place in (archive,) if name == "mine.tgz" else (archive, tmp_path):
+        packed = load_dataset("cifar10", place)
+        assert torch.equal(folder.train.images, packed.train.images)
+        assert packed.source == f"{name} (archive, lossy JPEG) in --data-dir ({place})"
+
+
+def test_of_two_archives_the_one_without_loss_is_read(tmp_path: Path) -> None:
+    for name, suffix in (("cifar10.zip", ".png"), ("cifar10-jpeg.tar.xz", ".jpg")):
+        pack(image_folder(tmp_path / suffix, CIFAR10_NAMES, suffix, 32), tmp_path / name)
+    assert load_dataset("cifar10", tmp_path).source.startswith("cifar10.zip (archive, lossless PNG)")
+
+
+@pytest.mark.parametrize(("quality", "name"), [({"lossless": True}, "lossless WebP copy"), ({}, "WebP copy")])
+def test_copies_as_webp_are_named_as_such(tmp_path: Path, quality: dict[str, bool], name: str) -> None:
+    for path in image_folder(tmp_path / "cifar10", CIFAR10_NAMES, ".png", 32).rglob("*.png"):
+        with Image.open(path) as image:
+            image.save(path.with_suffix(".webp"), **quality)
+        path.unlink()
+    assert f"({name}, " in load_dataset("cifar10", tmp_path).test.name
 
 
 def test_names_of_archives() -> None:

@@ -733,3 +733,18 @@ def test_real_cifar10_copy() -> None:
     # The known means of CIFAR-10's channels, as far as JPEG keeps them.
     means = data.train.images.float().mean((0, 2, 3)) / 255
     assert torch.allclose(means, torch.tensor([0.491, 0.482, 0.447]), atol=0.003)
+
+
+@pytest.mark.slow
+@real_data
+def test_real_cifar100_copy() -> None:
+    assert REAL is not None
+    if not (REAL / "cifar100.tar.xz").is_file():
+        pytest.skip("the archive is not there")
+    data = load_dataset("cifar100", REAL)
+    assert data.source == f"cifar100.tar.xz (archive, lossless WEBP) in --data-dir ({REAL})"
+    assert data.test.name == f"CIFAR-100 (lossless WebP copy, {len(data.test):,} test images)"
+    assert (data.train.class_names[0], data.train.class_names[99]) == ("apple", "worm")
+    assert torch.bincount(data.train.classes).tolist() == [500] * 100
+    means = data.train.images.float().mean((0, 2, 3)) / 255
+    assert torch.allclose(means, torch.tensor([0.5071, 0.4865, 0.4409]), atol=1e-4)
