@@ -1,6 +1,7 @@
 """The folder of a run: how its files are written and read. Imports torch only where a network is built."""
 
 import json
+import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from convff import LayerLocalNet, LinearReadout
     from experiments.datasets import Dataset
     from experiments.run.parts import Parts
+
+CONSENT = "CONVFF_OWN_FILES"
 
 
 def run_name(settings: Settings, *, seeds: bool = False) -> str:
@@ -71,6 +74,29 @@ def keep_own_files(settings: Settings, folder: Path) -> None:
     for file in own_files(settings):
         (folder / "own").mkdir(exist_ok=True)
         shutil.copy(file, folder / "own")
+
+
+def refuse_own_files(settings: Settings, folder: Path) -> None:
+    """Raise if a run would run files of somebody's own, unless `$CONVFF_OWN_FILES` is 1.
+
+    Args:
+        settings: as the run folder has them; whoever made the folder chose the files.
+        folder: the run folder, for the message.
+
+    Raises:
+        SettingsError: the settings name such files, and the variable is not set.
+
+    Example:
+        >>> refuse_own_files(Settings(rule="./mine.py:MyRule"), Path("runs/x"))
+        Traceback (most recent call last):
+        ...
+        experiments.config.settings.SettingsError: runs/x names mine.py, whose code would be run: set CONVFF_OWN_FILES=1 if you trust it
+    """  # noqa: E501
+    files = sorted(map(str, own_files(settings)))
+    if files and os.environ.get(CONSENT) != "1":
+        raise SettingsError(
+            f"{folder} names {', '.join(files)}, whose code would be run: set {CONSENT}=1 if you trust it"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,8 +193,10 @@ def read_with_network(run: RunRecord, dataset: "Dataset | None" = None, device: 
     Raises:
         FileNotFoundError: there is no checkpoint.
         DataError: the run's data cannot be found.
-        SettingsError: the data that are found are not the run's.
+        SettingsError: the data that are found are not the run's, or it names files of somebody's own and
+            `refuse_own_files` refuses them.
     """
+    refuse_own_files(run.settings, run.folder)
     from convff import load_checkpoint
     from experiments.datasets.fingerprint import fingerprint_of
     from experiments.run.parts import prepare, with_labels_of

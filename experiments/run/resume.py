@@ -8,6 +8,7 @@ from typing import Any
 from experiments.config.ranges import own_files
 from experiments.config.resumable import MAY_CHANGE
 from experiments.config.settings import Settings, SettingsError, settings_from_json
+from experiments.run.folder import refuse_own_files
 from experiments.run.parts import Parts
 from experiments.run.training import Training
 from experiments.tools import machine
@@ -17,7 +18,8 @@ def resumed_settings(asked: Settings) -> Settings:
     """Return the settings of the run that `asked.resume` names, with what may change as it is asked for.
 
     Raises:
-        SettingsError: the folder holds no run, or one that is finished and shall not get more epochs.
+        SettingsError: the folder holds no run, or one that is finished and shall not get more epochs; or it names files
+            of somebody's own, see `refuse_own_files`.
     """
     assert asked.resume is not None
     about = _about(asked.resume)
@@ -33,6 +35,7 @@ def resumed_settings(asked: Settings) -> Settings:
             raise SettingsError(f"--epochs must be more than the {done} that {asked.resume} has, got {asked.epochs}")
     settings = replace(settings_from_json(about["settings"]), **changed, seeds=1, resume=asked.resume)
     _refuse_changed_files(settings)
+    refuse_own_files(settings, asked.resume)
     return settings
 
 

@@ -17,7 +17,7 @@ from convff import (
     Stabilised,
 )
 from experiments.config.recipe import Recipe
-from experiments.config.settings import Settings
+from experiments.config.settings import Settings, SettingsError
 from experiments.run.building import build, look_up, takes
 from labels import LabelGenerator
 
@@ -52,6 +52,7 @@ def new_rule(settings: Settings, recipe: Recipe, num_classes: int) -> Any:
     else:
         asked |= regions
     rule = build(f"rule {settings.rule}", make, asked, offered)
+    _check_rule(settings.rule, rule)
     if recipe.similarity and hasattr(rule, "direction"):
         rule = Similar(rule=rule, weight=recipe.similarity, num_classes=num_classes)
     if settings.engine == "autograd":
@@ -61,6 +62,26 @@ def new_rule(settings: Settings, recipe: Recipe, num_classes: int) -> Any:
     strength = settings.stabiliser_strength
     firmness = {} if strength is None else {"strength": strength}
     return Stabilised(rule=rule, stabilisers=tuple(STABILISERS[name](**firmness) for name in settings.stabilise))
+
+
+def _check_rule(name: str, rule: Any) -> None:
+    """Raise unless a rule, which may be the user's own, can learn and be judged.
+
+    Raises:
+        SettingsError: it has no step and no direction, or `evaluations` is no list of names.
+    """
+    wanted = ("start",) if hasattr(rule, "start") else ("init", "direction")
+    missing = [each for each in wanted if not callable(getattr(rule, each, None))]
+    if missing:
+        raise SettingsError(
+            f"rule {name} must have {' and '.join(wanted)}: it has no {missing[0]}, see CONTRIBUTING.md"
+        )
+    named = getattr(rule, "evaluations", None)
+    if not isinstance(named, list | tuple) or not named or not all(isinstance(each, str) for each in named):
+        raise SettingsError(
+            f'rule {name} must have `evaluations`, the names of its inferences such as ("goodness", "linear"), '
+            f"got {named!r}"
+        )
 
 
 def contrast_maker(settings: Settings, rule: Any) -> Callable[..., Contrast]:

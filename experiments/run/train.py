@@ -141,7 +141,10 @@ def run(parts: Parts, signals: Signals, state: TrainingState | None) -> Results:
     training(signals)
     trained = training.seconds
 
-    found = evaluator.everything(net, beside, parts.untrained)
+    try:
+        found = evaluator.everything(net, beside, parts.untrained)
+    except Interrupted as stop:
+        raise Interrupted(stop.number, f"after the training; judge it by --resume {folder}") from stop
     if found.readout is not None:
         beside["readout"] = found.readout
     with signals.deferred():

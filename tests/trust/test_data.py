@@ -116,14 +116,16 @@ def test_the_command_line_takes_what_the_reader_takes(form: Callable[..., Path],
     assert len(load_dataset(settings.dataset, settings.data_dir).train) == 4
 
 
-def test_the_command_line_refuses_an_archive_for_a_known_data_set(
+def test_the_command_line_takes_archives_alone_for_a_known_data_set(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = as_zip(place, good())
+    options = ["--dataset", "mnist", "--data-dir"]
+    assert parse(Settings(), None, [*options, str(data)]).data_dir == data
     with pytest.raises(SystemExit) as ended:
-        parse(Settings(), None, ["--dataset", "mnist", "--data-dir", str(data)])
+        parse(Settings(), None, [*options, str(data.rename(place / "images.rar"))])
     assert ended.value.code == 2
-    assert f"--data-dir {data} is not a folder" in capsys.readouterr().err
+    assert f"--data-dir {place / 'images.rar'} is not a folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("form", FORMS)

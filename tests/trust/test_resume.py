@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from convff import TrainingState
 from experiments.config.settings import Settings, SettingsError
 from experiments.rejudge import rejudge
+from experiments.run.evaluate import Evaluator
 from experiments.run.resume import resumed_settings
 from experiments.run.saved import SavedStates
 from experiments.run.torchrun import start_processes
@@ -189,6 +190,32 @@ def test_a_signal_ends_a_run_with_its_code_and_a_state(
     assert seconds < 5
     folder = only_run(tmp_path)
     assert folder is not None
+    main(Settings(resume=folder))
+    assert differences(wanted, folder) == []
+
+
+def test_a_signal_while_a_run_is_judged_loses_nothing(
+    straight: dict[str, tuple[Path, float]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    wanted, _ = straight["output"]
+    with monkeypatch.context() as patched:
+        control = Evaluator.control
+
+        def stopped(self: Evaluator, *given: Any) -> float:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return control(self, *given)
+
+        patched.setattr(Evaluator, "control", stopped)
+        with pytest.raises(SystemExit) as ended:
+            main(settings("output", tmp_path))
+    folder = only_run(tmp_path)
+    assert folder is not None
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert f"stopped by SIGTERM after the training; judge it by --resume {folder}" in capsys.readouterr().err
+    assert not (folder / "results.json").exists()
     main(Settings(resume=folder))
     assert differences(wanted, folder) == []
 

@@ -10,6 +10,7 @@ from experiments.config.settings import Settings, SettingsError, settings_from_j
 from experiments.rejudge import rejudge
 from experiments.run import folder as run_folder
 from experiments.run.building import look_up
+from experiments.run.resume import resumed_settings
 from experiments.run.train import main
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -114,6 +115,23 @@ def last_block(net, run, data):
 '''
 
 
+BROKEN = """
+class NoStep:
+    evaluations = ("linear",)
+    def init(self, block): ...
+
+class NoJudge(NoStep):
+    evaluations = None
+    def direction(self, seen, state): ...
+
+class OneWord(NoJudge):
+    evaluations = "linear"
+
+class NoWord(NoJudge):
+    evaluations = ()
+"""
+
+
 @pytest.fixture
 def mine(tmp_path: Path) -> str:
     file = tmp_path / "mine.py"
@@ -125,7 +143,7 @@ def tiny(out: Path, **changes: object) -> Settings:
     return Settings(**({"dataset": "digits", "preset": "smoke", "out": out, "device": "cpu"} | changes))
 
 
-def test_every_kind_of_part_is_used_by_a_run(tmp_path: Path, mine: str) -> None:
+def test_every_kind_of_part_is_used_by_a_run(tmp_path: Path, mine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "runs"
     parts = {"labels": f"{mine}:Stripes", "gate": f"{mine}:Linear", "contrast": f"{mine}:NextClass"}
     (results,) = main(tiny(out, **parts, model="cnn6", inference=("both", f"{mine}:last_block")))
@@ -139,6 +157,7 @@ def test_every_kind_of_part_is_used_by_a_run(tmp_path: Path, mine: str) -> None:
     assert (folder / "own" / "mine.py").read_text() == MINE
     saved = json.loads((folder / "settings.json").read_text())["settings"]
     assert settings_from_json(saved).gate == parts["gate"]
+    monkeypatch.setenv(run_folder.CONSENT, "1")
     assert run_folder.read_with_network(run_folder.read(folder)).parts.labels.spec()["family"] == "stripes"
     assert rejudge(folder)["accuracy"]["goodness"] == results.accuracy["goodness"]
 
@@ -151,6 +170,34 @@ def test_a_rule_of_ones_own_without_any_goodness(tmp_path: Path, mine: str) -> N
     (folder,) = (tmp_path / "runs").iterdir()
     assert folder.name == "digits-fourier-Covariance-smoke-seed0"
     assert "activity_1" in (folder / "metrics.csv").read_text()
+
+
+@pytest.mark.parametrize("consent", [None, "", "0"])
+def test_code_that_a_run_folder_names_is_not_run_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, consent: str | None
+) -> None:
+    """Whoever made the folder chose the file, e.g. one in the folder itself."""
+    monkeypatch.delenv(run_folder.CONSENT, raising=False)
+    if consent is not None:
+        monkeypatch.setenv(run_folder.CONSENT, consent)
+    main(tiny(tmp_path, inference=("goodness",), train_images=100))
+    (folder,) = tmp_path.iterdir()
+    hostile = folder / "hostile.py"
+    hostile.write_text(f"open({str(tmp_path / 'harm')!r}, 'w').close()\nfrom convff import HebbFF as Rule\n")
+    about = json.loads((folder / "settings.json").read_text())
+    about["settings"]["rule"] = f"{hostile}:Rule"
+    (folder / "settings.json").write_text(json.dumps(about))
+    run = run_folder.read(folder)  # its figures can be read
+    for act in (
+        lambda: run_folder.read_with_network(run),
+        lambda: rejudge(folder),
+        lambda: resumed_settings(Settings(resume=folder, epochs=9)),
+    ):
+        with pytest.raises(
+            SettingsError, match=r"names .*hostile\.py, whose code would be run: set CONVFF_OWN_FILES=1"
+        ):
+            act()
+    assert not (tmp_path / "harm").exists()
 
 
 def test_from_the_command_line(
@@ -185,8 +232,12 @@ def test_a_name_of_nothing_is_refused_at_once(
     ("settings", "message"),
     [
         ({"rule": "{mine}:Rul"}, "holds no Rul; it holds dataclass, .*Covariance"),
-        ({"rule": "{broken}:Rule"}, "broken.py cannot be run: ZeroDivisionError: division by zero"),
+        ({"rule": "{failing}:Rule"}, "failing.py cannot be run: ZeroDivisionError: division by zero"),
         ({"rule": "nothing"}, "rule nothing is unknown"),
+        ({"rule": "{broken}:NoStep"}, "must have init and direction: it has no direction"),
+        ({"rule": "{broken}:NoJudge"}, r"must have `evaluations`, .* got None"),
+        ({"rule": "{broken}:OneWord"}, r"must have `evaluations`, .* got 'linear'"),
+        ({"rule": "{broken}:NoWord"}, r"must have `evaluations`, .* got \(\)"),
         ({"labels": "{mine}:Stripes", "label_intensity": 0.5}, "has no intensity"),
         ({"gate": "{mine}:Linear", "theta": 1.0}, "has no threshold"),
         ({"contrast": "{mine}:NextClass", "negatives": 3}, "no pass has a wrong label"),
@@ -196,10 +247,11 @@ def test_a_name_of_nothing_is_refused_at_once(
 def test_what_cannot_be_used_is_refused(tmp_path: Path, mine: str, settings: dict[str, object], message: str) -> None:
     from experiments.run.parts import prepare
 
-    broken = tmp_path / "broken.py"
-    broken.write_text("1 / 0\n")
+    broken, failing = tmp_path / "broken.py", tmp_path / "failing.py"
+    broken.write_text(BROKEN)
+    failing.write_text("1 / 0\n")
     filled = {
-        name: value.format(mine=mine, broken=broken) if isinstance(value, str) else value
+        name: value.format(mine=mine, broken=broken, failing=failing) if isinstance(value, str) else value
         for name, value in settings.items()
     }
     with pytest.raises(SettingsError, match=message):
