@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from experiments.config.presets import one_pass
-from experiments.config.presets.rules import of_place, of_rule
+from experiments.config.presets.rules import of_dataset, of_place, of_rule
 from experiments.config.recipe import Recipe
 from experiments.config.settings import Settings, SettingsError
 
@@ -24,7 +24,8 @@ def quick(settings: Settings) -> Recipe:
         'cnn3'
     """
     if one_pass.sees_once(settings):
-        return of_rule(settings.rule, "one_pass")(of_place(settings.label_at, "quick")(one_pass.quick(settings)))
+        recipe = of_place(settings.label_at, "quick")(one_pass.quick(settings))
+        return of_rule(settings.rule, "one_pass")(of_dataset(settings.dataset, settings.label_at)(recipe))
     recipe = _QUICK_NETS.get(_net(settings), _quick_any)(settings)
     return of_rule(settings.rule, "quick")(recipe)
 

@@ -1,4 +1,4 @@
-"""What a rule or a place of the label changes in a preset, read from its own file in this folder."""
+"""What a rule, a place of the label or a data set changes in a preset, read from its own file in this folder."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -35,6 +35,16 @@ def of_place(label_at: str, preset: str) -> Change:
         100.0
     """
     return _of_file(f"at_{label_at}", preset)
+
+
+def of_dataset(dataset: str, label_at: str) -> Change:
+    """Return what the file of a data set, `on_<dataset>.py`, changes for a place of the label; see `of_rule`.
+
+    Example:
+        >>> of_dataset("cifar100", "gains")(Recipe(model="cnn6")).scale
+        2.0
+    """
+    return _of_file(f"on_{dataset}", label_at)
 
 
 def _of_file(file: str, preset: str) -> Change:
