@@ -1,5 +1,7 @@
 """Goodness inference by some of the blocks: without the first ones, and on the training images."""
 
+from dataclasses import replace
+
 from convff.data import ImageData
 from convff.evaluations.base import Context, Score, accuracy_of
 from convff.inference.goodness import block_goodness_of, predictions
@@ -28,7 +30,7 @@ def judge_on_training_images(net: LayerLocalNet, run: Context, data: ImageData) 
         the accuracy, and for each block its `accuracy` alone and `accuracy_from`, that of the goodness summed from this
         block on.
     """
-    return _judged(net, run, run.train, run.first_scored_of(net))
+    return replace(_judged(net, run, run.train, run.first_scored_of(net)), predicted=None)
 
 
 def _judged(net: LayerLocalNet, run: Context, data: ImageData, first: int) -> Score:
@@ -38,7 +40,7 @@ def _judged(net: LayerLocalNet, run: Context, data: ImageData, first: int) -> Sc
     summed = [predictions(by_block, blocks[block:]) for block in blocks]
     return Score(
         value=accuracy_of(summed[first], data.classes),
-        predicted=summed[first] if data is not run.train else None,
+        predicted=summed[first],
         per_block={
             "accuracy": [accuracy_of(predictions(by_block, [block]), data.classes) for block in blocks],
             "accuracy_from": [accuracy_of(predicted, data.classes) for predicted in summed],

@@ -23,8 +23,9 @@ def unit_length(x: Tensor, eps: float = 1e-4) -> Tensor:
         The public code `mohammadpz/pytorch_forward_forward`, `Layer.forward`, after Hinton 2022, section 2.1.
     """
     accumulator = torch.float64 if x.dtype == torch.float64 else torch.float32
-    length = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=accumulator)
-    return (x / (length + eps)).to(x.dtype)
+    length: Tensor = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=accumulator)
+    normalised: Tensor = x / (length + eps)
+    return normalised.to(x.dtype)
 
 
 class UnitLength(nn.Module):
