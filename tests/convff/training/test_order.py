@@ -36,6 +36,7 @@ from convff import (
 )
 from convff.stabilisers import SlidingThreshold
 from convff.training.augment import shifts
+from convff.training.compiled import CompiledBlockStep
 from convff.training.health import HealthCheck, TrainingWarning
 from convff.training.order import Stretches, one_by_one
 from labels import LayerwiseLabels, LearnedLabels, NoLabels, OneHotLabels
@@ -272,6 +273,16 @@ def test_repeats_take_each_batch_several_times_in_a_row_and_the_rate_counts_them
     assert rates[9:18] == rates[:9]  # each block begins with the full rate
     for record in records:
         assert record.images_per_second * record.seconds == pytest.approx(3 * len(data()))
+
+
+@pytest.mark.parametrize("net", ["dense", "convolutional"])
+def test_kept_inputs_can_be_compiled_and_taken_in_parts(net: str) -> None:
+    made = [trainer(net, schedule={"epochs": 1, "repeats": 2}) for _ in range(3)]
+    made[1].step.block_step.parts = 2  # as where memory ran out
+    made[2].step.block_step.step = CompiledBlockStep(backend="aot_eager")
+    wanted, in_parts, compiled = ([record.metrics["loss"][0] for record in run(each)] for each in made)
+    assert in_parts == pytest.approx(wanted, rel=1e-4)
+    assert compiled == pytest.approx(wanted, rel=1e-4)
 
 
 def test_repeats_by_backpropagation_have_the_same_passes() -> None:
