@@ -8,7 +8,7 @@ from experiments.config.own import short
 from experiments.run.folder import RunRecord, RunWithNetwork
 from experiments.run.metrics import by_block
 from experiments.tools import style
-from experiments.tools.words import rule_in_words
+from experiments.tools.words import TOGETHER, rule_in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -184,7 +184,7 @@ def title_of(run: RunRecord) -> str:
         MNIST,
         labels fourier, rule ff
     """
-    rule = rule_in_words(run.settings.rule, run.settings.stabilise)
+    rule = rule_in_words(run.settings.rule, run.settings.stabilise, run.results.get("order", TOGETHER))
     return f"{run.results['dataset']},\nlabels {short(run.settings.label_name)}, rule {rule}"
 
 

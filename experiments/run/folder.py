@@ -10,7 +10,7 @@ from experiments.config.own import short
 from experiments.config.ranges import own_files
 from experiments.config.settings import Settings, SettingsError, settings_from_json
 from experiments.run.metrics import by_block, read_rows
-from experiments.tools.words import rule_in_words
+from experiments.tools.words import TOGETHER, rule_in_words
 
 if TYPE_CHECKING:
     from torch import nn
@@ -104,7 +104,7 @@ class RunRecord:
             >>> RunRecord(Path("runs/a"), Settings(stabilise=("oja",)), {}, {}, []).method
             'fourier ff + oja'
         """
-        rule = rule_in_words(self.settings.rule, self.settings.stabilise)
+        rule = rule_in_words(self.settings.rule, self.settings.stabilise, self.results.get("order", TOGETHER))
         return rule if self.settings.label_name == "none" else f"{short(self.settings.label_name)} {rule}"
 
     def by_block(self, metric: str) -> dict[str, dict[int, float]]:

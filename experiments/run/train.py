@@ -153,7 +153,7 @@ def run(parts: Parts, signals: Signals, state: TrainingState | None) -> Results:
         results = replace(results, seconds=results.seconds | {"total": training.seconds})
         write_json(folder / "results.json", asdict(results))
     labels = labels_in_words(results.labels, results.label_selection)
-    rule = rule_in_words(results.rule, results.stabilise)
+    rule = rule_in_words(results.rule, results.stabilise, results.order)
     title = f"{results.dataset}\nlabels {labels}, rule {rule}, preset {results.preset}"
     rows = training.metrics.rows
     figures.draw_learning_curve(rows, folder / "figures" / "learning_curve.png", title=title)
@@ -215,6 +215,7 @@ def _results(
         processes=parts.processes.size,
         net=settings.net,
         candidates=found.candidates,
+        order=parts.recipe.order,
         findings=tuple(training.findings),
         data=training.must_stay["data"],
     )

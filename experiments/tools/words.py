@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from experiments.config.own import short
 from experiments.config.recipe import Recipe
 
+TOGETHER = Recipe.order
+
 
 def labels_in_words(family: str, selection: str | None) -> str:
     """Name the label family, and how its labels were chosen if they are not of the fixed set.
@@ -16,14 +18,15 @@ def labels_in_words(family: str, selection: str | None) -> str:
     return short(family) if selection is None else f"{short(family)} ({selection})"
 
 
-def rule_in_words(rule: str, stabilise: Iterable[str]) -> str:
-    """Name the rule, and the stabilisers beside it.
+def rule_in_words(rule: str, stabilise: Iterable[str], order: str = TOGETHER) -> str:
+    """Name the rule, the stabilisers beside it, and the order of blocks unless they learn together.
 
     Example:
-        >>> rule_in_words("hebbff", ("oja", "decay")), rule_in_words("ff", ())
-        ('hebbff + oja + decay', 'ff')
+        >>> rule_in_words("hebbff", ("oja", "decay")), rule_in_words("ff", (), "one_by_one")
+        ('hebbff + oja + decay', 'ff, one by one')
     """
-    return " + ".join((short(rule), *stabilise))
+    named = " + ".join((short(rule), *stabilise))
+    return named if order == TOGETHER else f"{named}, {order.replace('_', ' ')}"
 
 
 def schedule_in_words(recipe: Recipe) -> str:

@@ -23,6 +23,7 @@ from experiments.run.parts import prepare
 from experiments.run.resume import resumed_settings
 from experiments.run.train import main
 from experiments.run.training import Training
+from experiments.table import rows
 from tests.convff.samples import noise
 
 pytestmark = pytest.mark.filterwarnings("ignore::convff.training.health.TrainingWarning")
@@ -286,3 +287,13 @@ def test_quick_on_digits_learns(tmp_path: Path) -> None:
     (settings,) = asked_for(["--dataset", "digits", "--device", "cpu", "--out", str(tmp_path)])
     (results,) = main(settings)
     assert results.accuracy["goodness"] > 0.85
+
+
+def test_tables_do_not_average_over_orders() -> None:
+    run = {"dataset": "MNIST", "labels": "onehot", "rule": "ff", "seconds": {"training": 60, "total": 90}}
+    run |= {"accuracy": {"goodness": 0.5}, "control": {"untrained_linear": None}}
+    together, greedy = run | {"seed": 0, "order": "together"}, run | {"seed": 1, "order": "one_by_one"}
+    first, second = rows([together, greedy])
+    assert "| ff |" in first
+    assert "| ff, one by one |" in second
+    assert len(rows([run | {"seed": 1}, together])) == 1  # older runs have no order
