@@ -67,11 +67,14 @@ from convff.stabilisers import STABILISERS
 from convff.training.augment import AUGMENTATIONS
 from convff.training.compiled import CompilationWarning
 from convff.training.divergence import DivergedError, stop_if_diverged
+from convff.training.findings import Finding
 from convff.training.halving import MemoryWarning
-from convff.training.health import Finding, TrainingWarning
+from convff.training.health import TrainingWarning
 from convff.training.local_step import LocalStep, start
+from convff.training.order import ORDERS
+from convff.training.records import EpochRecord
 from convff.training.state import TrainingState
-from convff.training.trainer import EpochRecord, Trainer
+from convff.training.trainer import Trainer
 from convff.version import __version__
 
 __all__ = [
@@ -82,6 +85,7 @@ __all__ = [
     "GOODNESS",
     "MODELS",
     "OPTIMIZERS",
+    "ORDERS",
     "PLACES",
     "RULES",
     "SCHEDULES",

@@ -45,6 +45,7 @@ class Schedule:
         momentum: momentum, or Adam's first beta.
         decay: how the rate falls: a name in `SCHEDULES`.
         stagger: how far lower blocks are ahead of higher ones in training, in [0, 1); see `window`.
+        repeats: steps on each batch, all with the same passes.
 
     Raises:
         ValueError: a number out of range, or an unknown name.
@@ -61,6 +62,7 @@ class Schedule:
     momentum: float = 0.9
     decay: str = "cooldown"
     stagger: float = 0.0
+    repeats: int = 1
 
     def __post_init__(self) -> None:
         if self.epochs < 0 or self.batch_size < 2:
@@ -71,6 +73,8 @@ class Schedule:
             raise ValueError(f"lr must be positive and momentum in [0, 1), got {self.lr} and {self.momentum}")
         if not 0 <= self.stagger < 1:
             raise ValueError(f"stagger must be in [0, 1), got {self.stagger}")
+        if self.repeats < 1:
+            raise ValueError(f"repeats must be at least 1, got {self.repeats}")
         for name, table in ((self.optimizer, OPTIMIZERS), (self.decay, SCHEDULES)):
             if name not in table:
                 raise ValueError(f"{name!r} is not one of {', '.join(table)}")
@@ -95,6 +99,12 @@ class Schedule:
             return 0.0
         return self.lr * SCHEDULES[self.decay]((progress - begin) / (end - begin))
 
+    def set_rates(self, optimizers: Iterable[torch.optim.Optimizer], progress: float) -> None:
+        """Give optimisers their rate at `progress` in [0, 1], by the `window` and `factor` of each parameter group."""
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self.rate(progress, group.get("window", (0.0, 1.0))) * group.get("factor", 1.0)
+
     def window(self, block: int, blocks: int) -> tuple[float, float]:
         """Return the part of the training in which a block learns.
 
@@ -112,7 +122,7 @@ class Schedule:
         """Make the optimiser of a module beside a block, e.g. a head: Adam, whatever the optimiser of the blocks.
 
         A step relative to the weights' length would never move weights that start at zero. The rate is `BESIDE_RATE`
-        and falls with that of the blocks: a trainer multiplies their rate by `factor` of the parameter group.
+        and falls with that of the blocks: `set_rates` multiplies their rate by `factor` of the parameter group.
         """
         optimizer = OPTIMIZERS["adam"](parameters, lr=BESIDE_RATE, momentum=0.9)
         for group in optimizer.param_groups:

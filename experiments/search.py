@@ -170,7 +170,7 @@ def accuracies_with(parts: "Parts", numbers: dict[str, float], judged_images: in
     trainer = parts.new_trainer(net, None)
     try:
         for record in trainer.fit(parts.train):
-            stop_if_diverged(record.epoch, record.metrics)
+            stop_if_diverged(record.epoch, record.metrics, blocks=record.blocks)
             yield evaluator.own(net, trainer.step.modules).value
     except DivergedError:
         yield 0.0

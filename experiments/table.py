@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.tools.command import exit_on
-from experiments.tools.words import labels_in_words, rule_in_words
+from experiments.tools.words import TOGETHER, labels_in_words, rule_in_words
 
 COLUMNS = "data | labels | rule | goodness | readout | untrained control | minutes of training | in all"
 READOUTS = ("linear", "linear_joint")
@@ -36,7 +36,7 @@ def row(*runs: dict[str, Any]) -> str:
     cells = [
         first["dataset"],
         labels_in_words(first["labels"], first.get("label_selection")),
-        rule_in_words(first["rule"], first.get("stabilise", ())),
+        rule_in_words(first["rule"], first.get("stabilise", ()), first.get("order", TOGETHER)),
         _percent([run["accuracy"].get(judged) for run in runs]) + (f"{named}{seeds}" if judged else ""),
         _percent([run["accuracy"].get("linear") for run in runs]),
         _percent([run["control"]["untrained_linear"] for run in runs]),
@@ -57,7 +57,9 @@ def rows(results: list[dict[str, Any]]) -> list[str]:
     methods: dict[str, list[dict[str, Any]]] = {}
     for each in results:
         method = [each.get(name) for name in ("dataset", "judged_on", "labels", "label_selection", "rule", "stabilise")]
-        methods.setdefault(json.dumps([*method, each.get("preset"), each.get("net")]), []).append(each)
+        methods.setdefault(
+            json.dumps([*method, each.get("preset"), each.get("net"), each.get("order", TOGETHER)]), []
+        ).append(each)
     found = []
     for alike in methods.values():
         seeds = {each.get("seed") for each in alike}

@@ -16,10 +16,12 @@ class OneHotLabels:
 
     Args:
         num_classes: number of classes K.
-        value: the value of the hot pixel; the others are 0.
+        value: the value of the hot pixel.
+        rest: the value of the other ones of the first K pixels, in [0, 1].
 
     Raises:
-        ValueError: when called, an image with fewer pixels than classes.
+        ValueError: `rest` is out of range, or equal to `value`, so that all labels are the same; or when called, an
+            image with fewer pixels than classes.
 
     Example:
         >>> OneHotLabels(3)(torch.full((1, 1, 2, 2), 0.5), torch.tensor([1]))
@@ -27,33 +29,39 @@ class OneHotLabels:
                   [0.0000, 0.5000]]]])
     """
 
-    def __init__(self, num_classes: int, *, value: float = 1.0) -> None:
+    def __init__(self, num_classes: int, *, value: float = 1.0, rest: float = 0.0) -> None:
+        if not 0 <= rest <= 1:
+            raise ValueError(f"rest must be in [0, 1], got {rest}")
+        if rest == value:
+            raise ValueError(f"rest must differ from value, got {rest} for both")
         self.num_classes = num_classes
         self.value = float(value)
+        self.rest = float(rest)
 
     def __call__(self, images: Tensor, classes: Tensor) -> Tensor:
         """See `labels.base.LabelGenerator`."""
         check_labelled(images, classes, self.num_classes)
-        code = torch.nn.functional.one_hot(classes, self.num_classes).to(images.dtype) * self.value  # (B, [P,] K)
+        hot = torch.nn.functional.one_hot(classes, self.num_classes).to(images.dtype)  # (B, [P,] K)
+        code = hot * self.value + (1 - hot) * self.rest
         return self._write(spread(images, classes), code)
 
     def bases(self, images: Tensor) -> Tensor:
-        """Return the images with 0 in the first K pixels, `[B, C, H, W]`; see `summands`."""
-        return self._write(images, images.new_zeros(len(images), self.num_classes))
+        """Return the images with `rest` in the first K pixels, `[B, C, H, W]`; see `summands`."""
+        return self._write(images, images.new_full((len(images), self.num_classes), self.rest))
 
     def summands(self, images: Tensor) -> Tensor:
-        """Return the codes on a black image, `[K, C, H, W]`: base plus summand is the labelled image."""
-        code = torch.eye(self.num_classes, dtype=images.dtype, device=images.device) * self.value
-        return self._write(images.new_zeros(1, *images.shape[1:]).expand(self.num_classes, -1, -1, -1), code)
+        """Return `value - rest` in the hot pixel of a black image, `[K, C, H, W]`: base plus summand has the label."""
+        code = torch.eye(self.num_classes, dtype=images.dtype, device=images.device) * (self.value - self.rest)
+        return self._write(self._black(images), code)
 
     def neutral(self, images: Tensor) -> Tensor:
-        """Return the images with `value / K` in each of the first K pixels, as in public Forward-Forward code."""
-        code = images.new_full((len(images), self.num_classes), self.value / self.num_classes)
-        return self._write(images, code)
+        """Return the images with the mean of all codes in the first K pixels, as in public Forward-Forward code."""
+        mean = (self.value + (self.num_classes - 1) * self.rest) / self.num_classes
+        return self._write(images, images.new_full((len(images), self.num_classes), mean))
 
     def patterns(self, image: Tensor) -> Tensor:
         """Return the codes on a black image, `[K, C, H, W]`."""
-        return self.summands(image[None])
+        return self(self._black(image[None]), torch.arange(self.num_classes, device=image.device))
 
     def channels(self, image_channels: int) -> int:
         """Return the number of channels of the image."""
@@ -61,12 +69,16 @@ class OneHotLabels:
 
     def spec(self) -> dict[str, Any]:
         """Return JSON-ready arguments."""
-        return {"family": "onehot", "num_classes": self.num_classes, "value": self.value}
+        return {"family": "onehot", "num_classes": self.num_classes, "value": self.value, "rest": self.rest}
 
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> "OneHotLabels":
-        """Build a generator from its `spec()`."""
-        return cls(class_count(spec), value=finite(spec, "value"))
+        """Build a generator from its `spec()`; one without `rest`, of an earlier version, has 0."""
+        return cls(class_count(spec), value=finite(spec, "value"), rest=finite({"rest": 0.0} | spec, "rest"))
+
+    def _black(self, images: Tensor) -> Tensor:
+        """Return black images `[K, C, H, W]` like the given ones."""
+        return images.new_zeros(1, *images.shape[1:]).expand(self.num_classes, -1, -1, -1)
 
     def _write(self, images: Tensor, code: Tensor) -> Tensor:
         pixels = images.shape[-2] * images.shape[-1]

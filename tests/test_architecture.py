@@ -70,33 +70,45 @@ def _offered(names: object) -> set[str]:
 
 
 def test_the_command_line_offers_what_the_tables_hold() -> None:
-    from convff import AUGMENTATIONS, CONTRASTS, EVALUATIONS, GATES, MODELS, OPTIMIZERS, PLACES, RULES, STABILISERS
+    from convff import (
+        AUGMENTATIONS,
+        CONTRASTS,
+        EVALUATIONS,
+        GATES,
+        MODELS,
+        OPTIMIZERS,
+        ORDERS,
+        PLACES,
+        RULES,
+        STABILISERS,
+    )
     from experiments import benchmark
     from experiments.benchmarks import SECTIONS
-    from experiments.config import settings
+    from experiments.config import choices, settings
     from experiments.config.presets import PRESETS
     from experiments.datasets import DATASETS
     from experiments.label_sets.choice import CHOOSABLE
     from labels import LABELS
 
     pairs = [
-        (settings.RuleName, RULES),
-        (settings.LabelName, LABELS),
-        (settings.ModelName, MODELS),
-        (settings.GateName, GATES),
-        (settings.ContrastName, CONTRASTS),
-        (settings.EvaluationName, ["both", *EVALUATIONS]),
-        (settings.PlaceName, PLACES),
-        (settings.StabiliserName, STABILISERS),
-        (settings.OptimizerName, OPTIMIZERS),
-        (settings.AugmentName, AUGMENTATIONS),
-        (settings.DatasetName, DATASETS),
-        (settings.PresetName, [*PRESETS, *settings.RENAMED]),
+        (choices.RuleName, RULES),
+        (choices.LabelName, LABELS),
+        (choices.ModelName, MODELS),
+        (choices.GateName, GATES),
+        (choices.ContrastName, CONTRASTS),
+        (choices.EvaluationName, ["both", *EVALUATIONS]),
+        (choices.PlaceName, PLACES),
+        (choices.StabiliserName, STABILISERS),
+        (choices.OptimizerName, OPTIMIZERS),
+        (choices.AugmentName, AUGMENTATIONS),
+        (choices.OrderName, ORDERS),
+        (choices.DatasetName, DATASETS),
+        (choices.PresetName, [*PRESETS, *settings.RENAMED]),
         (benchmark.SectionName, SECTIONS),
     ]
     for names, table in pairs:
         assert _offered(names) == set(table)
-    assert _offered(settings.LabelName) >= set(CHOOSABLE)
+    assert _offered(choices.LabelName) >= set(CHOOSABLE)
 
 
 def test_names_on_the_command_line_come_from_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,15 +123,15 @@ def test_names_on_the_command_line_come_from_the_files(tmp_path: Path, monkeypat
 
 
 def test_every_override_is_a_number_of_the_recipe() -> None:
+    from experiments.config.overrides import Overrides
     from experiments.config.recipe import Recipe
-    from experiments.config.settings import Overrides
 
     assert {each.name for each in fields(Overrides)} <= {each.name for each in fields(Recipe)}
 
 
 @pytest.mark.parametrize(
     ("script", "option"),
-    [(name, "--labels") for name in ("mnist", "fashion_mnist", "cifar10", "cifar100")]
+    [(name, "--labels") for name in ("mnist", "fashion_mnist", "cifar10", "cifar100", "greedy")]
     + [("benchmark", "--sections"), ("label_gallery", "--classes")]
     + [(name, "--out") for name in ("figures", "cam_figures")],
 )

@@ -9,6 +9,7 @@ import tyro
 
 from experiments.config.command_line import parse
 from experiments.config.settings import Settings
+from experiments.greedy import asked_for
 from experiments.hebbff_mlp import DEFAULT
 from experiments.search import Search
 from tests.pages import DOCS, PAGES, README, ROOT, commands, filled, python_blocks
@@ -32,6 +33,8 @@ def test_every_command_names_a_script_and_known_options(command: str, tmp_path: 
         assert isinstance(parse(Settings(dataset="digits"), None, arguments), Settings)
     elif script == "experiments/hebbff_mlp.py":
         assert parse(DEFAULT, None, arguments).net in ("deep", "wide")
+    elif script == "experiments/greedy.py":
+        assert all(isinstance(settings, Settings) for settings in asked_for(arguments))
     elif script == "experiments/search.py":
         assert isinstance(tyro.cli(Search, args=arguments), Search)
 

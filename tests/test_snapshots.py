@@ -217,6 +217,7 @@ def test_every_script_that_parses_options_is_in_the_table() -> None:
     parsing = [
         path.relative_to(ROOT).as_posix()
         for path in sorted((ROOT / "experiments").rglob("*.py"))
-        if '__name__ == "__main__"' in (source := path.read_text()) and ("tyro.cli(" in source or "= parse(" in source)
+        if '__name__ == "__main__"' in (source := path.read_text())
+        and ("tyro.cli(" in source or "= parse(" in source or "parse_as(" in source)
     ]
     assert sorted(script.path for script in SCRIPTS) == sorted(parsing)

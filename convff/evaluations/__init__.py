@@ -5,9 +5,12 @@ from convff.evaluations.goodness import judge_by_goodness
 from convff.evaluations.head import judge_by_head
 from convff.evaluations.one_pass import judge_by_scores
 from convff.evaluations.readout import judge_by_joint_readout, judge_by_readout
+from convff.evaluations.summed import judge_on_training_images, judge_without_first
 
 EVALUATIONS: dict[str, Evaluation] = {
     "goodness": Evaluation("goodness inference", judge_by_goodness, each_epoch=True),
+    "goodness_from": Evaluation("goodness inference without block 1", judge_without_first, beside="goodness"),
+    "goodness_train": Evaluation("goodness inference, training images", judge_on_training_images, beside="goodness"),
     "groups": Evaluation("goodness of channel groups, one pass per image", judge_by_scores, each_epoch=True),
     "blocks": Evaluation("goodness of every label in every block, one pass", judge_by_scores, each_epoch=True),
     "gains": Evaluation("goodness of channels by each class's gains, one pass", judge_by_scores, each_epoch=True),

@@ -101,11 +101,26 @@ class Evaluation:
         judge: scores a network by its run and data. True targets may only be used to count right predictions, never to
             make them.
         each_epoch: whether it is fast enough for a learning curve.
+        beside: an evaluation; this one suits every rule that is judged by it, where it is asked for by name.
     """
 
     title: str
     judge: Callable[[LayerLocalNet, Context, ImageData], Score]
     each_epoch: bool = False
+    beside: str | None = None
+
+    def suits(self, name: str, evaluations: tuple[str, ...]) -> bool:
+        """Return whether it can judge a rule that names these evaluations.
+
+        Args:
+            name: its own name.
+            evaluations: what the rule names.
+
+        Example:
+            >>> Evaluation("", lambda net, run, data: Score(value=1.0), beside="goodness").suits("mine", ("goodness",))
+            True
+        """
+        return name in evaluations or self.beside in evaluations
 
     def __call__(self, net: LayerLocalNet, run: Context, data: ImageData) -> Score:
         """Judge a network by data."""

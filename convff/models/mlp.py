@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from convff.functional import length_normalise
+from convff.models.unit_length import UnitLength
 from convff.network import Block, LayerLocalNet, LengthNorm
 
 
@@ -59,10 +60,13 @@ def mlp(
     widths: tuple[int, ...] = (1000, 1000, 1000),
     label_channels: int = 0,
     label_scale: float | None = None,
+    norm: str = "rms",
+    standardise: tuple[float, float] | None = None,
 ) -> LayerLocalNet:
     """Build dense layers with length normalisation.
 
-    Hinton 2022 has 4 x 2000 units, the public base code 3 x 1000, HebbFF 2048-1024-512-256-10 and 2000-2000-10.
+    Hinton 2022 has 4 x 2000 units, the public base code 3 x 1000, HebbFF 2048-1024-512-256-10 and 2000-2000-10; public
+    greedy code has two layers of 500 or 512.
 
     Args:
         image_shape: channels, height and width of the input (with its label channels, if the labels add any).
@@ -71,9 +75,12 @@ def mlp(
             `LayerLocalNet`.
         label_scale: ratio of the length of that label to that of the activity, see `LabelBesideLengthNorm`; if omitted,
             the label is normalised together with the activity.
+        norm: what the input of each layer is divided by: its root mean square ("rms"), or its length ("unit").
+        standardise: with "unit", mean and standard deviation of pixels, by which images are standardised first.
 
     Raises:
-        ValueError: a scale without label channels, or one that is not positive.
+        ValueError: a scale without label channels, or one that is not positive; an unknown norm; a scale with "unit",
+            or pixels to standardise without it.
 
     Example:
         >>> len(mlp((1, 28, 28)))
@@ -85,13 +92,23 @@ def mlp(
         raise ValueError(
             f"label_scale must be positive and needs label channels, got {label_scale} and {label_channels}"
         )
+    if norm not in ("rms", "unit"):
+        raise ValueError(f"norm must be rms or unit, got {norm!r}")
+    if norm == "unit" and label_scale is not None:
+        raise ValueError(f"label_scale must be None with norm unit, got {label_scale}")
+    if norm != "unit" and standardise is not None:
+        raise ValueError(f"standardise must be None unless norm is unit, got {standardise}")
     channels, *size = image_shape
     units = (prod((channels - label_channels, *size)), *widths)
+
+    def norm_of(layer: int) -> nn.Module:
+        if norm == "unit":
+            mean, deviation = (0.0, 1.0) if standardise is None or layer else standardise
+            return UnitLength(mean=mean, deviation=deviation)
+        return FlatLengthNorm() if label_scale is None else LabelBesideLengthNorm(label_channels, label_scale)
+
     blocks = (
-        Block(
-            FlatLengthNorm() if label_scale is None else LabelBesideLengthNorm(label_channels, label_scale),
-            nn.Linear(inputs + label_channels, outputs),
-        )
-        for inputs, outputs in zip(units, widths, strict=False)
+        Block(norm_of(layer), nn.Linear(inputs + label_channels, outputs))
+        for layer, (inputs, outputs) in enumerate(zip(units, widths, strict=False))
     )
     return LayerLocalNet(blocks, label_channels=label_channels)

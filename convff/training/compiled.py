@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from convff.contrasts import Layout
 from convff.network import Block
 from convff.rules.base import LocalRule, LocalUpdate
-from convff.training.block_step import BlockStep, block_step
+from convff.training.block_step import BlockInput, BlockStep, block_step
 
 
 class CompilationWarning(RuntimeWarning):
@@ -38,7 +38,7 @@ class CompiledBlockStep:
         self,
         block: Block,
         rule: LocalRule,
-        h: Tensor,
+        h: BlockInput,
         layout: Layout,
         state: Any,
         beside: nn.Module | None = None,

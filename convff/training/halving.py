@@ -5,6 +5,8 @@ sum (or the mean) of the directions of its images, so the parts add up to it, bu
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -13,7 +15,7 @@ from torch import Tensor, nn
 from convff.contrasts import Layout
 from convff.network import Block
 from convff.rules.base import LocalRule, LocalUpdate, see
-from convff.training.block_step import BlockStep
+from convff.training.block_step import BlockInput, BlockStep, layer_input
 from convff.training.sums import add_by_name
 from convff.training.trainable_labels import input_grad
 
@@ -37,6 +39,37 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and ("allocate memory" in text or "not enough memory" in text)
 
 
+@contextmanager
+def explaining_memory(images: int, epoch: int, step: int) -> Iterator[None]:
+    """Say what to do if memory runs out within a `with` block.
+
+    Args:
+        images: images of the step.
+        epoch: its epoch, counted from 0.
+        step: its number in the epoch, counted from 0.
+
+    Raises:
+        torch.OutOfMemoryError: memory ran out.
+
+    Example:
+        >>> with explaining_memory(64, 0, 0):
+        ...     raise MemoryError
+        Traceback (most recent call last):
+        ...
+        torch.OutOfMemoryError: a step of 64 images must fit in memory, and did not in epoch 1, step 1: take a smaller
+        batch size
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise torch.OutOfMemoryError(
+            f"a step of {images} images must fit in memory, and did not in epoch {epoch + 1}, step {step + 1}: take a "
+            "smaller batch size"
+        ) from error
+
+
 class HalvingStep:
     """A block step that is taken in two parts once memory runs out, then in four, and so on up to 32.
 
@@ -58,7 +91,7 @@ class HalvingStep:
         self,
         block: Block,
         rule: LocalRule,
-        h: Tensor,
+        h: BlockInput,
         layout: Layout,
         state: Any,
         beside: nn.Module | None = None,
@@ -80,7 +113,7 @@ class HalvingStep:
             for name, buffer in block.norm.named_buffers():
                 buffer.copy_(statistics[name])  # the failed step may have averaged the batch into them
             self._halve(len(layout.targets), reason)
-        x = block.normalised(h, layout.stream)
+        x = layer_input(block, h, layout)
         while True:
             try:
                 return self._in_parts(block, rule, h, x, layout, state, beside, labels_learn)
@@ -102,7 +135,7 @@ class HalvingStep:
         self,
         block: Block,
         rule: LocalRule,
-        h: Tensor,
+        h: BlockInput,
         x: Tensor,
         layout: Layout,
         state: Any,
@@ -126,6 +159,7 @@ class HalvingStep:
             add_by_name(total, {name: weight * direction for name, direction in update.dense(block.layer).items()})
             add_by_name(metrics, {name: share * metric for name, metric in update.metrics.items()})
             if labels_learn:
+                assert isinstance(h, Tensor)
                 inputs.append(input_grad(seen, rule, _rows(h, layout, rows)) * weight)
             found.append(seen.a[: len(chosen) * layout.passes])
             of_stream = seen.a[len(chosen) * layout.passes :]

@@ -7,15 +7,13 @@ settings did (rates, thresholds and scales off by factors of 100).
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from convff.network import LayerLocalNet
 from convff.training.divergence import Metrics
-
-Fault = Literal["dead layer", "saturated gates", "growing weights"]
+from convff.training.findings import Fault, Finding
 
 SILENT = 0.5  # sane runs: 0.01 at most; a layer that dies within an epoch: 0.6 to 1
 SATURATED_FRACTION = 0.99  # sane runs at chance: below 0.1; those that have learnt: their gates are shut
@@ -28,33 +26,6 @@ LEFT_OUT = " (by default it is the goodness of a layer whose units are all 1)"
 
 class TrainingWarning(UserWarning):
     """A training shows signs of a wrong setting."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """A fault of a block, and what may fix it.
-
-    Args:
-        fault: what is wrong.
-        block: where, counted from 1.
-        epoch: when, counted from 1.
-        figure: how it shows, in words with the number.
-        remedy: what to try; parameters are named as in the library and on the command line.
-
-    Example:
-        >>> print(Finding(fault="dead layer", block=3, epoch=2, figure="no activity", remedy="a smaller lr"))
-        dead layer in block 3, epoch 2: no activity; try a smaller lr
-    """
-
-    fault: Fault
-    block: int
-    epoch: int
-    figure: str
-    remedy: str
-
-    def __str__(self) -> str:
-        """Return the finding as one sentence."""
-        return f"{self.fault} in block {self.block}, epoch {self.epoch}: {self.figure}; try {self.remedy}"
 
 
 def weight_rms(net: LayerLocalNet) -> list[float]:
@@ -97,18 +68,22 @@ class HealthCheck:
         self._at_start = self._before = list(weights)
         self._reported: set[tuple[Fault, int]] = set()
 
-    def __call__(self, epoch: int, metrics: Metrics, first_half: Metrics, left: int) -> tuple[Finding, ...]:
+    def __call__(
+        self, epoch: int, metrics: Metrics, first_half: Metrics, left: int, *, blocks: Sequence[int] | None = None
+    ) -> tuple[Finding, ...]:
         """Return the findings of an epoch, counted from 0, that no earlier one had.
 
         Args:
             epoch: counted from 0.
             metrics: of the epoch; see `EpochRecord`.
             first_half: the same over its first half.
-            left: number of epochs after this one.
+            left: number of epochs after this one in which the blocks learn.
+            blocks: indices of the blocks that learn, which the metrics are of; all if omitted.
         """
+        dead = frozenset(block for fault, block in self._reported if fault == "dead layer")
         found = [
-            *dead_layers(epoch, metrics),
-            *saturated_gates(epoch, metrics, first_half, left),
+            *dead_layers(epoch, metrics, blocks, dead),
+            *saturated_gates(epoch, metrics, first_half, left, blocks),
             *growing_weights(epoch, metrics["weight_rms"], self._before, self._at_start),
         ]
         self._before = list(metrics["weight_rms"])
@@ -130,26 +105,42 @@ class HealthCheck:
         return check
 
 
-def dead_layers(epoch: int, metrics: Metrics) -> list[Finding]:
+def dead_layers(
+    epoch: int, metrics: Metrics, blocks: Sequence[int] | None = None, dead: frozenset[int] = frozenset()
+) -> list[Finding]:
     """Find blocks that are silent, whatever the image and its label, in most passes of an epoch.
 
     Goodness 0 means that no unit is active at any position. ReLU then lets no direction through, so a dead layer stays
     dead.
+
+    Args:
+        epoch: counted from 0.
+        metrics: of the epoch.
+        blocks: indices of the blocks that the metrics are of; all if omitted.
+        dead: blocks found dead in earlier epochs, counted from 1.
     """
-    silent = metrics.get("silent", ())
+    shares = metrics.get("silent", ())
+    silent = dict(zip(range(len(shares)) if blocks is None else blocks, shares, strict=False))
     found = []
-    for index, share in enumerate(silent):
+    for index, share in silent.items():
         if not share > SILENT:
             continue
         remedy = "a smaller lr (or a larger theta, if the gate has one) from the start: a dead layer stays dead"
-        if index and silent[index - 1] > SILENT:
+        if silent.get(index - 1, 0.0) > SILENT:
             remedy = f"fixing block {index} first: it outputs only zeros"
+        elif index - 1 not in silent and index in dead:
+            remedy = (
+                f"a smaller lr, and train again from the start: block {index} below outputs only zeros, and as it has "
+                "finished learning it cannot be fixed any more"
+            )
         figure = f"{_percent(share)} of its passes have no activity at all"
         found.append(Finding(fault="dead layer", block=index + 1, epoch=epoch + 1, figure=figure, remedy=remedy))
     return found
 
 
-def saturated_gates(epoch: int, metrics: Metrics, first_half: Metrics, epochs_left: int) -> list[Finding]:
+def saturated_gates(
+    epoch: int, metrics: Metrics, first_half: Metrics, epochs_left: int, blocks: Sequence[int] | None = None
+) -> list[Finding]:
     """Find blocks whose gates are all open or shut for an epoch, so that they treat every image alike.
 
     Two cases are no fault: gates that are shut for right and wrong labels, because the block has learnt everything;
@@ -166,9 +157,10 @@ def saturated_gates(epoch: int, metrics: Metrics, first_half: Metrics, epochs_le
         arrives = loss > 0 and fall * (epochs_left + 1) >= loss
         explained = None if of_block["silent"] > SILENT else _explained(of_block, arrives)
         if explained is not None:
+            block = 1 + (index if blocks is None else blocks[index])
             figure = f"{_percent(saturation)} of its gates are fully open or shut: {explained[0]}"
             found.append(
-                Finding(fault="saturated gates", block=index + 1, epoch=epoch + 1, figure=figure, remedy=explained[1])
+                Finding(fault="saturated gates", block=block, epoch=epoch + 1, figure=figure, remedy=explained[1])
             )
     return found
 

@@ -13,7 +13,8 @@ from convff.network import Block
 from convff.outer import Outer
 from convff.randomness import keyed_generator
 from convff.rules.base import ConstrainingRule, LocalRule, LocalUpdate, Setup, StartingRule, Step, contrast_of
-from convff.training.block_step import BlockStep, block_step
+from convff.training.block_step import BlockInput, BlockStep, Normalised, block_step
+from convff.training.blockwise import Prepared, frozen_activity, is_pure, raw_input
 from convff.training.compiled import CompiledBlockStep
 from convff.training.halving import HalvingStep
 from convff.training.sums import add_by_name
@@ -41,7 +42,8 @@ def start(rule: LocalRule | StartingRule, setup: Setup) -> Step:
 class LocalStep:
     """A step of a local rule in every block, all with the same batch, with one optimiser per block.
 
-    Trainable labels have their own optimiser, the last one, and learn by the rule of the first block.
+    Trainable labels have their own optimiser, the last one, and learn by the rule of the first block. All blocks learn
+    unless `learning` is set; see `BlockwiseStep`.
 
     Args:
         rule: the rule of every block.
@@ -61,6 +63,7 @@ class LocalStep:
         self.contrast = setup.contrast or contrast_of(rule, setup.labels)
         self.block_step: BlockStep = HalvingStep(CompiledBlockStep() if setup.compiled else block_step)
         self.modules: dict[str, nn.Module] = {}
+        self.learning = range(len(setup.net))
         self.optimizers = [setup.schedule.make_optimizer(block.layer.parameters()) for block in self.net]
         self.states = [rule.init(block) for block in self.net]
         self.beside = _beside(rule, setup)
@@ -86,17 +89,41 @@ class LocalStep:
     @torch.no_grad()
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """See `Step`."""
+        return self.learn(self._passes(batch, generator))
+
+    def _passes(self, batch: Batch, generator: torch.Generator) -> Prepared:
         shard = self.processes.shard(len(batch.targets))
-        inputs, layout = self.contrast(batch, generator, self.scores, shard.rows)
+        return Prepared(self.contrast(batch, generator, self.scores, shard.rows), shard)
+
+    @torch.no_grad()
+    def prepare(self, batch: Batch, generator: torch.Generator) -> Prepared:
+        """See `BlockwiseStep`."""
+        prepared = self._passes(batch, generator)
+        if len(self.learning) > 1 or self.net.repeats:
+            return prepared
+        (inputs, layout), index = prepared.passes, self.learning.start
+        raw = raw_input(self.net, inputs, index, partial(self._stay, layout))
+        block: Block = self.net.blocks[index]  # type: ignore[assignment]
+        kept: BlockInput = raw
+        if is_pure(block.norm) and not self._labels_learn(index):
+            kept = Normalised(block.normalised(raw, layout.stream))
+        return prepared._replace(passes=prepared.passes._replace(inputs=inputs.new_empty(0)), block=index, h=kept)
+
+    @torch.no_grad()
+    def learn(self, prepared: Prepared) -> dict[str, Tensor]:
+        """See `BlockwiseStep`."""
+        (inputs, layout), shard = prepared.passes, prepared.shard
         metrics: dict[int, list[dict[str, Tensor]]] = {}
         repeated: dict[int, dict[str, Tensor]] = {}
         finish_block_below: Finish | None = None
 
-        def visit(index: int, block: Block, h: Tensor) -> Tensor:
+        def visit(index: int, block: Block, h: BlockInput) -> Tensor:
             nonlocal finish_block_below
-            labels_learn = self.trainable_labels is not None and index == 0
+            if index not in self.learning:
+                assert isinstance(h, Tensor)
+                return self._stay(layout, index, block, h)
             a, update = self.block_step(
-                block, self.rule, h, layout, self.states[index], self.beside[index], labels_learn
+                block, self.rule, h, layout, self.states[index], self.beside[index], self._labels_learn(index)
             )
             self.states[index] = update.state
             metrics.setdefault(index, []).append(update.metrics)
@@ -111,12 +138,23 @@ class LocalStep:
             finish_block_below = finish
             return a
 
-        self.net.route(inputs, visit)
+        if prepared.block is None:
+            self.net.route(inputs, visit, None if self.learning.stop == len(self.net) else self.learning.stop)
+        else:
+            assert prepared.h is not None
+            visit(prepared.block, self.net.blocks[prepared.block], prepared.h)  # type: ignore[arg-type]
         if finish_block_below is not None:
             finish_block_below()
         for finish in [self._send(index, directions, shard) for index, directions in repeated.items()]:
             finish()
         return {name: values * shard.of_mean for name, values in _by_block(metrics).items()}
+
+    def _stay(self, layout: Layout, index: int, block: Block, h: Tensor) -> Tensor:
+        """Visit a block that does not learn."""
+        return frozen_activity(block, self.rule, h, layout, self.beside[index])
+
+    def _labels_learn(self, index: int) -> bool:
+        return self.trainable_labels is not None and index == 0
 
     def _begin(self, index: int, update: LocalUpdate, layout: Layout, shard: Shard) -> Finish:
         """Begin the step of a block; return a function that completes it."""

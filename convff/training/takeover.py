@@ -10,6 +10,7 @@ from convff.network import LayerLocalNet
 from convff.rules.base import Step
 from convff.schedule import Schedule
 from convff.training.health import HealthCheck
+from convff.training.order import TOGETHER
 from convff.training.state import Position, TrainingState, optimizer_states, restore_optimizer
 
 
@@ -22,6 +23,8 @@ class Resumable(Protocol):
     schedule: Schedule
     readout: LinearReadout | None
     seed: int
+    order: str
+    redraw: bool
     position: Position
     health: HealthCheck | None
 
@@ -82,9 +85,19 @@ def _restore(trainer: Resumable, state: TrainingState) -> None:
     trainer.position = Position(epoch, step, totals, first_half, seconds)
 
 
-def _must_match(trainer: Resumable) -> dict[str, int]:
-    """Return what keys the order of the images and all draws."""
-    return {"seed": trainer.seed, "batch_size": trainer.schedule.batch_size}
+def _must_match(trainer: Resumable) -> dict[str, Any]:
+    """Return what keys the order of the images, all draws, and which block learns when.
+
+    What was saved before there were orders and repeats has none of their entries.
+    """
+    found: dict[str, Any] = {"seed": trainer.seed, "batch_size": trainer.schedule.batch_size}
+    if trainer.schedule.repeats > 1:
+        found["repeats"] = trainer.schedule.repeats
+    if not trainer.redraw:
+        found["redraw"] = False
+    if trainer.order != TOGETHER:
+        found |= {"order": trainer.order, "epochs": trainer.schedule.epochs}
+    return found
 
 
 def _rule_states(trainer: Resumable) -> list[Any]:

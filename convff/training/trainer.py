@@ -4,7 +4,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 
 import torch
@@ -17,40 +17,20 @@ from convff.labelling import Labels
 from convff.machine.precision import autocast
 from convff.machine.processes import OneProcess, Processes
 from convff.network import LayerLocalNet
-from convff.randomness import keyed_generator
 from convff.rules.base import LocalRule, Setup, StartingRule, Step
 from convff.schedule import Schedule
 from convff.training.augment import Augmentation, unchanged
+from convff.training.blockwise import BlockwiseStep
 from convff.training.divergence import stop_if_not_finite
-from convff.training.halving import is_out_of_memory
-from convff.training.health import Finding, HealthCheck, TrainingWarning, weight_rms
+from convff.training.halving import explaining_memory
+from convff.training.health import HealthCheck, TrainingWarning, weight_rms
+from convff.training.lessons import Lesson, Lessons
 from convff.training.local_step import start
+from convff.training.order import TOGETHER, refuse_useless_cache, stretches_of
+from convff.training.records import EpochRecord
 from convff.training.state import Position, TrainingState
 from convff.training.sums import add_by_name
 from convff.training.takeover import state_of, take_over
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """The result of an epoch.
-
-    Args:
-        epoch: counted from 0.
-        metrics: means over the epoch's steps by name, each with one entry per block (or one for the whole network);
-            and `weight_rms`, the root mean square of each block's weights at the end.
-        images_per_second: images, not passes, per second.
-        seconds: duration of the epoch.
-        first_half: means over the first half of the epoch's steps; compared with `metrics`, they show the trend.
-        findings: faults that no earlier epoch of the training showed; see `convff.training.health`.
-    """
-
-    epoch: int
-    metrics: dict[str, list[float]]
-    images_per_second: float
-    seconds: float
-    first_half: dict[str, list[float]]
-    findings: tuple[Finding, ...] = ()
-
 
 DEFAULT_SCHEDULE = Schedule()
 CHECKED_EVERY = 50  # steps between two looks at the metrics, for which a GPU has to be waited for
@@ -68,7 +48,7 @@ class Trainer:
         net: the network; trained in place.
         labels: a label generator.
         rule: a `LocalRule`, or a `StartingRule` that brings a step of its own.
-        schedule: epochs, batch size, optimiser and rate.
+        schedule: epochs, batch size, optimiser and rate; the epochs of each block, if they learn one by one.
         contrast: makes the passes of each step; the rule's own if omitted. Where the label is in the image, that is a
             copy with the right label and one with a wrong label, drawn at random. See `convff.contrasts`.
         augment: changes each batch of images before it is labelled; see `convff.training.augment`.
@@ -77,10 +57,16 @@ class Trainer:
         precision: "float32" or "bfloat16" for the activities; weights and goodness stay in float32.
         processes: the processes that share each batch; this process alone if omitted. See `convff.machine.processes`.
         compiled: fuse the arithmetic of each block by `torch.compile`; worth it if training takes minutes.
+        order: a name in `convff.training.order.ORDERS`. "together": all blocks learn in every step. "one_by_one": the
+            schedule runs once for each block; the blocks below only run forward, those above do not run.
+        redraw: draw order, augmentation and wrong labels anew in every epoch; if not, every epoch repeats the first.
+        cache_gib: GiB that the outputs of finished blocks may take, so that they are computed once per block that
+            learns on them; 0 to compute them at every step.
 
     Raises:
-        ValueError: a rule that is not local, with several processes, trainable labels, a contrast or `compiled`; a
-            rule that needs the whole batch, with several processes; a network that the rule does not fit.
+        ValueError: a rule that is not local, with several processes, trainable labels, a contrast, `compiled` or an
+            order; a rule that needs the whole batch, with several processes; a network that the rule does not fit; an
+            order that is unknown, or beside a stagger; a cache with draws that change, or of no finished block.
 
     Example:
         >>> from convff import ImageData, RULES, cnn3
@@ -105,6 +91,9 @@ class Trainer:
         precision: str = "float32",
         processes: Processes | None = None,
         compiled: bool = False,
+        order: str = TOGETHER,
+        redraw: bool = True,
+        cache_gib: float = 0.0,
     ) -> None:
         self.processes = processes or OneProcess()
         self.processes.prepare(net)
@@ -112,8 +101,9 @@ class Trainer:
         self.schedule = schedule
         self.seed = seed
         self.precision = precision
-        self.augment = augment
         self.readout = readout
+        self.order = order
+        self.redraw = redraw
         setup = Setup(
             net=net,
             labels=labels,
@@ -125,23 +115,28 @@ class Trainer:
             seed=seed,
         )
         self.step: Step = start(rule, setup)
+        self.stretches = stretches_of(order, rule, self.step, net, schedule)
+        refuse_useless_cache(cache_gib, order, redraw=redraw)
+        self.lessons = Lessons(seed=seed, augment=augment, precision=precision, kept_gib=cache_gib)
         self.labels = labels
         self.position = Position()
         self.health: HealthCheck | None = None
         self._resumed = False
 
     def fit(self, data: Data, *, progress: Progress = _ignore) -> Iterator[EpochRecord]:
-        """Train for all epochs of the schedule.
+        """Train for all epochs of the schedule, once or for one block after another.
 
         Args:
             data: what to learn from, e.g. `ImageData`.
             progress: called after each step with the number of images it took; bars belong to the caller.
+                `len(data) * stretches.total * schedule.repeats` in all.
 
         Yields:
             a record after each epoch.
 
         Raises:
-            ValueError: data and labels differ in their number of classes, or there are fewer than 2 images.
+            ValueError: data and labels differ in their number of classes, there are fewer than 2 images, or the outputs
+                of finished blocks do not fit in `cache_gib`.
             DivergedError: a metric is not finite; looked at every `CHECKED_EVERY` steps.
             torch.OutOfMemoryError: a step does not fit in memory, not even in parts; see `convff.training.halving`.
 
@@ -154,14 +149,16 @@ class Trainer:
             raise ValueError(f"{data.name} has {data.num_classes} classes, but the labels are for {classes}")
         if len(data) < 2:
             raise ValueError(f"{data.name} has {len(data)} images to learn from, but a step needs at least 2")
+        self.refuse_large_cache(data)
         if not self._resumed:
             self.position, self.health = Position(), None
         self._resumed = False
         if self.health is None:
             self.health = HealthCheck(weight_rms(self.net))
-        for epoch in range(self.position.epoch, self.schedule.epochs):
+        for epoch in range(self.position.epoch, self.stretches.total):
             record = self.epoch(data, epoch, progress=progress)
-            findings = self.health(epoch, record.metrics, record.first_half, self.schedule.epochs - epoch - 1)
+            left = self.stretches.left(epoch)
+            findings = self.health(epoch, record.metrics, record.first_half, left, blocks=record.blocks)
             for finding in findings:
                 warnings.warn(str(finding), TrainingWarning, stacklevel=2)
             yield replace(record, findings=findings)
@@ -174,26 +171,42 @@ class Trainer:
         """
         at = self.position = self.position if self.position.epoch == epoch else Position(epoch)
         start = time.perf_counter() - at.seconds
-        steps = math.ceil(len(data) / self.schedule.batch_size)
+        learning, repeats = self.stretches.blocks(epoch), self.schedule.repeats
+        within, draws = self.stretches.within(epoch), epoch if self.redraw else 0
+        steps = math.ceil(len(data) / self.schedule.batch_size) * repeats
         self.net.train()
-        batches = epoch_batches(len(data), self.schedule.batch_size, seed=self.seed, epoch=epoch)
-        for batch in islice(batches, at.step, None):
-            self._set_rate((epoch + at.step / steps) / self.schedule.epochs)
-            add_by_name(at.totals, self._step(data, batch, epoch, at.step))
-            at.step += 1
-            if at.step == max(1, steps // 2):
-                at.first_half = {name: total / at.step for name, total in at.totals.items()}
-            if at.step % CHECKED_EVERY == 0 and self.processes.size == 1:
-                stop_if_not_finite(at.epoch, at.totals, at.step)
-            at.seconds = time.perf_counter() - start
-            progress(len(batch))
+        if isinstance(self.step, BlockwiseStep):
+            self.step.learning = learning
+        batches = epoch_batches(len(data), self.schedule.batch_size, seed=self.seed, epoch=draws)
+        for number, batch in islice(enumerate(batches), at.step // repeats, None):
+            with explaining_memory(len(batch), at.epoch, at.step):
+                lesson = self.lessons(self.step, data, batch, draws=draws, number=number, again=repeats > 1)
+            for _ in range(at.step % repeats, repeats):
+                self.schedule.set_rates(self.step.optimizers, (within + at.step / steps) / self.schedule.epochs)
+                with explaining_memory(len(batch), at.epoch, at.step):
+                    add_by_name(at.totals, self._step(lesson, learning))
+                at.step += 1
+                if at.step == max(1, steps // 2):
+                    at.first_half = {name: total / at.step for name, total in at.totals.items()}
+                if at.step % CHECKED_EVERY == 0 and self.processes.size == 1:
+                    stop_if_not_finite(at.epoch, at.totals, at.step, learning)
+                at.seconds = time.perf_counter() - start
+                progress(len(batch))
         self.processes.start_sum([*at.totals.values(), *at.first_half.values()], 1.0)()
         means = {name: (total / at.step).tolist() for name, total in at.totals.items()}
         means["weight_rms"] = weight_rms(self.net)
         halfway = {name: mean.tolist() for name, mean in at.first_half.items()}
         seconds = time.perf_counter() - start
         self.position = Position(epoch + 1)
-        return EpochRecord(epoch, means, len(data) / seconds, seconds, halfway)
+        return EpochRecord(epoch, means, len(data) * repeats / seconds, seconds, halfway, blocks=tuple(learning))
+
+    def refuse_large_cache(self, data: Data) -> None:
+        """Raise if the outputs of finished blocks do not fit in `cache_gib`.
+
+        Raises:
+            ValueError: they do not; the message says what they would take.
+        """
+        self.lessons.refuse_too_large(self.step, data, self.stretches, self.processes)
 
     def state(self) -> TrainingState:
         """Return the state of the training, between two epochs or in a callback `progress`.
@@ -208,11 +221,12 @@ class Trainer:
     def resume(self, state: TrainingState) -> None:
         """Take over a state: `fit` then goes on where it was taken, as if it had never been interrupted.
 
-        The schedule may have more epochs than the interrupted training had: the rate follows the new schedule from
-        there on. Equal bits need the same data, settings, number of threads and processes.
+        The schedule may have more epochs than the interrupted training had, unless blocks learn one by one: the rate
+        follows the new schedule from there on. Equal bits need the same data, settings, number of threads and
+        processes.
 
         Args:
-            state: of a trainer with the same network, labels, rule, readout, seed and batch size.
+            state: of a trainer with the same network, labels, rule, readout, seed, batch size, order and draws.
 
         Raises:
             ValueError: the state is of another training.
@@ -220,29 +234,13 @@ class Trainer:
         take_over(self, state)
         self._resumed = True
 
-    def _step(self, data: Data, indices: Tensor, epoch: int, step: int) -> dict[str, Tensor]:
-        batch = data.batch(indices)
-        draws = keyed_generator(self.seed, "augmentation", epoch, step)
-        batch = batch._replace(inputs=self.augment(batch.inputs, draws))
-        device = batch.inputs.device
-        try:
-            with autocast(device, self.precision):
-                metrics = self.step(batch, keyed_generator(self.seed, "negatives", epoch, step))
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            raise torch.OutOfMemoryError(
-                f"a step of {len(batch.targets)} images must fit in memory, and did not in epoch {epoch + 1}, step "
-                f"{step + 1}: take a smaller batch size"
-            ) from error
-        if self.readout is not None:
+    def _step(self, lesson: Lesson, learning: range) -> dict[str, Tensor]:
+        device = lesson.batch.inputs.device
+        with autocast(device, self.precision):
+            metrics = lesson.learn(self.step)
+        # A readout of blocks that are still to learn would be out of date.
+        if self.readout is not None and len(self.net) - 1 in learning:
             # Its own context: autocast caches the cast weights, which the blocks' step has just changed.
             with autocast(device, self.precision):
-                metrics["readout_loss"] = self.readout.step(*batch, self.processes)
+                metrics["readout_loss"] = self.readout.step(*lesson.batch, self.processes)
         return metrics
-
-    def _set_rate(self, progress: float) -> None:
-        for optimizer in self.step.optimizers:
-            for group in optimizer.param_groups:
-                rate = self.schedule.rate(progress, group.get("window", (0.0, 1.0)))
-                group["lr"] = rate * group.get("factor", 1.0)

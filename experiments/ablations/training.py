@@ -6,9 +6,10 @@ from copy import deepcopy
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from convff import EVALUATIONS, DivergedError, Finding, TrainingWarning, stop_if_diverged
+from convff import EVALUATIONS, DivergedError, Finding, Trainer, TrainingWarning, stop_if_diverged
 from experiments.config.ablation import Plan, Row
-from experiments.config.settings import Overrides, SettingsError
+from experiments.config.overrides import Overrides
+from experiments.config.settings import SettingsError
 from experiments.datasets import load_dataset
 from experiments.run.parts import Parts, prepare
 from experiments.run.torchrun import device_named
@@ -47,8 +48,8 @@ def passes(images_per_second: float, minutes: float, available: int) -> tuple[in
 def measured_speed(parts: Parts, seconds: float = MEASURED) -> float:
     """Return the images per second of a training like this one, measured by a short one with a throw-away network.
 
-    The short training covers the whole schedule, from the full rate to the end of the cooldown: where blocks learn one
-    after another, the cost of a step changes on the way.
+    An image counts once all blocks have learnt from it. The short training covers the whole schedule, from the full
+    rate to the end of the cooldown: where blocks learn one after another, the cost of a step changes on the way.
 
     Args:
         parts: what to train with; neither its network nor its labels change.
@@ -56,15 +57,23 @@ def measured_speed(parts: Parts, seconds: float = MEASURED) -> float:
     """
     parts = replace(parts, recipe=replace(parts.recipe, epochs=1), labels=deepcopy(parts.labels))
     trainer = parts.new_trainer(parts.new_net(), None)
-    images, size = len(parts.train), parts.recipe.batch_size
-    trainer.epoch(parts.train.part(0, WARM_UP * size), 0)  # the first steps are slow, and compile if that is asked for
-    record = trainer.epoch(parts.train.part(0, WARM_UP * size), 0)
+    every = range(trainer.stretches.total)  # an epoch for each stretch of blocks that learn at once
+    of_each = [_speed(trainer, epoch, parts, seconds / len(every)) for epoch in every]
+    return 1 / sum(1 / speed for speed in of_each)
+
+
+def _speed(trainer: Trainer, epoch: int, parts: Parts, seconds: float) -> float:
+    """Return the images per second of an epoch, each with all its steps, measured on some of the images."""
+    images, size, repeats = len(parts.train), parts.recipe.batch_size, parts.recipe.repeats
+    warm_up = parts.train.part(0, WARM_UP * size)
+    trainer.epoch(warm_up, epoch)  # the first steps are slow, and compile if that is asked for
+    record = trainer.epoch(warm_up, epoch)
     while record.seconds < seconds / 2:
-        measured = min(images, max(2 * size, int(record.images_per_second * seconds)))
-        record = trainer.epoch(parts.train.part(0, measured), 0)
+        measured = min(images, max(2 * size, int(record.images_per_second / repeats * seconds)))
+        record = trainer.epoch(parts.train.part(0, measured), epoch)
         if measured == images:
             break
-    return record.images_per_second
+    return record.images_per_second / repeats
 
 
 def prepared(plan: Plan, rows: list[Row]) -> list[Parts]:
@@ -172,9 +181,9 @@ def _trained_and_judged(parts: Parts, readout: bool) -> dict[str, Any]:
     diverged = None
     try:
         with warnings.catch_warnings(action="ignore", category=TrainingWarning):  # they are recorded
-            for record in trainer.fit(parts.train):
+            for record in (record for portion in parts.portions for record in trainer.fit(portion)):
                 findings += record.findings
-                stop_if_diverged(record.epoch, record.metrics)
+                stop_if_diverged(record.epoch, record.metrics, blocks=record.blocks)
     except DivergedError as error:  # a result like any other: go on with the next row
         diverged = str(error)
     seconds = time.perf_counter() - start

@@ -2,13 +2,15 @@
 
 import sys
 from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
 import tyro
 
+from experiments.config.choices import LabelName, PlaceName
 from experiments.config.conflicts import PLACED_RULES, check_together
 from experiments.config.ranges import check_ranges
 from experiments.config.resumable import resuming
-from experiments.config.settings import RENAMED, LabelName, PlaceName, Settings, SettingsError
+from experiments.config.settings import RENAMED, Settings, SettingsError
 from experiments.tools.command import exit_on
 
 BEST_PLACE: PlaceName = "output"  # on CIFAR-10 and MNIST: see docs/places.md
@@ -56,11 +58,14 @@ class Asked(Settings):
     Default: output, the best one; image if another option needs it."""
 
 
-def _asking(default: Settings) -> Asked:
+SomeAsked = TypeVar("SomeAsked", bound=Asked)
+
+
+def _asking(kind: type[SomeAsked], default: Settings) -> SomeAsked:
     """Return a script's default settings, with labels and place omitted if they have their default values."""
     values = {each.name: getattr(default, each.name) for each in fields(Settings)}
     left_out = {name for name in ("labels", "label_at") if values[name] == getattr(Settings, name)}
-    return Asked(**(values | dict.fromkeys(left_out)))
+    return kind(**(values | dict.fromkeys(left_out)))
 
 
 def _settled(asked: Asked) -> Settings:
@@ -87,10 +92,27 @@ def parse(default: Settings, description: str | None, arguments: list[str] | Non
         description: the text above the options in its help.
         arguments: the command line; the process's own if omitted.
     """
-    asked = tyro.cli(Asked, default=_asking(default), args=arguments, description=description)
+    return parse_as(Asked, default, description, arguments)[1]
+
+
+def parse_as(
+    kind: type[SomeAsked], default: Settings, description: str | None, arguments: list[str] | None = None
+) -> tuple[SomeAsked, Settings]:
+    """Read settings and a script's further options from its command line; see `parse`.
+
+    Args:
+        kind: a subclass of `Asked` with the further options, all with a default.
+        default: the settings of the script if no option is given.
+        description: the text above the options in its help.
+        arguments: the command line; the process's own if omitted.
+
+    Returns:
+        all options as they were given, and the settings.
+    """
+    asked = tyro.cli(kind, default=_asking(kind, default), args=arguments, description=description)
     if asked.resume is not None:  # all other settings are those of the run
         with exit_on(SettingsError):
-            return check(resuming(default, asked, _asking(default)))
+            return asked, check(resuming(default, asked, _asking(Asked, default)))
     settings = _settled(asked)
     if settings.preset in RENAMED:
         print(f"note: preset {settings.preset} is now called {RENAMED[settings.preset]}", file=sys.stderr)
@@ -101,7 +123,7 @@ def parse(default: Settings, description: str | None, arguments: list[str] | Non
     if asked.label_at is None and settings.label_at == BEST_PLACE:
         where = f"the label is at the {BEST_PLACE}, where the rule learns best"
         print(f"note: {where}; --labels NAME puts it into the image", file=sys.stderr)
-    return settings
+    return asked, settings
 
 
 def _given(asked: Asked) -> frozenset[str]:

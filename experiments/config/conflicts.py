@@ -20,6 +20,7 @@ TABLES = {
     "labels": ("labels/__init__.py", "LABELS"),
     "gate": ("convff/gates/__init__.py", "GATES"),
     "model": ("convff/models/__init__.py", "MODELS"),
+    "order": ("convff/training/order.py", "ORDERS"),
 }
 PLACED_RULES = ("ff", "hebbff")  # rules whose label can be at several places
 ELSEWHERE = ("blocks", "output", "gains")  # no label image of any kind
@@ -49,6 +50,9 @@ def _conflicts() -> Iterator[Conflict]:
     yield Conflict("label_gains", anything, "rule", BASELINES)
     for name in ("similarity", "stagger", "contrast", "compile", "engine", "label_regions"):
         yield Conflict(name, anything, "rule", ("bp",))
+    yield Conflict("order", ("one_by_one",), "rule", ("bp",))
+    yield Conflict("stagger", anything, "order", ("one_by_one",))
+    yield Conflict("cache_gib", anything, "order", ("together",))
     for name in ("labels", "label_intensity", "label_selection", "label_scale"):
         yield Conflict(name, anything, "rule", LABEL_FREE_RULES)
         yield Conflict(name, anything, "label_at", ELSEWHERE)
@@ -86,6 +90,9 @@ def _conflicts() -> Iterator[Conflict]:
         others = tuple(each for each in ("image", *judged.values()) if each != place)
         yield Conflict("inference", (evaluation,), "rule", BASELINES)
         yield Conflict("inference", (evaluation,), "label_at", others)
+    for evaluation in ("goodness_from", "goodness_train"):
+        yield Conflict("inference", (evaluation,), "rule", BASELINES)
+        yield Conflict("inference", (evaluation,), "label_at", (*ELSEWHERE, *LABELS_APART))
 
 
 CONFLICTS = tuple(_conflicts())
@@ -109,8 +116,12 @@ def check_together(settings: Settings, given: frozenset[str]) -> None:
         --label-at image
     """
     recipe = recipe_for(settings)
-    values = {name: getattr(settings, name) for name in TABLES}
-    values |= {"gate": recipe.gate, "model": settings.model if "net" in given and settings.model else recipe.model}
+    values: dict[str, Any] = {name: getattr(settings, name) for name in TABLES}
+    values |= {
+        "gate": recipe.gate,
+        "order": recipe.order,
+        "model": settings.model if "net" in given and settings.model else recipe.model,
+    }
     for conflict in CONFLICTS:
         if conflict.name in given and values[conflict.other] in conflict.others and _applies(conflict, settings):
             _refuse(conflict, settings, values[conflict.other])
@@ -118,6 +129,11 @@ def check_together(settings: Settings, given: frozenset[str]) -> None:
         raise SettingsError("--stabiliser-strength would change nothing: --stabilise names no stabiliser")
     if settings.candidates is not None and settings.inference == ("linear",):
         raise SettingsError("--candidates would change nothing: --inference linear tries no labels (goodness does)")
+    if recipe.cache_gib and recipe.redraw:
+        raise SettingsError(
+            f"--cache-gib {recipe.cache_gib:g} cannot be used with --redraw True: new draws change the outputs of "
+            "finished blocks; it can with --redraw False"
+        )
     depth = len(recipe.model_options.get("widths", ()))
     if beyond := [str(layer) for layer in settings.pool_after or () if layer > depth > 0]:
         raise SettingsError(f"--pool-after {' '.join(beyond)}: there is no such layer, it must be at most {depth}")

@@ -13,6 +13,8 @@ from experiments.tools.archive_names import is_archive
 LEAST = {
     "seeds": 1,
     "epochs": 1,
+    "repeats": 1,
+    "portions": 1,
     "batch_size": 2,
     "negatives": 1,
     "train_images": 2,
@@ -23,7 +25,7 @@ LEAST = {
     "similarity": 0,
 }
 MOST = {"label_intensity": 1.0, "momentum": None, "stagger": None}  # None: less than 1
-POSITIVE = ("scale", "lr", "label_scale")
+POSITIVE = ("scale", "lr", "label_scale", "cache_gib")
 FINITE = (*POSITIVE, "theta", "similarity", "stabiliser_strength")
 WIDEST = 65_536  # a wider layer would take minutes, and all memory, to be refused
 SEEDS = 2**63  # torch takes no larger ones

@@ -20,6 +20,7 @@ class Recipe:
         label_form: with the label in every block, "frozen" (a label changes no unit from silent to active) or "exact".
         label_gains: with a gain per channel and class, "learned" or "random".
         similarity: weight of a similarity term beside the rule; 0 for none.
+        label_rest: one-hot labels: the value of the pixels that are not hot.
         label_selection: labels chosen from candidates, "optimised" or "random"; None for the fixed set 1.
         gate: name in `convff.GATES`.
         scale: steepness of the gate.
@@ -27,7 +28,10 @@ class Recipe:
         reduction: goodness is the "mean" or the "sum" of squares (HebbFF: always the mean), or the mean "activity".
         negatives: wrong labels per image in each step.
         augment: name in `convff.training.augment.AUGMENTATIONS`.
-        optimizer, lr, momentum, decay, epochs, batch_size, stagger: see `convff.Schedule`.
+        optimizer, lr, momentum, decay, epochs, batch_size, stagger, repeats: see `convff.Schedule`.
+        order, redraw, cache_gib: see `convff.Trainer`.
+        portions: parts of the training images, in an order of their own, that are learnt from one after another.
+        precision: of the activities where the settings leave it open; "auto" leaves it to the hardware.
         train_images: use only the first n; None for all.
         joint_readout: also train a readout of every position beside the blocks, by Adam, as in the paper. The readout
             that is compared with the control is always fitted at the end, by L-BFGS.
@@ -37,12 +41,14 @@ class Recipe:
         first_block: readout and goodness count the blocks from this one on; 1 skips the first, as most papers do.
         first_scored: the same for goodness, or the scores that the rule has instead; None for `first_block`.
         validation_images: held out for `--evaluate-on validation`.
+        curve_images: training images held out for the learning curve otherwise; 0 to learn from all of them.
         test_images: judge by the first n only; None for all. Only `smoke` does.
     """
 
     model: str
     model_options: dict[str, Any] = field(default_factory=dict)
     label_intensity: float = 0.3
+    label_rest: float = 0.0
     label_selection: str | None = None
     label_regions: int | None = None
     label_form: str = "frozen"
@@ -59,8 +65,14 @@ class Recipe:
     momentum: float = 0.9
     decay: str = "cooldown"
     stagger: float = 0.0
+    order: str = "together"
     epochs: int = 1
     batch_size: int = 32
+    repeats: int = 1
+    portions: int = 1
+    redraw: bool = True
+    cache_gib: float = 0.0
+    precision: str = "auto"
     train_images: int | None = None
     joint_readout: bool = False
     readout_images: int | None = 20_000
@@ -69,6 +81,7 @@ class Recipe:
     first_block: int = 1
     first_scored: int | None = None
     validation_images: int = 5000
+    curve_images: int = 1000
     test_images: int | None = None
 
     def schedule(self) -> "Schedule":
@@ -80,5 +93,5 @@ class Recipe:
         """
         from convff import Schedule  # here, because it imports torch
 
-        names = ("epochs", "batch_size", "optimizer", "lr", "momentum", "decay", "stagger")
+        names = ("epochs", "batch_size", "optimizer", "lr", "momentum", "decay", "stagger", "repeats")
         return Schedule(**{name: getattr(self, name) for name in names})

@@ -1,119 +1,28 @@
 """The settings of a run, as in `settings.json`. Imports no torch, so that `--help` is quick."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal
 
-from experiments.config.names import names_in
-from experiments.config.own import part_of
+from experiments.config.choices import (
+    ContrastName,
+    DatasetName,
+    EngineName,
+    EvaluationName,
+    LabelName,
+    ModelName,
+    NetName,
+    PlaceName,
+    PresetName,
+    RuleName,
+    StabiliserName,
+)
+from experiments.config.overrides import Overrides
 from experiments.config.values import typed_fields
 
-if TYPE_CHECKING:
-    LabelName: TypeAlias = str
-    RuleName: TypeAlias = str
-    ModelName: TypeAlias = str
-    DatasetName: TypeAlias = str
-    GateName: TypeAlias = str
-    PlaceName: TypeAlias = str
-    ContrastName: TypeAlias = str
-    EvaluationName: TypeAlias = str
-    OptimizerName: TypeAlias = str
-    AugmentName: TypeAlias = str
-    StabiliserName: TypeAlias = str
-else:  # the command line offers the keys of the tables
-    LabelName = part_of("labels", "labels/__init__.py", "LABELS")
-    RuleName = part_of("rule", "convff/rules/__init__.py", "RULES")
-    GateName = part_of("gate", "convff/gates/__init__.py", "GATES")
-    ContrastName = part_of("contrast", "convff/contrasts/__init__.py", "CONTRASTS")
-    EvaluationName = part_of("inference", "convff/evaluations/__init__.py", "EVALUATIONS", also=("both",))
-    PlaceName = Literal[names_in("convff/places/__init__.py", "PLACES")]
-    ModelName = Literal[names_in("convff/models/__init__.py", "MODELS")]
-    DatasetName = Literal[names_in("experiments/datasets/__init__.py", "DATASETS")]
-    OptimizerName = Literal[names_in("convff/optimizers/__init__.py", "OPTIMIZERS")]
-    AugmentName = Literal[names_in("convff/training/augment.py", "AUGMENTATIONS")]
-    StabiliserName = Literal[names_in("convff/stabilisers/__init__.py", "STABILISERS")]
-
-PresetName = Literal["smoke", "quick", "paper", "long", "best"]
-NetName = Literal["deep", "wide"]
-SelectionName = Literal["optimised", "random"]
-EngineName = Literal["closed", "autograd"]
 RENAMED: dict[str, PresetName] = {"best": "long"}  # presets
 LABELS_APART = ("stream", "beside")  # places where labels are images of their own
 LABEL_FREE_RULES = ("local_head",)  # rules under which no image carries a label
-
-
-@dataclass(frozen=True, kw_only=True)
-class Overrides:
-    """Numbers of a recipe that the command line may replace: fields of `Recipe`; None keeps the preset's value."""
-
-    label_intensity: float | None = None
-    """The label's share K of the intensity, in [0, 1]."""
-
-    label_selection: SelectionName | None = None
-    """Fourier and morph: choose the labels from 2,000 candidates drawn by --seed. optimised: minimise the largest
-    correlation of any two; random: choose at random. Default: the fixed set 1, or optimised if it has too few."""
-
-    label_regions: int | None = None
-    """With --label-at blocks: what a label adds to a block differs between n x n regions of its map. With --label-at
-    output: each region decides on its own. With --rule local_head: the classifiers see the means of n x n regions."""
-
-    label_gains: Literal["learned", "random"] | None = None
-    """With --label-at gains: the gain of each channel for each class is learned, or drawn once at random."""
-
-    label_form: Literal["frozen", "exact"] | None = None
-    """With --label-at blocks: frozen is fast (a label changes no unit from silent to active); exact tries every label
-    on every unit."""
-
-    gate: GateName | None = None
-    """How goodness becomes a signed weight."""
-
-    scale: float | None = None
-    """Steepness of the gate."""
-
-    theta: float | None = None
-    """Threshold of the threshold gate."""
-
-    reduction: Literal["mean", "sum", "activity"] | None = None
-    """Goodness is the mean or the sum of squares, or the mean of the activity itself."""
-
-    similarity: float | None = None
-    """Weight of an extra term that makes images of one class look alike to a block, and others different."""
-
-    negatives: int | None = None
-    """Wrong labels per image and step."""
-
-    augment: AugmentName | None = None
-    """How training images are augmented."""
-
-    optimizer: OptimizerName | None = None
-    """The optimiser, which turns directions into steps."""
-
-    lr: float | None = None
-    """Learning rate."""
-
-    momentum: float | None = None
-    """Momentum, or Adam's first beta."""
-
-    stagger: float | None = None
-    """How far lower blocks learn ahead of higher ones, in [0, 1): with stagger s the first block stops after a fraction
-    1 - s of the training, the last at its end."""
-
-    batch_size: int | None = None
-    """Images per step."""
-
-    epochs: int | None = None
-    """Passes over the training images."""
-
-    train_images: int | None = None
-    """Use only the first n training images."""
-
-    candidates: int | None = None
-    """Goodness inference tries only the readout's n best labels per image; 0 tries every label."""
-
-    def overrides(self) -> dict[str, Any]:
-        """Return the numbers that are given, by name."""
-        values = {each.name: getattr(self, each.name) for each in fields(Overrides)}
-        return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +68,8 @@ class Settings(Overrides):
     """The network."""
 
     net: NetName | None = None
-    """The HebbFF paper's dense networks: deep, 784-2048-1024-512-256-10, or wide, 784-2000-2000-10."""
+    """The HebbFF paper's dense networks: deep, 784-2048-1024-512-256-10, or wide, 784-2000-2000-10; or greedy,
+    784-512-512, whose layers learn one after another."""
 
     width: int | None = None
     """Filters (or units) of the first layer; the other layers keep their ratio to it."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from experiments.config.settings import LabelName
+from experiments.config.choices import LabelName
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,14 +1,16 @@
 """The images of a run: loaded, the same in every process, and split."""
 
+from dataclasses import replace
 from zlib import crc32
 
-from convff import ImageData, Processes
+import torch
+
+from convff import ImageData, Processes, keyed_generator
 from experiments.config.recipe import Recipe
-from experiments.config.settings import Settings
+from experiments.config.settings import Settings, SettingsError
 from experiments.datasets import DataError, Dataset, load_dataset
 from experiments.run.torchrun import local_rank
 
-CURVE_IMAGES = 1000
 LEAST_IMAGES = 10
 
 
@@ -58,9 +60,37 @@ def split(dataset: Dataset, settings: Settings, recipe: Recipe) -> tuple[ImageDa
     """
     total = len(dataset.train)
     on_validation = settings.evaluate_on == "validation"
-    held_out = min(recipe.validation_images if on_validation else CURVE_IMAGES, total // 5)
+    held_out = min(recipe.validation_images if on_validation else recipe.curve_images, total // 5)
     if total < LEAST_IMAGES:
         raise DataError(f"{dataset.source}: there are {total} training images; at least {LEAST_IMAGES} are needed")
     train, validation = dataset.train.part(0, total - held_out), dataset.train.part(total - held_out, None)
     judged = validation if on_validation else dataset.test
     return train.part(0, recipe.train_images), validation, judged.part(0, recipe.test_images)
+
+
+def portions_of(train: ImageData, count: int, seed: int) -> list[ImageData]:
+    """Return equal parts of the training images, in an order keyed by the seed; the images themselves for one part.
+
+    Args:
+        train: the training images.
+        count: number of parts.
+        seed: key of the order.
+
+    Raises:
+        SettingsError: a part would have fewer than 2 images.
+
+    Example:
+        >>> data = ImageData(torch.zeros(20, 1, 2, 2, dtype=torch.uint8), torch.arange(20) % 2, ("a", "b"), "toy")
+        >>> [len(part) for part in portions_of(data, 3, seed=0)]
+        [7, 7, 6]
+    """
+    if len(train) < 2 * count:
+        raise SettingsError(
+            f"--portions must leave at least 2 images in each part: at most {len(train) // 2} for the {len(train)} "
+            f"training images, got {count}"
+        )
+    if count == 1:
+        return [train]
+    order = torch.randperm(len(train), generator=keyed_generator(seed, "portions")).to(train.images.device)
+    parts = order.tensor_split(count)
+    return [replace(train, images=train.images[part], classes=train.classes[part]) for part in parts]

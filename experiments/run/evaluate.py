@@ -157,12 +157,14 @@ class Evaluator:
     def of_epoch(self, net: LayerLocalNet, modules: Mapping[str, nn.Module], data: ImageData) -> dict[str, float]:
         """Evaluate a network during training, for its learning curve; empty if its rule's own evaluation is slow.
 
+        It is also empty if there are no images.
+
         The curve does not depend on how the run is judged at its end. Every label is tried, since there is no readout
         yet to choose candidates.
         """
         name = self.run.rule.evaluations[0]
         evaluation = EVALUATIONS.get(name)
-        if evaluation is None or not evaluation.each_epoch:
+        if evaluation is None or not evaluation.each_epoch or not len(data):
             return {}
         score = evaluation(net, replace(self._new_run(modules), candidates=0), data)
         return {f"validation_{name}_{score.unit}": score.value}

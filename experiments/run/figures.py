@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from experiments.config.own import short
 from experiments.run.folder import RunRecord, RunWithNetwork
+from experiments.run.metrics import by_block
 from experiments.tools import style
-from experiments.tools.words import rule_in_words
+from experiments.tools.words import TOGETHER, rule_in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,12 +51,7 @@ def draw_learning_curve(rows: list[dict[str, float]], path: Path, *, title: str)
     """
     with style.new_figure(path, width=style.PAGE, height=3.2) as figure:
         axes = figure.add_subplot()
-        blocks = {
-            name.rpartition("_")[2]: [row[name] for row in rows]
-            for name in rows[0]
-            if name.startswith("discrimination_")
-        }
-        _draw_blocks(axes, blocks, "right over wrong label, block {}")
+        _draw_blocks(axes, by_block(rows, "discrimination"), "right over wrong label, block {}")
         _draw_accuracy(axes, rows)
         axes.set(xlabel="epoch", ylabel="share right", ylim=(0, 1.02), title=title)
         figure.legend(loc="outside right upper")
@@ -112,7 +108,7 @@ def draw_layers(run: RunRecord, path: Path) -> None:
     """
     with style.new_figure(path, width=style.PAGE, height=2.6) as figure:
         left, right = figure.subplots(1, 2)
-        losses = run.by_block("loss") or {"": [row["loss"] for row in run.rows if "loss" in row]}
+        losses = run.by_block("loss") or {"": {int(row["epoch"]): row["loss"] for row in run.rows if "loss" in row}}
         _draw_blocks(left, losses, "block {}" if run.by_block("loss") else "loss")
         left.set(xlabel="epoch", ylabel="loss, training images", ylim=(0, None))
         _draw_blocks(right, run.by_block("discrimination"), "block {}", labelled=False)
@@ -188,7 +184,7 @@ def title_of(run: RunRecord) -> str:
         MNIST,
         labels fourier, rule ff
     """
-    rule = rule_in_words(run.settings.rule, run.settings.stabilise)
+    rule = rule_in_words(run.settings.rule, run.settings.stabilise, run.results.get("order", TOGETHER))
     return f"{run.results['dataset']},\nlabels {short(run.settings.label_name)}, rule {rule}"
 
 
@@ -214,13 +210,13 @@ def _by_filters(runs: list[RunRecord]) -> dict[str, dict[int, list[float]]]:
     return measured
 
 
-def _draw_blocks(axes: "Axes", blocks: dict[str, list[float]], label: str, *, labelled: bool = True) -> None:
+def _draw_blocks(axes: "Axes", blocks: dict[str, dict[int, float]], label: str, *, labelled: bool = True) -> None:
     from matplotlib.ticker import MaxNLocator
 
     for index, (block, values) in enumerate(blocks.items()):
         axes.plot(
-            range(1, len(values) + 1),
-            values,
+            list(values),
+            list(values.values()),
             color=style.COLOURS[index % 7],
             marker=style.MARKERS[index % 7],
             label=label.format(block) if labelled else None,

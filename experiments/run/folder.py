@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from experiments.config.own import short
 from experiments.config.ranges import own_files
 from experiments.config.settings import Settings, SettingsError, settings_from_json
-from experiments.run.metrics import read_rows
-from experiments.tools.words import rule_in_words
+from experiments.run.metrics import by_block, read_rows
+from experiments.tools.words import TOGETHER, rule_in_words
 
 if TYPE_CHECKING:
     from torch import nn
@@ -130,19 +130,18 @@ class RunRecord:
             >>> RunRecord(Path("runs/a"), Settings(stabilise=("oja",)), {}, {}, []).method
             'fourier ff + oja'
         """
-        rule = rule_in_words(self.settings.rule, self.settings.stabilise)
+        rule = rule_in_words(self.settings.rule, self.settings.stabilise, self.results.get("order", TOGETHER))
         return rule if self.settings.label_name == "none" else f"{short(self.settings.label_name)} {rule}"
 
-    def by_block(self, metric: str) -> dict[str, list[float]]:
-        """Return the columns of a metric with one value per block: block to values, epoch by epoch; empty if none.
+    def by_block(self, metric: str) -> dict[str, dict[int, float]]:
+        """Return a metric with one value per block: block to epoch to value; empty if there is none.
 
         Example:
-            >>> rows = [{"loss_1": 0.5, "loss_2": 0.4}, {"loss_1": 0.3, "loss_2": 0.2}]
+            >>> rows = [{"epoch": 1, "loss_1": 0.5, "loss_2": 0.4}, {"epoch": 2, "loss_1": 0.3, "loss_2": 0.2}]
             >>> RunRecord(Path("runs/a"), Settings(), {}, {}, rows).by_block("loss")
-            {'1': [0.5, 0.3], '2': [0.4, 0.2]}
+            {'1': {1: 0.5, 2: 0.3}, '2': {1: 0.4, 2: 0.2}}
         """
-        names = [name for name in self.rows[0] if name.rpartition("_")[0] == metric and name[-1].isdigit()]
-        return {name.rpartition("_")[2]: [row[name] for row in self.rows] for name in names}
+        return by_block(self.rows, metric)
 
 
 def read(folder: Path) -> RunRecord:

@@ -24,7 +24,7 @@ def evaluations_of(settings: Settings, rule: object) -> dict[str, Evaluation]:
     for word in settings.inference:
         if word in ("both", "goodness"):  # goodness also stands for whatever the rule has instead
             found |= {name: _evaluation(name) for name in own if word == "both" or name != READOUT}
-        elif word in EVALUATIONS and word not in own:
+        elif word in EVALUATIONS and not EVALUATIONS[word].suits(word, own):
             raise SettingsError(f"--inference {word}: rule {settings.rule} is judged by {', '.join(own)}")
         else:
             found[word] = _evaluation(word)

@@ -42,6 +42,7 @@ def _of_family(settings: Settings, recipe: Recipe, data: ImageData) -> LabelGene
             "num_classes": data.num_classes,
             "image_size": data.shape[1:],
             "intensity": recipe.label_intensity,
+            "rest": recipe.label_rest,
             "seed": settings.seed,
         }
         asked = {} if settings.label_intensity is None else {"intensity": settings.label_intensity}

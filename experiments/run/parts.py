@@ -80,6 +80,11 @@ class Parts:
         return self.labels.channels(channels), height, width
 
     @property
+    def portions(self) -> list[ImageData]:
+        """The parts of the training images that are learnt from one after another, each by a whole training."""
+        return data.portions_of(self.train, self.recipe.portions, self.settings.seed)
+
+    @property
     def model_options(self) -> dict[str, Any]:
         """The recipe's model options, and the number of label channels to repeat for every block."""
         repeated = getattr(self.labels, "repeated_channels", 0)
@@ -136,6 +141,9 @@ class Parts:
             precision=self.precision,
             processes=self.processes,
             compiled=self.settings.compile,
+            order=self.recipe.order,
+            redraw=self.recipe.redraw,
+            cache_gib=self.recipe.cache_gib,
         )
 
     def _contrast(self) -> Contrast:
@@ -173,7 +181,8 @@ def prepare(settings: Settings, dataset: Dataset | None = None, processes: Proce
     if dataset is None:
         dataset = data.load(settings, processes)
     train, validation, judged = data.split(dataset, settings, recipe)
-    precision = fastest_precision(device) if settings.precision == "auto" else settings.precision
+    asked = recipe.precision if settings.precision == "auto" else settings.precision
+    precision = fastest_precision(device) if asked == "auto" else asked
     try:
         recipe = with_selection(settings, recipe, train)
         labels, rule = new_labels(settings, recipe, train), new_rule(settings, recipe, train.num_classes)
@@ -203,8 +212,15 @@ def with_labels_of(parts: Parts, checkpoint: Checkpoint) -> Parts:
 def _try_one_step(parts: Parts) -> None:
     """Train a throw-away network with throw-away labels on two images, so that what does not fit fails now."""
     # Compiling is slow, and would be repeated for the batches of the training.
-    parts = replace(parts, labels=deepcopy(parts.labels), settings=replace(parts.settings, compile=False))
+    parts = replace(
+        parts,
+        labels=deepcopy(parts.labels),
+        settings=replace(parts.settings, compile=False),
+        recipe=replace(parts.recipe, epochs=1, repeats=1),
+    )
     net = parts.new_net()
     parts.evaluator().run.new_readout(net)
-    two = parts.train.part(0, 2)
-    parts.new_trainer(net, None).epoch(two, 0)
+    trainer, two = parts.new_trainer(net, None), parts.train.part(0, 2)
+    trainer.refuse_large_cache(parts.portions[0])
+    for epoch in range(trainer.stretches.total):
+        trainer.epoch(two, epoch)

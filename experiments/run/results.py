@@ -40,6 +40,7 @@ class Results:
     findings: tuple[Finding, ...] = ()
     scores: dict[str, dict[str, Any]] = field(default_factory=dict)
     participation: dict[str, list[float]] = field(default_factory=dict)
+    order: str = "together"
     data: dict[str, str] = field(default_factory=dict)  # digests of the images
 
 
@@ -49,7 +50,18 @@ def seed_summary(results: list[Results]) -> dict[str, Any]:
     measured = {name: [result.accuracy.get(name) for result in results] for name in names}
     measured["untrained_linear"] = [result.control["untrained_linear"] for result in results]
     first = results[0]
-    about = ("dataset", "is_stand_in", "judged_on", "labels", "label_selection", "rule", "stabilise", "preset", "net")
+    about = (
+        "dataset",
+        "is_stand_in",
+        "judged_on",
+        "labels",
+        "label_selection",
+        "rule",
+        "stabilise",
+        "order",
+        "preset",
+        "net",
+    )
     return {name: getattr(first, name) for name in about} | {
         "seeds": [result.seed for result in results],
         "accuracy": {

@@ -31,6 +31,11 @@ def resumed_settings(asked: Settings) -> Settings:
             raise SettingsError(
                 f"--resume {asked.resume}: the run is finished; give --epochs N to train it on, to N epochs in all"
             )
+        if (order := about["recipe"].get("order", "together")) != "together":
+            raise SettingsError(
+                f"--epochs {asked.epochs} cannot be used with --resume {asked.resume}, a finished run whose blocks "
+                f"learnt {order}: more epochs of the lower blocks would change what the upper ones learnt on"
+            )
         if asked.epochs <= done:
             raise SettingsError(f"--epochs must be more than the {done} that {asked.resume} has, got {asked.epochs}")
     settings = replace(settings_from_json(about["settings"]), **changed, seeds=1, resume=asked.resume)

@@ -36,7 +36,7 @@ from experiments.run.tables import across_seeds, closing_table
 from experiments.run.torchrun import device_named, leave, processes
 from experiments.run.training import Training, checkpoint_of
 from experiments.tools import machine
-from experiments.tools.words import labels_in_words, rule_in_words
+from experiments.tools.words import labels_in_words, rule_in_words, schedule_in_words
 
 EXIT_CODES: dict[type[Exception], int] = {
     DataError: 2,
@@ -100,8 +100,11 @@ def train_along(parts: Parts, state: TrainingState | None) -> None:
     trainer = parts.new_trainer(net, _joint_readout(parts, net))
     if state is not None:
         trainer.resume(state)
-    for record in trainer.fit(parts.train):
-        stop_if_diverged(record.epoch, record.metrics)
+    portions = parts.portions
+    first = 0 if state is None else state.notes.get("portion", 0)
+    for portion in portions[first:]:
+        for record in trainer.fit(portion):
+            stop_if_diverged(record.epoch, record.metrics, blocks=record.blocks)
 
 
 def _joint_readout(parts: Parts, net: LayerLocalNet) -> LinearReadout | None:
@@ -153,7 +156,7 @@ def run(parts: Parts, signals: Signals, state: TrainingState | None) -> Results:
         results = replace(results, seconds=results.seconds | {"total": training.seconds})
         write_json(folder / "results.json", asdict(results))
     labels = labels_in_words(results.labels, results.label_selection)
-    rule = rule_in_words(results.rule, results.stabilise)
+    rule = rule_in_words(results.rule, results.stabilise, results.order)
     title = f"{results.dataset}\nlabels {labels}, rule {rule}, preset {results.preset}"
     rows = training.metrics.rows
     figures.draw_learning_curve(rows, folder / "figures" / "learning_curve.png", title=title)
@@ -177,7 +180,7 @@ def _announce(parts: Parts, folder: Path) -> None:
     )
     print(
         f"{recipe.model} {recipe.model_options}, labels {labels}, rule {rule}, "
-        f"{recipe.epochs} epochs of batches of {recipe.batch_size}, {parts.precision} on {parts.device}"
+        f"{schedule_in_words(recipe)}, {parts.precision} on {parts.device}"
         f"{f' in {parts.processes.size} processes' if parts.processes.size > 1 else ''}; run {folder}"
     )
 
@@ -215,6 +218,7 @@ def _results(
         processes=parts.processes.size,
         net=settings.net,
         candidates=found.candidates,
+        order=parts.recipe.order,
         findings=tuple(training.findings),
         data=training.must_stay["data"],
     )

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -52,6 +52,7 @@ class Training:
         labels_at_start: the labels before any training, as JSON.
         findings: signs of a wrong setting so far.
         earlier: seconds that the run took before it was last resumed.
+        portion: index of the current part of the training images; see `Recipe.portions`.
     """
 
     parts: Parts
@@ -67,6 +68,7 @@ class Training:
         self.states = SavedStates(self.folder)
         self.started = self.saved = time.monotonic()
         self.labels_at_start: dict[str, Any] = json.loads(json.dumps(self.parts.labels.spec()))
+        self.portion = 0
         self._of_run: dict[str, Any] = {}
 
     @property
@@ -90,12 +92,13 @@ class Training:
             self.trainer.resume(state)
         except ValueError as error:
             raise SettingsError(f"--resume {self.folder}: {error}") from error
-        if self.trainer.position.epoch > self.parts.recipe.epochs:
+        if self.trainer.position.epoch > self.trainer.stretches.total:
             raise SettingsError(
                 f"--epochs must be at least {self.trainer.position.epoch}, the epochs that {self.folder} has, "
                 f"got {self.parts.recipe.epochs}"
             )
-        self.metrics.go_back(self.trainer.position.epoch)
+        self.portion = state.notes.get("portion", 0)
+        self.metrics.go_back(self._first_epoch + self.trainer.position.epoch)
         self.findings = [Finding(**finding) for finding in state.notes["findings"]]
         self.earlier = state.notes["seconds"]
 
@@ -108,10 +111,16 @@ class Training:
         self.save()
         require_space(self.folder, FILES * self.states.last.stat().st_size)
 
+    @property
+    def _first_epoch(self) -> int:
+        """Number of epochs of the earlier portions."""
+        return self.portion * self.trainer.stretches.total
+
     def save(self) -> None:
         """Save the state of the training."""
         state = self.trainer.state()
         state.notes.update(self.must_stay)
+        state.notes["portion"] = self.portion
         state.notes.update(findings=[asdict(finding) for finding in self.findings], seconds=self.seconds)
         self.states.save(state)
         self.saved = time.monotonic()
@@ -138,10 +147,14 @@ class Training:
             DivergedError: a metric is not finite; the state before is kept.
             NoSpaceError: the disk is full; the earlier files are whole.
         """
-        at, images = self.trainer.position, len(self.parts.train)
-        done = at.epoch * images + at.step * self.parts.recipe.batch_size
+        at, portions = self.trainer.position, self.parts.portions
+        steps = self.trainer.stretches.total * self.parts.recipe.repeats  # that each image is in
+        done = sum(len(portion) for portion in portions[: self.portion]) * steps
+        done += (
+            at.epoch * len(portions[self.portion]) * self.parts.recipe.repeats + at.step * self.parts.recipe.batch_size
+        )
         watched = self.parts.validation.part(0, CURVE_CHECK)
-        total = images * self.parts.recipe.epochs
+        total = len(self.parts.train) * steps
         with tqdm(total=total, initial=done, unit="image", disable=None, smoothing=0.05) as bar:
 
             def after_step(count: int) -> None:
@@ -150,14 +163,22 @@ class Training:
                     self._save_if_due(signals)
 
             with signals.deferred():
-                for record in self.trainer.fit(self.parts.train, progress=after_step):
-                    stop_if_diverged(record.epoch, record.metrics)
-                    checkpoint = checkpoint_of(self.parts, self.net, self.beside)
-                    save_checkpoint(self.folder / "checkpoint.safetensors", checkpoint)
-                    validation = self.evaluator.of_epoch(self.net, self.trainer.step.modules, watched)
-                    self._end_epoch(record, validation, checkpoint, bar)
-                    if signals.caught is not None:
-                        self._stop(signals.caught)
+                for number in range(self.portion, len(portions)):
+                    self.portion = number
+                    for record in self.trainer.fit(portions[number], progress=after_step):
+                        stop_if_diverged(record.epoch, record.metrics, blocks=record.blocks)
+                        checkpoint = checkpoint_of(self.parts, self.net, self.beside)
+                        save_checkpoint(self.folder / "checkpoint.safetensors", checkpoint)
+                        validation = self.evaluator.of_epoch(self.net, self.trainer.step.modules, watched)
+                        self._end_epoch(self._counted_on(record), validation, checkpoint, bar)
+                        if signals.caught is not None:
+                            self._stop(signals.caught)
+
+    def _counted_on(self, record: EpochRecord) -> EpochRecord:
+        """Return a record whose epochs are counted from the first portion on."""
+        first = self._first_epoch
+        findings = tuple(replace(finding, epoch=finding.epoch + first) for finding in record.findings)
+        return replace(record, epoch=record.epoch + first, findings=findings)
 
     def _stop(self, signal: int) -> NoReturn:
         raise Interrupted(signal, f"in {self.trainer.position}; go on by --resume {self.folder}")

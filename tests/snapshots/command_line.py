@@ -40,6 +40,12 @@ SCRIPTS = (
     Script(
         "experiments/hebbff_mlp.py", _SETTINGS, default="experiments.hebbff_mlp.DEFAULT", differs={"label_at": None}
     ),
+    Script(
+        "experiments/greedy.py",
+        "experiments.greedy.Greedy",
+        default="experiments.greedy.DEFAULT",
+        differs={"label_at": None},
+    ),
     Script("experiments/benchmark.py", "experiments.benchmark.BenchmarkSettings"),
     Script("experiments/search.py", "experiments.search.Search"),
     Script("experiments/label_gallery.py", "experiments.label_sets.settings.GallerySettings"),
@@ -52,12 +58,20 @@ SCRIPTS = (
 
 
 def text() -> str:
-    """The options of all scripts; those of the same settings once, then the defaults that a script has of its own."""
+    """The options of all scripts; those of the same settings once, then the defaults that a script has of its own.
+
+    Of settings that add to earlier ones, only what they add is listed.
+    """
     parts = []
+    listed: dict[type[Any], dict[str, str]] = {}
     for settings in dict.fromkeys(script.settings for script in SCRIPTS):
         scripts = [script for script in SCRIPTS if script.settings == settings]
         common = options(_imported(settings))
-        parts.append("\n".join([*(f"# {script.path}" for script in scripts), *common.values()]))
+        base = next((cls for cls in listed if issubclass(_imported(settings), cls)), None)
+        shown = [line for name, line in common.items() if base is None or name not in listed[base]]
+        added = "" if base is None else f", beside those of {base.__name__}"
+        listed[_imported(settings)] = common
+        parts.append("\n".join([*(f"# {script.path}{added}" for script in scripts), *shown]))
         for script in scripts:
             own = own_defaults(script)
             differing = [name for name, line in options_of(script).items() if line != common[name]]

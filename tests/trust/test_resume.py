@@ -49,6 +49,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "local_head": {"rule": "local_head"},
     "bp": {"rule": "bp"},
     "learned": {"rule": "ff", "labels": "learned"},
+    "greedy": {"rule": "ff", "label_at": "output", "order": "one_by_one", "epochs": 1, "repeats": 2, "redraw": False},
     "stabilised": {"rule": "hebbff", "labels": "fourier", "stabilise": ("bcm", "weight_norm"), "epochs": 2},
 }
 

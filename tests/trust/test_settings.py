@@ -17,7 +17,7 @@ from experiments.run.train import main
 from tests.trust.refused import CASES, WITH_TORCH
 
 ROOT = Path(__file__).parent.parent.parent
-SCRIPTS = ("mnist", "fashion_mnist", "cifar10", "cifar100", "hebbff_mlp")
+SCRIPTS = ("mnist", "fashion_mnist", "cifar10", "cifar100", "hebbff_mlp", "greedy")
 SECONDS = 2.0  # of a processor, until a command is refused; an idle machine takes no longer
 HELP_SECONDS = 0.5
 OUT = "not-made"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from experiments.config.presets.greedy_nets import GREEDY_PRESETS
 from experiments.config.presets.hebbff_nets import HEBBFF_PRESETS
 from experiments.config.presets.image_nets import IMAGE_PRESETS
 from experiments.config.presets.rules import of_rule
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 # The default rate of each optimiser, used if the preset has another optimiser; plain steps have none.
 RATES = {"adam": 1e-3, "relative": 0.005, "orthogonal": 0.01, "per_neuron": 0.03, "sign": 0.01}
 PRESETS: dict[str, Callable[[Settings], Recipe]] = IMAGE_PRESETS
+NET_PRESETS = {"deep": HEBBFF_PRESETS, "wide": HEBBFF_PRESETS, "greedy": GREEDY_PRESETS}  # of `--net`
 WHITENED_SIDE = 3  # of the patches that `--whiten` whitens, in pixels
 
 
@@ -33,7 +35,7 @@ def recipe_for(settings: Settings) -> Recipe:
         >>> recipe_for(Settings(width=8)).model_options["widths"]
         (8, 16, 16, 32, 32, 32)
     """
-    presets = IMAGE_PRESETS if settings.net is None else HEBBFF_PRESETS
+    presets = IMAGE_PRESETS if settings.net is None else NET_PRESETS[settings.net]
     recipe = presets[RENAMED.get(settings.preset, settings.preset)](settings)
     if settings.gate is not None and settings.gate != recipe.gate:
         recipe = replace(recipe, theta=None)  # a preset's threshold is for its own gate
@@ -41,7 +43,9 @@ def recipe_for(settings: Settings) -> Recipe:
         # Likewise, its rate is for its own optimiser.
         recipe = replace(recipe, lr=RATES.get(settings.optimizer, recipe.lr))
     options = _model_options(settings, recipe.model_options)
-    return replace(recipe, model_options=options, **settings.overrides())
+    recipe = replace(recipe, model_options=options, **settings.overrides())
+    # A preset's stagger is for blocks that learn together.
+    return replace(recipe, stagger=0.0) if recipe.order != "together" and settings.stagger is None else recipe
 
 
 def step_schedule(rule: str) -> "Schedule":

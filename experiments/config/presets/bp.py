@@ -13,3 +13,24 @@ def one_pass(recipe: Recipe) -> Recipe:
         0.0
     """
     return replace(recipe, epochs=4, stagger=0.0)
+
+
+def greedy(recipe: Recipe) -> Recipe:
+    """Train all layers together, by small batches: no layer can learn before those above it.
+
+    Example:
+        >>> greedy(Recipe(model="mlp", order="one_by_one")).order
+        'together'
+    """
+    return replace(
+        recipe,
+        order="together",
+        optimizer="adam",
+        lr=1e-3,
+        decay="cooldown",
+        epochs=12,
+        batch_size=64,
+        repeats=1,
+        portions=1,
+        redraw=True,
+    )

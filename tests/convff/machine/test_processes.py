@@ -23,16 +23,20 @@ data = ImageData(images, torch.arange(86) % 4, tuple("abcd"), "noise")
 tensors, metrics = {}, {}
 with processes(torch.device("cpu")) as group:
     waves = FourierLabels(4, (8, 8))
-    for rule, optimizer, labels in (
-        ("ff", "adam", waves), ("hebbff", "relative", waves), ("hebbff", "relative", LearnedLabels(4, (8, 8)))
+    greedy = {"order": "one_by_one", "redraw": False, "cache_gib": 1.0}
+    for rule, optimizer, labels, options in (
+        ("ff", "adam", waves, {}),
+        ("hebbff", "relative", waves, {}),
+        ("hebbff", "relative", LearnedLabels(4, (8, 8)), {}),
+        ("ff", "adam", waves, greedy),
     ):
-        name = f"{rule} {type(labels).__name__}"
+        name = f"{rule} {type(labels).__name__} {len(options)}"
         shape = (3 + isinstance(labels, LearnedLabels), 8, 8)
         torch.manual_seed(group.rank)  # the weights differ at first: those of rank 0 count
         net = cnn6(shape, widths=(6, 6, 6), pool_after=(1,))
         readout = LinearReadout(net, labels, (3, 8, 8), grid=2)
         schedule = Schedule(epochs=epochs, batch_size=17, optimizer=optimizer, lr=0.003, decay="constant")
-        trainer = Trainer(net, labels, RULES[rule](), schedule=schedule, readout=readout, processes=group)
+        trainer = Trainer(net, labels, RULES[rule](), schedule=schedule, readout=readout, processes=group, **options)
         print("started", flush=True)
         metrics[name] = [record.metrics for record in trainer.fit(data)]
         tensors |= {f"{name}.{key}": tensor for key, tensor in net.state_dict().items()}
@@ -65,7 +69,10 @@ def train_alone(out: Path) -> Result:
 
 
 def test_the_number_of_processes_does_not_change_a_run(tmp_path: Path) -> None:
-    """24 steps of each rule, and of labels that learn; some batches are too small to share; weights differ at first."""
+    """24 steps of each rule, of labels that learn and of each block in turn.
+
+    Some batches are too small to share; weights differ at first.
+    """
     started = start_two(tmp_path / "two.pt", EPOCHS)
     alone, alone_metrics = train_alone(tmp_path / "one.pt")
     for process in started:

@@ -92,6 +92,31 @@ MAKE: dict[str, Callable[[], dict[str, Any]]] = {
         "schedule": {"optimizer": "sign", "lr": 0.01},
     },
     "readout beside the blocks": lambda: {"rule": ForwardForward(), "labels": ChannelLabels(K, SIZE), "readout": True},
+    "one by one, batch norm": lambda: {
+        "rule": ForwardForward(label_at=AtOutput(K)),
+        "net": cnn6(SHAPE, widths=(8, 8, 8), pool_after=(1,)),
+        "schedule": {"epochs": 1},
+        "options": {"order": "one_by_one"},
+    },
+    "one by one, outputs kept, stabilisers": lambda: {
+        "rule": Stabilised(rule=HebbianForwardForward(), stabilisers=(SlidingThreshold(), WeightNorm())),
+        "labels": FourierLabels(K, SIZE),
+        "schedule": {"epochs": 1},
+        "options": {"order": "one_by_one", "redraw": False, "cache_gib": 1.0},
+    },
+    "one by one, readout and labels that learn": lambda: {
+        "rule": ForwardForward(),
+        "labels": LearnedLabels(K, SIZE),
+        "net": cnn3((2, *SIZE), width=8, kernel=3),
+        "schedule": {"epochs": 1},
+        "options": {"order": "one_by_one"},
+        "readout": True,
+    },
+    "the same draws in every epoch": lambda: {
+        "rule": ForwardForward(),
+        "labels": OneHotLabels(K),
+        "options": {"redraw": False},
+    },
     "bfloat16": lambda: {"rule": ForwardForward(label_at=AtOutput(K)), "precision": "bfloat16"},
 }
 
@@ -102,7 +127,9 @@ def data() -> ImageData:
 
 def trainer(name: str, *, seed: int = 0, **schedule: Any) -> Trainer:
     torch.manual_seed(0)
-    made = {"labels": NoLabels(K), "schedule": {}, "readout": False, "precision": "float32"} | MAKE[name]()
+    made = {"labels": NoLabels(K), "schedule": {}, "readout": False, "precision": "float32", "options": {}} | MAKE[
+        name
+    ]()
     labels = made["labels"]
     net = made.get("net") or cnn3((labels.channels(1), *SIZE), width=8, kernel=3)
     return Trainer(
@@ -113,6 +140,7 @@ def trainer(name: str, *, seed: int = 0, **schedule: Any) -> Trainer:
         readout=LinearReadout(net, labels, SHAPE) if made["readout"] else None,
         seed=seed,
         precision=made["precision"],
+        **made["options"],
     )
 
 
@@ -162,6 +190,53 @@ def test_a_resumed_training_equals_one_that_was_not_interrupted(name: str, stop:
     same(straight, resumed)
     assert got == wanted[-len(got) :]
     assert len(got) == 2
+
+
+REPEATED = {"order": "one_by_one", "redraw": False, "cache_gib": 1.0}
+
+
+def repeated(schedule: dict[str, Any], options: dict[str, Any]) -> Trainer:
+    """Three blocks, two epochs of three batches each, three steps on each batch: nine steps an epoch."""
+    torch.manual_seed(0)
+    net = mlp(SHAPE, widths=(12, 8, 8), norm="unit")
+    given = {"epochs": 2, "batch_size": BATCH, "repeats": 3, "lr": 0.01} | schedule
+    return Trainer(net, OneHotLabels(K, rest=0.1), ForwardForward(), schedule=Schedule(**given), **options)
+
+
+@pytest.mark.parametrize("options", [REPEATED, {"order": "one_by_one"}, {}], ids=["kept", "one by one", "together"])
+@pytest.mark.parametrize("stop", [1, 5, 9, 18, 23, 41])  # within a batch, at its end, at the ends of epoch and block
+def test_a_training_of_repeated_steps_is_resumed_anywhere(stop: int, options: dict[str, Any], tmp_path: Path) -> None:
+    straight, stopped, resumed = (repeated({}, options) for _ in range(3))
+    wanted = run(straight)
+    steps = 9 * len(wanted)
+    run(stopped, stop=stop % steps or 3)
+    stopped.state().save(tmp_path / "state.safetensors")
+    resumed.resume(TrainingState.load(tmp_path / "state.safetensors"))
+    got = run(resumed)
+    same(straight, resumed)
+    assert got == wanted[-len(got) :]
+
+
+def test_several_parts_of_the_data_are_learnt_from_one_after_another() -> None:
+    """The optimisers remember the earlier part, and a state within the second one is enough to go on."""
+    straight, stopped, resumed = (repeated({}, REPEATED) for _ in range(3))
+    parts = [data().part(0, 11), data().part(11, None)]
+    for part in parts:
+        list(straight.fit(part))
+    list(stopped.fit(parts[0]))
+    taken = 0
+
+    def stop(images: int) -> None:
+        nonlocal taken
+        taken += 1
+        if taken == 15:
+            raise Stop
+
+    with pytest.raises(Stop):
+        list(stopped.fit(parts[1], progress=stop))
+    resumed.resume(stopped.state())
+    list(resumed.fit(parts[1]))
+    same(straight, resumed)
 
 
 def test_a_training_can_be_stopped_again_and_again() -> None:
@@ -239,6 +314,22 @@ def test_a_state_of_another_training_is_refused(of: dict[str, Any], to: dict[str
     run(first, stop=1)
     with pytest.raises(ValueError, match=message):
         trainer(**to).resume(first.state())
+
+
+@pytest.mark.parametrize(
+    ("schedule", "options", "message"),
+    [
+        ({"repeats": 2}, REPEATED, "'repeats': 2"),
+        ({"epochs": 3}, REPEATED, "'epochs': 3"),  # another block would be in its turn
+        ({}, {"order": "one_by_one"}, "got .*'redraw': False"),
+        ({}, {"redraw": False}, "got .*'order': 'one_by_one'"),
+    ],
+)
+def test_a_state_of_another_order_is_refused(schedule: dict[str, Any], options: dict[str, Any], message: str) -> None:
+    first = repeated({}, REPEATED)
+    run(first, stop=4)
+    with pytest.raises(ValueError, match=message):
+        repeated(schedule, options).resume(first.state())
 
 
 def test_a_metric_that_is_not_finite_stops_the_training_within_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,31 @@ def test_an_ordinary_run_repeats_a_row(write: Callable[..., Ablation], trained: 
     assert results.judged_on == "30 validation images"
 
 
+GREEDY = '[[row]]\nname = "one by one"\norder = "one_by_one"\noptimizer = "adam"\n'
+
+
+@pytest.mark.parametrize("more", ["", "repeats = 3\n", "portions = 2\n"])
+def test_an_ordinary_run_repeats_a_row_of_blocks_that_learn_one_by_one(
+    more: str, write: Callable[..., Ablation], trained: list[Parts], tmp_path: Path
+) -> None:
+    asked = write(BASE + GREEDY + more, minutes=0.003)
+    (row,) = content(ablate(asked))["rows"]
+    settings = read_plan(asked).rows[0].settings
+    numbers = {"epochs": row["epochs"], "train_images": row["images_per_epoch"], "out": tmp_path / "runs"}
+    (results,) = ordinary_run(settings_from_json(replace(settings, **numbers).as_json()))
+    assert results.accuracy["groups"] == row["accuracy"]
+
+
+def test_a_measured_image_is_one_that_all_blocks_have_learnt_from(
+    write: Callable[..., Ablation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = read_plan(write(BASE + GREEDY + "repeats = 3\n"))
+    (parts,) = prepared(plan, list(plan.rows))
+    blocks = len(parts.new_net())
+    monkeypatch.setattr("experiments.ablations.training._speed", lambda trainer, epoch, parts, seconds: 10.0 + epoch)
+    assert measured_speed(parts) == pytest.approx(1 / sum(1 / (10.0 + block) for block in range(blocks)))
+
+
 def test_the_measured_training_leaves_the_labels_as_they_are(write: Callable[..., Ablation]) -> None:
     text = BASE.replace('"output"', '"image"\nlabels = "learned"').replace("mlp", "cnn3") + ADAM
     plan = read_plan(write(text))

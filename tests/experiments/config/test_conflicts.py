@@ -42,6 +42,7 @@ VALUES = {
     "whiten": True,
     "pool_after": (1,),
     "widths": (20, 20),
+    "cache_gib": 1.0,
 }
 # Nothing but the table refuses these: the option is silently without effect.
 SILENT = {("label_form", "local_head"), ("label_form", "bp")}
@@ -63,6 +64,8 @@ def digits() -> Dataset:
 def settings_of(conflict: Conflict, value: object, other: str) -> Settings:
     given = (value,) if conflict.name == "inference" else value
     asked = {conflict.other: other, conflict.name: given}
+    if conflict.name == "cache_gib":
+        asked["redraw"] = False
     if conflict.name == "theta" and conflict.other != "gate":
         asked["gate"] = "threshold"
     if conflict.name == "label_scale" and conflict.other != "labels":

@@ -31,7 +31,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from experiments.config.settings import DatasetName
+from experiments.config.choices import DatasetName
 from experiments.datasets import (
     DATASETS,
     DataError,
