@@ -14,7 +14,14 @@ from convff.contrasts import (
 )
 from convff.data import Batch, Data, ImageData, as_floats
 from convff.evaluations import EVALUATIONS, Context, Evaluation, Score
-from convff.files import NoSpaceError, remove_unfinished, require_space, write_atomically
+from convff.files import (
+    NoSpaceError,
+    load_tensors,
+    remove_unfinished,
+    require_space,
+    save_tensors,
+    write_atomically,
+)
 from convff.functional import GOODNESS, mean_goodness, sum_goodness
 from convff.gates import GATES, Gate, Softmax, Symmetric, Threshold
 from convff.inference.calibration import calibrate
@@ -175,6 +182,7 @@ __all__ = [
     "keyed_generator",
     "label_passes",
     "load_checkpoint",
+    "load_tensors",
     "mean_goodness",
     "mlp",
     "participation_ratios",
@@ -183,6 +191,7 @@ __all__ = [
     "require_space",
     "resnet",
     "save_checkpoint",
+    "save_tensors",
     "start",
     "stop_if_diverged",
     "sum_goodness",

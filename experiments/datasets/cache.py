@@ -1,4 +1,4 @@
-"""Decoded images of large archives, kept for the next run: unpacking 55,000 images takes half a minute each time.
+"""Decoded images of large archives, kept for the next run: unpacking 55,000 images takes 20 seconds or more.
 
 Kept files are verified by a digest of all their bytes when they are read. Their names depend on the content of the
 archive, so a changed archive is read anew.
@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from convff.files import load_tensors, save_tensors
+from convff import load_tensors, save_tensors
 from experiments.datasets.base import Splits
 
 ENVIRONMENT = "CONVFF_CACHE"
