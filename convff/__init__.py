@@ -27,7 +27,8 @@ from convff.machine.allocator import keep_freed_memory
 from convff.machine.precision import autocast, fastest_precision
 from convff.machine.processes import DataParallel, LostProcessError, OneProcess, Processes
 from convff.models import MODELS, cnn3, cnn6, mlp, resnet
-from convff.network import Block, LayerLocalNet, LengthNorm, evaluating
+from convff.network import Block, LayerLocalNet, evaluating
+from convff.norms import LengthNorm, PaddedNorm
 from convff.optimizers import OPTIMIZERS
 from convff.outer import Outer
 from convff.places import (
@@ -132,6 +133,7 @@ __all__ = [
     "NoSpaceError",
     "OneProcess",
     "Outer",
+    "PaddedNorm",
     "Passes",
     "Place",
     "Processes",

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from convff.functional import length_normalise
-from convff.network import Block, LayerLocalNet, LengthNorm
+from convff.network import Block, LayerLocalNet
+from convff.norms import LengthNorm
 
 
 class FlatLengthNorm(LengthNorm):
