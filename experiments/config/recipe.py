@@ -14,6 +14,7 @@ class Recipe:
     Args:
         model: name of the network in `convff.MODELS`.
         model_options: the model's options.
+        rule_options: further options of the rule.
         label_intensity: the label's share K of the intensity.
         label_regions: with the label in every block, label terms differ between n x n regions of a map; at the output,
             each region decides on its own; None for the default number.
@@ -27,7 +28,7 @@ class Recipe:
         reduction: goodness is the "mean" or the "sum" of squares (HebbFF: always the mean), or the mean "activity".
         negatives: wrong labels per image in each step.
         augment: name in `convff.training.augment.AUGMENTATIONS`.
-        optimizer, lr, momentum, decay, epochs, batch_size, stagger: see `convff.Schedule`.
+        optimizer, lr, momentum, decay, epochs, batch_size, stagger, weight_decay, block_factors: see `convff.Schedule`.
         train_images: use only the first n; None for all.
         joint_readout: also train a readout of every position beside the blocks, by Adam, as in the paper. The readout
             that is compared with the control is always fitted at the end, by L-BFGS.
@@ -42,6 +43,7 @@ class Recipe:
 
     model: str
     model_options: dict[str, Any] = field(default_factory=dict)
+    rule_options: dict[str, Any] = field(default_factory=dict)
     label_intensity: float = 0.3
     label_selection: str | None = None
     label_regions: int | None = None
@@ -59,6 +61,8 @@ class Recipe:
     momentum: float = 0.9
     decay: str = "cooldown"
     stagger: float = 0.0
+    weight_decay: float = 0.0
+    block_factors: tuple[float, ...] = ()
     epochs: int = 1
     batch_size: int = 32
     train_images: int | None = None
@@ -80,5 +84,5 @@ class Recipe:
         """
         from convff import Schedule  # here, because it imports torch
 
-        names = ("epochs", "batch_size", "optimizer", "lr", "momentum", "decay", "stagger")
-        return Schedule(**{name: getattr(self, name) for name in names})
+        names = ("epochs", "batch_size", "optimizer", "lr", "momentum", "decay", "stagger", "weight_decay")
+        return Schedule(**{name: getattr(self, name) for name in (*names, "block_factors")})

@@ -113,6 +113,7 @@ class Parts:
             readout_grid=recipe.readout_grid,
             readout_images=recipe.readout_images,
             candidates=recipe.candidates,
+            seed=self.settings.seed,
         )
         return Evaluator(
             run=run,
@@ -205,6 +206,6 @@ def _try_one_step(parts: Parts) -> None:
     # Compiling is slow, and would be repeated for the batches of the training.
     parts = replace(parts, labels=deepcopy(parts.labels), settings=replace(parts.settings, compile=False))
     net = parts.new_net()
-    parts.evaluator().run.new_readout(net)
+    parts.evaluator().require_memory(net)
     two = parts.train.part(0, 2)
     parts.new_trainer(net, None).epoch(two, 0)

@@ -36,6 +36,7 @@ class Results:
     processes: int = 1
     net: str | None = None
     stabilise: tuple[str, ...] = ()
+    variant: tuple[str, ...] = ()  # options of the rule, in words
     candidates: int | None = None
     findings: tuple[Finding, ...] = ()
     scores: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -49,7 +50,18 @@ def seed_summary(results: list[Results]) -> dict[str, Any]:
     measured = {name: [result.accuracy.get(name) for result in results] for name in names}
     measured["untrained_linear"] = [result.control["untrained_linear"] for result in results]
     first = results[0]
-    about = ("dataset", "is_stand_in", "judged_on", "labels", "label_selection", "rule", "stabilise", "preset", "net")
+    about = (
+        "dataset",
+        "is_stand_in",
+        "judged_on",
+        "labels",
+        "label_selection",
+        "rule",
+        "stabilise",
+        "variant",
+        "preset",
+        "net",
+    )
     return {name: getattr(first, name) for name in about} | {
         "seeds": [result.seed for result in results],
         "accuracy": {
