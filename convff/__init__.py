@@ -1,5 +1,6 @@
 """Convolutional Forward-Forward and Hebbian Forward-Forward: networks whose layers learn on their own."""
 
+from convff.activations import Triangle
 from convff.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from convff.contrasts import (
     CONTRASTS,
@@ -25,16 +26,19 @@ from convff.files import (
 from convff.functional import GOODNESS, mean_goodness, sum_goodness
 from convff.gates import GATES, Gate, Softmax, Symmetric, Threshold
 from convff.inference.calibration import calibrate
+from convff.inference.dropout_readout import features_in_bytes, fit_with_dropout
 from convff.inference.goodness import block_goodness, block_goodness_of, goodness_scores, predictions
 from convff.inference.participation import participation_ratios
 from convff.inference.readout import LinearReadout
 from convff.inference.scores import block_scores, block_scores_of
 from convff.labelling import AdditiveLabels, Labels, Negatives, TrainableLabels, label_passes
 from convff.machine.allocator import keep_freed_memory
+from convff.machine.memory import require_memory
 from convff.machine.precision import autocast, fastest_precision
 from convff.machine.processes import DataParallel, LostProcessError, OneProcess, Processes
-from convff.models import MODELS, cnn3, cnn6, mlp, resnet
-from convff.network import Block, LayerLocalNet, LengthNorm, evaluating
+from convff.models import MODELS, cnn3, cnn6, deephebb, mlp, resnet
+from convff.network import Block, LayerLocalNet, evaluating
+from convff.norms import LengthNorm, PaddedNorm
 from convff.optimizers import OPTIMIZERS
 from convff.outer import Outer
 from convff.places import (
@@ -64,6 +68,7 @@ from convff.rules import (
     Seen,
     Setup,
     Similar,
+    SoftHebb,
     Stabilised,
     Step,
     contrast_of,
@@ -143,6 +148,7 @@ __all__ = [
     "NoSpaceError",
     "OneProcess",
     "Outer",
+    "PaddedNorm",
     "Passes",
     "Place",
     "Processes",
@@ -152,6 +158,7 @@ __all__ = [
     "Seen",
     "Setup",
     "Similar",
+    "SoftHebb",
     "Softmax",
     "Stabilised",
     "Step",
@@ -161,6 +168,7 @@ __all__ = [
     "Trainer",
     "TrainingState",
     "TrainingWarning",
+    "Triangle",
     "Unlabelled",
     "__version__",
     "as_floats",
@@ -173,8 +181,11 @@ __all__ = [
     "cnn3",
     "cnn6",
     "contrast_of",
+    "deephebb",
     "evaluating",
     "fastest_precision",
+    "features_in_bytes",
+    "fit_with_dropout",
     "fitting_width",
     "goodness_scores",
     "head_scores",
@@ -188,6 +199,7 @@ __all__ = [
     "participation_ratios",
     "predictions",
     "remove_unfinished",
+    "require_memory",
     "require_space",
     "resnet",
     "save_checkpoint",

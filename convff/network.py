@@ -7,21 +7,12 @@ from typing import ClassVar, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from convff.functional import length_normalise
-
-
-class LengthNorm(nn.Module):
-    """Divides each sample by its root mean square; see `convff.functional.length_normalise`."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise `[N, ...]`."""
-        return length_normalise(x)
+from convff.norms import normalised_stream
 
 
 class Block(nn.Module):
-    """One locally trained layer: `a = relu(layer(norm(x)))`, pooled on its way to the next block.
+    """One locally trained layer: `a = activation(layer(norm(x)))`, pooled on its way to the next block.
 
     Goodness and the readout see the activity before the pooling; the next block sees it after.
     The normalisation has no learned parameters: with them the closed form of the direction would not be the gradient.
@@ -31,18 +22,26 @@ class Block(nn.Module):
             `of_stream` for label images, unless it is PyTorch's batch norm.
         layer: the weights that learn.
         pool: shrinks the activity for the next block; identity if omitted.
+        activation: what follows the layer; ReLU if omitted. Rules whose closed form is for ReLU refuse any other.
 
     Raises:
         TypeError: `layer` is neither `nn.Linear` nor `nn.Conv2d`.
         ValueError: `norm` has parameters, or the padding of `layer` is given by name or is not of zeros.
 
     Example:
+        >>> from convff import LengthNorm
         >>> block = Block(LengthNorm(), nn.Conv2d(1, 4, 3, padding=1), nn.MaxPool2d(2))
         >>> block(torch.rand(2, 1, 8, 8)).shape
         torch.Size([2, 4, 8, 8])
     """
 
-    def __init__(self, norm: nn.Module, layer: nn.Linear | nn.Conv2d, pool: nn.Module | None = None) -> None:
+    def __init__(
+        self,
+        norm: nn.Module,
+        layer: nn.Linear | nn.Conv2d,
+        pool: nn.Module | None = None,
+        activation: nn.Module | None = None,
+    ) -> None:
         super().__init__()
         if not isinstance(layer, nn.Linear | nn.Conv2d):
             raise TypeError(f"a block's layer must be nn.Linear or nn.Conv2d, got {type(layer).__name__}")
@@ -55,6 +54,7 @@ class Block(nn.Module):
         self.norm = norm
         self.layer = layer
         self.pool = pool if pool is not None else nn.Identity()
+        self.activation = activation
 
     def normalised(self, x: Tensor, stream: int = 0) -> Tensor:
         """Return the layer's input for the raw input `[N, ...]`; images become channels last in memory.
@@ -63,19 +63,23 @@ class Block(nn.Module):
             x: raw input; batch norm takes its statistics over all rows but the stream's.
             stream: number of rows at the end that are label images, with statistics of their own.
         """
-        x = self.norm(x) if not stream else torch.cat([self.norm(x[:-stream]), self._normalised_stream(x[-stream:])])
+        x = (
+            self.norm(x)
+            if not stream
+            else torch.cat([self.norm(x[:-stream]), normalised_stream(self.norm, x[-stream:])])
+        )
         return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
-    def _normalised_stream(self, x: Tensor) -> Tensor:
-        """Normalise label images by their own statistics: every step has all of them, so none are kept."""
-        if isinstance(self.norm, _BatchNorm):
-            return F.batch_norm(x, None, None, training=True, eps=self.norm.eps)
-        of_stream: Callable[[Tensor], Tensor] = getattr(self.norm, "of_stream", self.norm)
-        return of_stream(x)
-
     def activity(self, x: Tensor) -> Tensor:
-        """Return `relu(layer(x))` for an input `[N, ...]` that is already normalised."""
-        return torch.relu_(self.layer(x)) if not torch.is_grad_enabled() else torch.relu(self.layer(x))
+        """Return `activation(layer(x))` for an input `[N, ...]` that is already normalised."""
+        if self.activation is None and not torch.is_grad_enabled():
+            return torch.relu_(self.layer(x))
+        return self.activate(self.layer(x))
+
+    def activate(self, z: Tensor) -> Tensor:
+        """Return the activity for the output z of the layer, `[N, ...]`, which is left unchanged."""
+        a: Tensor = torch.relu(z) if self.activation is None else self.activation(z)
+        return a
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the block's activity for the raw input `[N, ...]`."""

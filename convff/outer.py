@@ -101,6 +101,18 @@ def outer_conv2d(x: Tensor, post: Tensor, layer: nn.Conv2d) -> tuple[Tensor, Ten
     return weight, bias
 
 
+def outer_weight(x: Tensor, post: Tensor, layer: nn.Linear | nn.Conv2d) -> Tensor:
+    """Return the outer product for the weight alone; see `outer_product`.
+
+    Example:
+        >>> outer_weight(torch.tensor([[1.0, 2.0]]), torch.tensor([[1.5]]), nn.Linear(2, 1))
+        tensor([[1.5000, 3.0000]])
+    """
+    if isinstance(layer, nn.Conv2d):
+        return _convolution_backward(x, post, layer, wanted=[False, True, False])[1]
+    return outer_linear(x, post)[0]
+
+
 def outer_product(x: Tensor, post: Tensor, layer: nn.Linear | nn.Conv2d) -> tuple[Tensor, Tensor]:
     """Return the outer product of either kind of layer; see `outer_linear` and `outer_conv2d`."""
     if isinstance(layer, nn.Conv2d):

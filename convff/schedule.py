@@ -1,5 +1,6 @@
 """How long and how fast to learn: epochs, batches, optimiser, and how the rate falls."""
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -27,7 +28,22 @@ def linear_cooldown(progress: float) -> float:
     return min(1.0, 2.0 * (1.0 - progress))
 
 
-SCHEDULES: dict[str, Callable[[float], float]] = {"constant": constant, "cooldown": linear_cooldown}
+def cosine(progress: float) -> float:
+    """Return `(1 + cos(pi progress)) / 2`, from 1 to 0 (Loshchilov & Hutter 2017, without restarts).
+
+    Example:
+        >>> [round(cosine(progress), 3) for progress in (0.0, 0.5, 1.0)]
+        [1.0, 0.5, 0.0]
+    """
+    return (1 + math.cos(math.pi * progress)) / 2
+
+
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": constant,
+    "cooldown": linear_cooldown,
+    "cosine": cosine,
+}
+DECAYING = ("sgd", "adam")  # optimisers to whose direction a decay of the weights can be added
 
 
 BESIDE_RATE = 1e-3
@@ -46,6 +62,10 @@ class Schedule:
         decay: how the rate falls: a name in `SCHEDULES`.
         stagger: how far lower blocks are ahead of higher ones in training, in [0, 1); see `window`.
         repeats: steps on each batch, all with the same passes.
+        weight_decay: d in `direction + d w`, which the optimiser, "sgd" or "adam", takes instead of the direction.
+        block_factors: the rate of each block relative to `lr`, from the first to the last; 1 for all if empty.
+        rest_factor: the rate, relative to `lr`, of what belongs to no block's layer (a head, scales of norms), for
+            rules that train both by the same optimiser.
 
     Raises:
         ValueError: a number out of range, or an unknown name.
@@ -63,6 +83,9 @@ class Schedule:
     decay: str = "cooldown"
     stagger: float = 0.0
     repeats: int = 1
+    weight_decay: float = 0.0
+    block_factors: tuple[float, ...] = ()
+    rest_factor: float = 1.0
 
     def __post_init__(self) -> None:
         if self.epochs < 0 or self.batch_size < 2:
@@ -75,6 +98,14 @@ class Schedule:
             raise ValueError(f"stagger must be in [0, 1), got {self.stagger}")
         if self.repeats < 1:
             raise ValueError(f"repeats must be at least 1, got {self.repeats}")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(f"weight_decay must be at least 0 and finite, got {self.weight_decay}")
+        if self.weight_decay and self.optimizer not in DECAYING:
+            raise ValueError(f"weight_decay needs an optimizer of {', '.join(DECAYING)}, got {self.optimizer!r}")
+        if not all(0 < factor < math.inf for factor in (*self.block_factors, self.rest_factor)):
+            raise ValueError(
+                f"factors of the rate must be positive and finite, got {self.block_factors} and {self.rest_factor}"
+            )
         for name, table in ((self.optimizer, OPTIMIZERS), (self.decay, SCHEDULES)):
             if name not in table:
                 raise ValueError(f"{name!r} is not one of {', '.join(table)}")
@@ -82,7 +113,25 @@ class Schedule:
     @property
     def is_plain(self) -> bool:
         """Whether a step is just the rate times the direction, so that it can be added as it is computed."""
-        return self.optimizer == "sgd" and self.momentum == 0
+        return self.optimizer == "sgd" and self.momentum == 0 and self.weight_decay == 0
+
+    def check(self, blocks: int) -> None:
+        """Raise unless there is a factor of the rate for every block, or none.
+
+        Raises:
+            ValueError: there are factors for another number of blocks.
+        """
+        if len(self.block_factors) not in (0, blocks):
+            raise ValueError(f"block_factors must be none or one per block, {blocks}, got {len(self.block_factors)}")
+
+    def factor(self, block: int) -> float:
+        """Return the rate of a block relative to `lr`; block 0 is the first.
+
+        Example:
+            >>> Schedule(block_factors=(1.0, 0.5)).factor(1)
+            0.5
+        """
+        return self.block_factors[block] if self.block_factors else 1.0
 
     def rate(self, progress: float, window: tuple[float, float] = (0.0, 1.0)) -> float:
         """Return the learning rate at `progress` in [0, 1], for a block that learns within `window`.
@@ -131,4 +180,21 @@ class Schedule:
 
     def make_optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """Make the optimiser of one block."""
-        return OPTIMIZERS[self.optimizer](parameters, lr=self.lr, momentum=self.momentum)
+        optimizer = OPTIMIZERS[self.optimizer](parameters, lr=self.lr, momentum=self.momentum)
+        for group in optimizer.param_groups if self.weight_decay else ():
+            group["weight_decay"] = self.weight_decay
+        return optimizer
+
+    def make_rest_optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Make the optimiser of parameters of no block's layer: without decay, at `rest_factor` of the rate.
+
+        Example:
+            >>> schedule = Schedule(optimizer="sgd", lr=0.1, weight_decay=0.05, rest_factor=0.5)
+            >>> group = schedule.make_rest_optimizer([nn.Parameter(torch.ones(1))]).param_groups[0]
+            >>> group["factor"], group["weight_decay"]
+            (0.5, 0)
+        """
+        optimizer = OPTIMIZERS[self.optimizer](parameters, lr=self.lr * self.rest_factor, momentum=self.momentum)
+        for group in optimizer.param_groups:
+            group["factor"] = self.rest_factor
+        return optimizer

@@ -36,7 +36,9 @@ def row(*runs: dict[str, Any]) -> str:
     cells = [
         first["dataset"],
         labels_in_words(first["labels"], first.get("label_selection")),
-        rule_in_words(first["rule"], first.get("stabilise", ()), first.get("order", TOGETHER)),
+        rule_in_words(
+            first["rule"], (*first.get("variant", ()), *first.get("stabilise", ())), first.get("order", TOGETHER)
+        ),
         _percent([run["accuracy"].get(judged) for run in runs]) + (f"{named}{seeds}" if judged else ""),
         _percent([run["accuracy"].get("linear") for run in runs]),
         _percent([run["control"]["untrained_linear"] for run in runs]),
@@ -56,7 +58,10 @@ def rows(results: list[dict[str, Any]]) -> list[str]:
     """
     methods: dict[str, list[dict[str, Any]]] = {}
     for each in results:
-        method = [each.get(name) for name in ("dataset", "judged_on", "labels", "label_selection", "rule", "stabilise")]
+        method = [
+            each.get(name)
+            for name in ("dataset", "judged_on", "labels", "label_selection", "rule", "stabilise", "variant")
+        ]
         methods.setdefault(
             json.dumps([*method, each.get("preset"), each.get("net"), each.get("order", TOGETHER)]), []
         ).append(each)

@@ -8,7 +8,15 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCS = {page.name: page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md"))}
 PAGES = {"README.md": README} | DOCS
 
-EXAMPLES = {"LABELS": "fourier", "RULE": "ff", "DATASET": "mnist", "NET": "deep", "PIECE": "oja", "STEP": "sign"}
+EXAMPLES = {
+    "LABELS": "fourier",
+    "RULE": "ff",
+    "DATASET": "mnist",
+    "NET": "deep",
+    "PIECE": "oja",
+    "STEP": "sign",
+    "PRESET": "smoke",
+}
 """What stands for the words in capitals when a command is tried."""
 
 

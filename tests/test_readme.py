@@ -12,6 +12,7 @@ from experiments.config.settings import Settings
 from experiments.greedy import asked_for
 from experiments.hebbff_mlp import DEFAULT
 from experiments.search import Search
+from experiments.softhebb import DEFAULT as SOFTHEBB
 from tests.pages import DOCS, PAGES, README, ROOT, commands, filled, python_blocks
 
 DATASET_SCRIPTS = {f"experiments/{name}.py" for name in ("mnist", "fashion_mnist", "cifar10", "cifar100")}
@@ -35,6 +36,8 @@ def test_every_command_names_a_script_and_known_options(command: str, tmp_path: 
         assert parse(DEFAULT, None, arguments).net in ("deep", "wide")
     elif script == "experiments/greedy.py":
         assert all(isinstance(settings, Settings) for settings in asked_for(arguments))
+    elif script == "experiments/softhebb.py":
+        assert parse(SOFTHEBB, None, arguments).model == "deephebb"
     elif script == "experiments/search.py":
         assert isinstance(tyro.cli(Search, args=arguments), Search)
 

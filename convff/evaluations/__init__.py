@@ -4,7 +4,7 @@ from convff.evaluations.base import Context, Evaluation, Score, accuracy_of, dis
 from convff.evaluations.goodness import judge_by_goodness
 from convff.evaluations.head import judge_by_head
 from convff.evaluations.one_pass import judge_by_scores
-from convff.evaluations.readout import judge_by_joint_readout, judge_by_readout
+from convff.evaluations.readout import judge_by_dropout_readout, judge_by_joint_readout, judge_by_readout
 from convff.evaluations.summed import judge_on_training_images, judge_without_first
 
 EVALUATIONS: dict[str, Evaluation] = {
@@ -18,6 +18,7 @@ EVALUATIONS: dict[str, Evaluation] = {
     "stream": Evaluation("agreement with a stream of labels, one pass", judge_by_scores, each_epoch=True),
     "local_heads": Evaluation("linear heads of all blocks, one pass", judge_by_scores, each_epoch=True),
     "linear": Evaluation("linear readout, fitted at the end (L-BFGS)", judge_by_readout),
+    "dropout": Evaluation("linear readout with dropout, fitted at the end (Adam)", judge_by_dropout_readout),
     "linear_joint": Evaluation("linear readout, trained beside the blocks (Adam)", judge_by_joint_readout),
     "head": Evaluation("softmax head, trained by backpropagation", judge_by_head, each_epoch=True),
 }

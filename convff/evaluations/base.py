@@ -46,6 +46,7 @@ class Context:
         readout_grid: the readout averages each map to n x n regions; None reads every position.
         readout_images: the readout is fitted to the first n training images; None for all.
         candidates: goodness inference tries the readout's n best labels; 0 for every label.
+        seed: key of all draws of evaluations.
         seconds: duration of each part, by name; evaluations add to it.
         readouts: the readout fitted to each network, by `id`; see `readout`.
     """
@@ -60,6 +61,7 @@ class Context:
     readout_grid: int | None = 4
     readout_images: int | None = None
     candidates: int = 0
+    seed: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     readouts: dict[int, LinearReadout] = field(default_factory=dict)
 

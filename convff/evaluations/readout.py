@@ -1,9 +1,10 @@
-"""The linear readout: fitted to the final network, or trained beside it."""
+"""The linear readout: fitted to the final network with a penalty or with dropout, or trained beside it."""
 
 from torch import Tensor
 
 from convff.data import ImageData
 from convff.evaluations.base import Context, Score, accuracy_of
+from convff.inference.dropout_readout import fit_with_dropout
 from convff.inference.readout import LinearReadout
 from convff.network import LayerLocalNet
 
@@ -11,6 +12,14 @@ from convff.network import LayerLocalNet
 def judge_by_readout(net: LayerLocalNet, run: Context, data: ImageData) -> Score:
     """Score the accuracy of a readout that is fitted to the current network."""
     return _score(run.readout(net), run, data)
+
+
+def judge_by_dropout_readout(net: LayerLocalNet, run: Context, data: ImageData) -> Score:
+    """Score the accuracy of a readout that is fitted to the current network with dropout, to all training images."""
+    readout = run.new_readout(net)
+    with run.timed("dropout readout"):
+        fit_with_dropout(readout, run.train, seed=run.seed, precision=run.precision)
+    return _score(readout, run, data)
 
 
 def judge_by_joint_readout(net: LayerLocalNet, run: Context, data: ImageData) -> Score:

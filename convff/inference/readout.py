@@ -169,9 +169,9 @@ class LinearReadout(nn.Module):
             self.linear.bias.copy_(bias - self.linear.weight @ mean)
 
     @torch.no_grad()
-    def features_of(self, data: ImageData, *, precision: str = "float32") -> Tensor:
-        """Return the features `[N, D]` of a whole image set."""
-        features = torch.empty(len(data), self.linear.in_features, device=data.images.device)
+    def features_of(self, data: ImageData, *, precision: str = "float32", dtype: torch.dtype = torch.float32) -> Tensor:
+        """Return the features `[N, D]` of a whole image set, kept in a dtype."""
+        features = torch.empty(len(data), self.linear.in_features, dtype=dtype, device=data.images.device)
         with autocast(data.images.device, precision):
             for rows, images in zip(
                 features.split(self._batch(data)), data.images.split(self._batch(data)), strict=True

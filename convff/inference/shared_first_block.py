@@ -12,7 +12,8 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from convff.labelling import AdditiveLabels, Labels
-from convff.network import FEW_CHANNELS, Block, Entered, LayerLocalNet, LengthNorm, fast_layout
+from convff.network import FEW_CHANNELS, Block, Entered, LayerLocalNet, fast_layout
+from convff.norms import LengthNorm
 
 # Normalises bases `[B, C, H, W]`; also returns the scale `[B, K]` that remains to be applied per pair, if any.
 NormOfBases = Callable[[Tensor], tuple[Tensor, Tensor | None]]
@@ -81,6 +82,8 @@ class SharedFirstBlock:
             return None
         norm_of_sum = NORMS_OF_SUMS.get(type(first.norm))
         if norm_of_sum is None or not isinstance(labels, AdditiveLabels) or not isinstance(first.layer, nn.Conv2d):
+            return None
+        if first.activation is not None:
             return None
         return cls(net, labels, norm_of_sum, images)
 

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from convff.network import LayerLocalNet
+from convff.norms import PaddedNorm
 
 
 class LostProcessError(RuntimeError):
@@ -149,8 +150,9 @@ class DataParallel:
             LostProcessError: another process is gone.
         """
         for block in net:
-            if type(block.norm) is nn.BatchNorm2d:
-                block.norm = SyncedBatchNorm2d.like(block.norm)
+            holder = block.norm if isinstance(block.norm, PaddedNorm) else block
+            if type(holder.norm) is nn.BatchNorm2d:
+                holder.norm = SyncedBatchNorm2d.like(holder.norm)
         for tensor in (*net.parameters(), *net.buffers()):
             flat = tensor.detach().contiguous()
             _with_all(dist.broadcast, flat, 0)

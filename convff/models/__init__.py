@@ -4,10 +4,17 @@ from collections.abc import Callable
 
 from convff.models.cnn3 import cnn3
 from convff.models.cnn6 import cnn6
+from convff.models.deephebb import deephebb
 from convff.models.mlp import mlp
 from convff.models.resnet import resnet
 from convff.network import LayerLocalNet
 
-__all__ = ["MODELS", "cnn3", "cnn6", "mlp", "resnet"]
+__all__ = ["MODELS", "cnn3", "cnn6", "deephebb", "mlp", "resnet"]
 
-MODELS: dict[str, Callable[..., LayerLocalNet]] = {"cnn3": cnn3, "cnn6": cnn6, "mlp": mlp, "resnet": resnet}
+MODELS: dict[str, Callable[..., LayerLocalNet]] = {
+    "cnn3": cnn3,
+    "cnn6": cnn6,
+    "mlp": mlp,
+    "resnet": resnet,
+    "deephebb": deephebb,
+}

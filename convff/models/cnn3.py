@@ -2,7 +2,8 @@
 
 from torch import nn
 
-from convff.network import Block, LayerLocalNet, LengthNorm
+from convff.network import Block, LayerLocalNet
+from convff.norms import LengthNorm
 
 
 def cnn3(

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from convff.functional import length_normalise
 from convff.models.unit_length import UnitLength
-from convff.network import Block, LayerLocalNet, LengthNorm
+from convff.network import Block, LayerLocalNet
+from convff.norms import LengthNorm
 
 
 class FlatLengthNorm(LengthNorm):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import nn
 
+from convff.optimizers.norm_dependent import NormDependentStep
 from convff.optimizers.orthogonal import OrthogonalStep, orthogonalise
 from convff.optimizers.per_neuron import PerNeuronStep
 from convff.optimizers.relative import RelativeStep
@@ -27,7 +28,16 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "relative": RelativeStep,
     "orthogonal": OrthogonalStep,
     "per_neuron": PerNeuronStep,
+    "norm_dependent": NormDependentStep,
     "sign": SignStep,
 }
 
-__all__ = ["OPTIMIZERS", "OrthogonalStep", "PerNeuronStep", "RelativeStep", "SignStep", "orthogonalise"]
+__all__ = [
+    "OPTIMIZERS",
+    "NormDependentStep",
+    "OrthogonalStep",
+    "PerNeuronStep",
+    "RelativeStep",
+    "SignStep",
+    "orthogonalise",
+]

@@ -9,12 +9,14 @@ from convff.rules.ff import ForwardForward
 from convff.rules.hebbff import HebbianForwardForward
 from convff.rules.local_head import LocalHead
 from convff.rules.similarity import Similar
+from convff.rules.softhebb import SoftHebb
 from convff.rules.stabilised import Stabilised
 
 RULES: dict[str, Any] = {
     "ff": ForwardForward,
     "hebbff": HebbianForwardForward,
     "local_head": LocalHead,
+    "softhebb": SoftHebb,
     "bp": Backpropagation,
 }
 
@@ -31,6 +33,7 @@ __all__ = [
     "Seen",
     "Setup",
     "Similar",
+    "SoftHebb",
     "Stabilised",
     "StartingRule",
     "Step",

@@ -64,4 +64,4 @@ class Autograd(Wrapped):
         """Return the rule's loss with a graph that begins at the block's normalised input."""
         with torch.enable_grad():
             z = seen.block.layer(x)
-            return self.rule.loss(seen._replace(x=x, a=torch.relu(z), z=None if seen.z is None else z))
+            return self.rule.loss(seen._replace(x=x, a=seen.block.activate(z), z=None if seen.z is None else z))

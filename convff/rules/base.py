@@ -1,5 +1,6 @@
 """Protocols of learning rules, and what rules see and return."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -56,7 +57,7 @@ class Seen(NamedTuple):
         x: normalised input `[N, ...]`.
         a: activity `[N, ...]`, before pooling.
         layout: what each of the N passes is, with the classes and labels.
-        z: `layer(x)` before the ReLU, `[N, ...]`; None unless the rule has an attribute `wants_z` that is true.
+        z: `layer(x)` before the activation, `[N, ...]`; None unless the rule has an attribute `wants_z` that is true.
         beside: the module that learns beside the block's layer, if the rule has any.
     """
 
@@ -86,7 +87,7 @@ def see(block: Block, rule: object, x: Tensor, layout: Layout, beside: nn.Module
         (torch.Size([2, 4, 8, 8]), None)
     """
     z = block.layer(x) if getattr(rule, "wants_z", False) else None
-    return Seen(block, x, block.activity(x) if z is None else torch.relu(z), layout, z, beside)
+    return Seen(block, x, block.activity(x) if z is None else block.activate(z), layout, z, beside)
 
 
 class LocalRule(Protocol):
@@ -96,8 +97,9 @@ class LocalRule(Protocol):
     the inferences that suit the rule, e.g. `("goodness", "linear")`, the main one first. Optional members are `wants_z`
     (see `Seen`), `needs_whole_batch` (true if a direction is no mean or sum over images, so that several processes are
     refused), `contrast` (makes its usual passes, from a label generator), `check(net, num_classes)` (raises ValueError
-    for what the rule does not fit) and `beside(block, generator)` (makes a module that learns beside the block's layer,
-    e.g. a head, or None; its directions are named `beside.NAME`).
+    for what the rule does not fit), `beside(block, generator)` (makes a module that learns beside the block's layer,
+    e.g. a head, or None; its directions are named `beside.NAME`) and `init_all(net)` (returns the states of all blocks,
+    if they depend on where a block is).
     """
 
     @property
@@ -171,6 +173,12 @@ class ConstrainingRule(LocalRule, Protocol):
     def constrain(self, block: Block, state: Any) -> None:
         """Constrain a block's parameters in place; called after each step, with the state of that step."""
         ...
+
+
+def initial_states(rule: LocalRule, net: LayerLocalNet) -> list[Any]:
+    """Return the state of a rule for every block, before the first step."""
+    init_all: Callable[[LayerLocalNet], list[Any]] | None = getattr(rule, "init_all", None)
+    return [rule.init(block) for block in net] if init_all is None else init_all(net)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

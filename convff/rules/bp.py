@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
+from convff.activations import refuse_infinite_slopes
 from convff.data import Batch
 from convff.labelling import Labels, TrainableLabels
 from convff.network import LayerLocalNet
@@ -29,7 +30,8 @@ class Backpropagation:
         """Make the step of backpropagation on a network.
 
         Raises:
-            ValueError: several processes, trainable labels, a contrast, or `compiled`.
+            ValueError: several processes, trainable labels, a contrast, `compiled`, or an activation whose slope is
+                infinite somewhere.
         """
         for name, given in (("contrast", setup.contrast is not None), ("compiled", setup.compiled)):
             if given:
@@ -38,6 +40,7 @@ class Backpropagation:
             raise ValueError("Backpropagation is not a local rule: it runs in one process")
         if isinstance(setup.labels, TrainableLabels):
             raise ValueError("Backpropagation is not a local rule: labels do not learn by it")
+        refuse_infinite_slopes(setup.net)
         return BackpropStep(setup.net, setup.labels, setup.schedule)
 
 

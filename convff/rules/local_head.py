@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from convff.activations import refuse_other_activations
 from convff.contrasts import Unlabelled
 from convff.gates import Softmax
 from convff.network import Block, LayerLocalNet
@@ -80,8 +81,9 @@ class LocalHead:
         """Raise unless the heads are for `num_classes`.
 
         Raises:
-            ValueError: they are for another number of classes.
+            ValueError: they are for another number of classes, or a block has another activation than ReLU.
         """
+        refuse_other_activations(net, type(self).__name__)
         if num_classes != self.num_classes:
             raise ValueError(f"the local heads are for {self.num_classes} classes, got {num_classes}")
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from convff.activations import refuse_other_activations
 from convff.contrasts import Contrast
 from convff.network import Block, LayerLocalNet
 from convff.places import Place
@@ -26,7 +27,8 @@ class Placed:
         return self.label_at.contrast
 
     def check(self, net: LayerLocalNet, num_classes: int) -> None:
-        """Raise ValueError if the place of the label does not fit."""
+        """Raise ValueError if the place of the label does not fit, or a block has another activation than ReLU."""
+        refuse_other_activations(net, type(self).__name__)
         self.label_at.check(net, num_classes)
 
     def beside(self, block: Block, generator: torch.Generator) -> nn.Module | None:

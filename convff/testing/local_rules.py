@@ -127,7 +127,7 @@ def _gradients(case: Case, seen: Seen) -> dict[str, Tensor]:
     by = case.parameters(seen) | {"the input": x}
     with torch.enable_grad():
         z = layer(x)
-        loss = case.rule.loss(seen._replace(x=x, a=torch.relu(z), z=None if seen.z is None else z))
+        loss = case.rule.loss(seen._replace(x=x, a=seen.block.activate(z), z=None if seen.z is None else z))
     case.require(loss.ndim == 0 and loss.requires_grad, "`loss` must be a scalar that depends on the activity")
     grads = torch.autograd.grad(loss, list(by.values()), materialize_grads=True)
     return dict(zip(by, grads, strict=True))

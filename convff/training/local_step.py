@@ -12,7 +12,16 @@ from convff.machine.processes import Shard
 from convff.network import Block
 from convff.outer import Outer
 from convff.randomness import keyed_generator
-from convff.rules.base import ConstrainingRule, LocalRule, LocalUpdate, Setup, StartingRule, Step, contrast_of
+from convff.rules.base import (
+    ConstrainingRule,
+    LocalRule,
+    LocalUpdate,
+    Setup,
+    StartingRule,
+    Step,
+    contrast_of,
+    initial_states,
+)
 from convff.training.block_step import BlockInput, BlockStep, Normalised, block_step
 from convff.training.blockwise import Prepared, frozen_activity, is_pure, raw_input
 from convff.training.compiled import CompiledBlockStep
@@ -55,6 +64,7 @@ class LocalStep:
     """
 
     def __init__(self, rule: LocalRule, setup: Setup) -> None:
+        setup.schedule.check(len(setup.net))
         if setup.processes.size > 1 and getattr(rule, "needs_whole_batch", False):
             raise ValueError("the rule, or one of its stabilisers, needs the whole batch: use one process")
         if hasattr(rule, "check"):
@@ -65,7 +75,7 @@ class LocalStep:
         self.modules: dict[str, nn.Module] = {}
         self.learning = range(len(setup.net))
         self.optimizers = [setup.schedule.make_optimizer(block.layer.parameters()) for block in self.net]
-        self.states = [rule.init(block) for block in self.net]
+        self.states = initial_states(rule, self.net)
         self.beside = _beside(rule, setup)
         if any(module is not None for module in self.beside):
             self.modules["beside"] = nn.ModuleList(module or nn.Identity() for module in self.beside)
@@ -77,6 +87,9 @@ class LocalStep:
         for index, optimizer in [*enumerate(self.optimizers), *self.beside_optimizers.items()]:
             for group in optimizer.param_groups:
                 group["window"] = setup.schedule.window(index, len(self.net))
+        for index, optimizer in enumerate(self.optimizers):
+            for group in optimizer.param_groups:
+                group["factor"] = setup.schedule.factor(index)
         self.optimizers += self.beside_optimizers.values()
         self.trainable_labels = trainable_labels(self.contrast.labels, self.net, rule)
         if self.trainable_labels is not None:

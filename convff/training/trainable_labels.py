@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from convff.labelling import Labels, TrainableLabels
-from convff.network import Block, LayerLocalNet, LengthNorm
+from convff.network import Block, LayerLocalNet
+from convff.norms import LengthNorm
 from convff.rules.base import InputRule, Seen
 
 # The dimensions over which a norm's scale is one number.

@@ -21,9 +21,12 @@ TABLES = {
     "gate": ("convff/gates/__init__.py", "GATES"),
     "model": ("convff/models/__init__.py", "MODELS"),
     "order": ("convff/training/order.py", "ORDERS"),
+    "optimizer": ("convff/optimizers/__init__.py", "OPTIMIZERS"),
 }
 PLACED_RULES = ("ff", "hebbff")  # rules whose label can be at several places
 ELSEWHERE = ("blocks", "output", "gains")  # no label image of any kind
+CONVOLUTIONS = ("cnn3", "cnn6", "resnet", "deephebb")
+WITHOUT_DECAY = ("relative", "orthogonal", "per_neuron", "norm_dependent", "sign")
 
 
 class Conflict(NamedTuple):
@@ -58,7 +61,10 @@ def _conflicts() -> Iterator[Conflict]:
         yield Conflict(name, anything, "label_at", ELSEWHERE)
     for name in ("label_intensity", "label_scale"):
         yield Conflict(name, anything, "label_at", LABELS_APART)
-    yield Conflict("similarity", anything, "rule", ("hebbff",))
+    yield Conflict("similarity", anything, "rule", ("hebbff", "softhebb"))
+    yield Conflict("engine", anything, "rule", ("softhebb",))
+    yield Conflict("losers", anything, "rule", ("ff", "hebbff", "local_head", "bp"))
+    yield Conflict("weight_decay", anything, "optimizer", WITHOUT_DECAY)
     yield Conflict("reduction", ("sum", "activity"), "rule", ("hebbff",))
     yield Conflict("reduction", ("activity",), "label_at", ("blocks", "gains", *LABELS_APART))
     yield Conflict("stabilise", anything, "label_at", ("blocks", "gains", *LABELS_APART))
@@ -71,20 +77,21 @@ def _conflicts() -> Iterator[Conflict]:
     yield Conflict("contrast", ("unlabelled",), "label_at", ("image", *LABELS_APART))
     yield Conflict("contrast", ("stream",), "label_at", ("image", *ELSEWHERE, "beside"))
     yield Conflict("contrast", ("beside",), "label_at", ("image", *ELSEWHERE, "stream"))
-    yield Conflict("contrast", ("labelled", "stream", "beside"), "rule", ("local_head",))
+    yield Conflict("contrast", ("labelled", "stream", "beside"), "rule", ("local_head", "softhebb"))
     yield Conflict("labels", ("learned",), "rule", ("bp",))
     yield Conflict("labels", ("morph", "channel", "layerwise", "echo", "learned"), "label_at", LABELS_APART)
     yield Conflict("label_intensity", anything, "labels", ("onehot", "channel", "layerwise", "learned"))
     yield Conflict("label_selection", anything, "labels", ("onehot", "channel", "layerwise", "echo", "learned"))
     yield Conflict("label_scale", anything, "labels", ("onehot", "fourier", "morph", "channel", "echo", "learned"))
-    yield Conflict("label_scale", anything, "model", ("cnn3", "cnn6", "resnet"))
-    yield Conflict("net", anything, "model", ("cnn3", "cnn6", "resnet"))
+    yield Conflict("label_scale", anything, "model", CONVOLUTIONS)
+    yield Conflict("net", anything, "model", CONVOLUTIONS)
     for name in ("skip", "whiten", "pool_after"):
-        yield Conflict(name, anything, "model", ("cnn3", "mlp", "resnet"))
+        yield Conflict(name, anything, "model", tuple(each for each in (*CONVOLUTIONS, "mlp") if each != "cnn6"))
     yield Conflict("widths", anything, "model", ("cnn3",))
     yield Conflict("theta", anything, "gate", ("symmetric", "softmax"))
-    yield Conflict("inference", ("head",), "rule", ("ff", "hebbff", "local_head"))
-    yield Conflict("inference", ("local_heads",), "rule", ("ff", "hebbff", "bp"))
+    yield Conflict("inference", ("head",), "rule", ("ff", "hebbff", "local_head", "softhebb"))
+    yield Conflict("inference", ("local_heads",), "rule", ("ff", "hebbff", "softhebb", "bp"))
+    yield Conflict("inference", ("dropout",), "rule", ("ff", "hebbff", "local_head", "bp"))
     judged = {"groups": "output", "blocks": "blocks", "gains": "gains", "beside": "beside", "stream": "stream"}
     for evaluation, place in judged.items():
         others = tuple(each for each in ("image", *judged.values()) if each != place)
@@ -120,6 +127,7 @@ def check_together(settings: Settings, given: frozenset[str]) -> None:
     values |= {
         "gate": recipe.gate,
         "order": recipe.order,
+        "optimizer": recipe.optimizer,
         "model": settings.model if "net" in given and settings.model else recipe.model,
     }
     for conflict in CONFLICTS:

@@ -4,10 +4,11 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from experiments.config.choices import AugmentName, GateName, OptimizerName, OrderName, SelectionName
+from experiments.config.rule_options import RateOverrides
 
 
 @dataclass(frozen=True, kw_only=True)
-class Overrides:
+class Overrides(RateOverrides):
     """Numbers of a recipe that the command line may replace: fields of `Recipe`; None keeps the preset's value."""
 
     label_intensity: float | None = None

@@ -23,10 +23,11 @@ LEAST = {
     "label_regions": 1,
     "stabiliser_strength": 0,
     "similarity": 0,
+    "weight_decay": 0,
 }
 MOST = {"label_intensity": 1.0, "momentum": None, "stagger": None}  # None: less than 1
 POSITIVE = ("scale", "lr", "label_scale", "cache_gib")
-FINITE = (*POSITIVE, "theta", "similarity", "stabiliser_strength")
+FINITE = (*POSITIVE, "theta", "similarity", "stabiliser_strength", "weight_decay")
 WIDEST = 65_536  # a wider layer would take minutes, and all memory, to be refused
 SEEDS = 2**63  # torch takes no larger ones
 DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,4})?|mps(:\d{1,4})?")

@@ -14,6 +14,7 @@ class Recipe:
     Args:
         model: name of the network in `convff.MODELS`.
         model_options: the model's options.
+        rule_options: further options of the rule.
         label_intensity: the label's share K of the intensity.
         label_regions: with the label in every block, label terms differ between n x n regions of a map; at the output,
             each region decides on its own; None for the default number.
@@ -28,7 +29,8 @@ class Recipe:
         reduction: goodness is the "mean" or the "sum" of squares (HebbFF: always the mean), or the mean "activity".
         negatives: wrong labels per image in each step.
         augment: name in `convff.training.augment.AUGMENTATIONS`.
-        optimizer, lr, momentum, decay, epochs, batch_size, stagger, repeats: see `convff.Schedule`.
+        optimizer, lr, momentum, decay, epochs, batch_size, stagger, repeats, weight_decay, block_factors: see
+            `convff.Schedule`.
         order, redraw, cache_gib: see `convff.Trainer`.
         portions: parts of the training images, in an order of their own, that are learnt from one after another.
         precision: of the activities where the settings leave it open; "auto" leaves it to the hardware.
@@ -47,6 +49,7 @@ class Recipe:
 
     model: str
     model_options: dict[str, Any] = field(default_factory=dict)
+    rule_options: dict[str, Any] = field(default_factory=dict)
     label_intensity: float = 0.3
     label_rest: float = 0.0
     label_selection: str | None = None
@@ -66,6 +69,8 @@ class Recipe:
     decay: str = "cooldown"
     stagger: float = 0.0
     order: str = "together"
+    weight_decay: float = 0.0
+    block_factors: tuple[float, ...] = ()
     epochs: int = 1
     batch_size: int = 32
     repeats: int = 1
@@ -93,5 +98,5 @@ class Recipe:
         """
         from convff import Schedule  # here, because it imports torch
 
-        names = ("epochs", "batch_size", "optimizer", "lr", "momentum", "decay", "stagger", "repeats")
-        return Schedule(**{name: getattr(self, name) for name in names})
+        names = ("epochs", "batch_size", "optimizer", "lr", "momentum", "decay", "stagger", "repeats", "weight_decay")
+        return Schedule(**{name: getattr(self, name) for name in (*names, "block_factors")})

@@ -18,15 +18,16 @@ from experiments.config.choices import (
     StabiliserName,
 )
 from experiments.config.overrides import Overrides
+from experiments.config.rule_options import RuleOptions
 from experiments.config.values import typed_fields
 
 RENAMED: dict[str, PresetName] = {"best": "long"}  # presets
 LABELS_APART = ("stream", "beside")  # places where labels are images of their own
-LABEL_FREE_RULES = ("local_head",)  # rules under which no image carries a label
+LABEL_FREE_RULES = ("local_head", "softhebb")  # rules under which no image carries a label
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(Overrides):
+class Settings(Overrides, RuleOptions):
     """Train a network without backpropagation on labelled images, and report what it learnt."""
 
     labels: LabelName = "fourier"
@@ -36,8 +37,8 @@ class Settings(Overrides):
     """Where the label meets the activity; see `experiments.config.command_line.Asked`."""
 
     rule: RuleName = "ff"
-    """How a layer learns. ff: Forward-Forward; hebbff: Hebbian Forward-Forward; or a baseline: local_head, a linear
-    classifier per block, or bp, backpropagation."""
+    """How a layer learns. ff: Forward-Forward; hebbff: its Hebbian form; softhebb: without labels; or a baseline:
+    local_head, a linear classifier per block, or bp, backpropagation."""
 
     contrast: ContrastName | None = None
     """What goes through the network in a step. Default: the contrast of the rule."""
@@ -102,8 +103,7 @@ class Settings(Overrides):
     """Fuse the arithmetic between convolutions with torch.compile: seconds to compile, then faster steps."""
 
     device: str = "auto"
-    """cpu, cuda, cuda:1, mps (Apple; never tested), ...; auto takes CUDA if available, else the CPU. Under torchrun,
-    cuda is each process's own GPU."""
+    """cpu, cuda, cuda:1, mps (never tested), ...; auto takes CUDA if it can. Under torchrun, cuda is each one's own."""
 
     seed: int = 0
     """Seed of every random draw."""

@@ -176,7 +176,7 @@ def _size(columns: int, rows: int) -> tuple[float, float]:
 
 def _row_name(view: Explained) -> str:
     settings = view.trained.run.settings
-    return f"{short(settings.label_name)}\n{rule_in_words(settings.rule, settings.stabilise)}"
+    return f"{short(settings.label_name)}\n{rule_in_words(settings.rule, settings.variant + settings.stabilise)}"
 
 
 def _predicted(view: Explained, image: Tensor) -> int:

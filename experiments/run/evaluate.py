@@ -21,7 +21,9 @@ from convff import (
     LinearReadout,
     Score,
     calibrate,
+    features_in_bytes,
     participation_ratios,
+    require_memory,
 )
 from labels import LabelGenerator
 
@@ -149,6 +151,22 @@ class Evaluator:
             readout=run.readouts.get(id(net)),
             candidates=min(run.candidates, run.labels.num_classes) if run.candidates and "goodness" in scores else None,
         )
+
+    def require_memory(self, net: LayerLocalNet) -> None:
+        """Raise if the features of a readout would take more than half of the free memory.
+
+        Raises:
+            ValueError: they would.
+        """
+        readout, run = self.run.new_readout(net), self.run
+        images = min(len(run.train), run.readout_images or len(run.train))
+        needed = {
+            "linear": images * readout.linear.in_features * 4,
+            "dropout": features_in_bytes(readout, len(run.train)),
+        }
+        for name in self.evaluations.keys() & needed:
+            what = f"the features of {self.evaluations[name].title} (fewer --train-images)"
+            require_memory(needed[name], run.train.images.device, what)
 
     def own(self, net: LayerLocalNet, modules: Mapping[str, nn.Module]) -> Score:
         """Evaluate a network by the evaluation that judges its rule."""

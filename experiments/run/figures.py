@@ -27,6 +27,10 @@ CURVES = (
     ("validation_head_accuracy", "accuracy of the head,\nheld-out images"),
     ("train_accuracy", "accuracy, training images"),
 )
+SHARES = (
+    ("discrimination", "right over wrong label, block {}"),
+    ("converged", "filters of length 1, block {}"),
+)
 ACCURACIES = {
     "goodness": "goodness",
     "groups": "goodness of groups",
@@ -36,13 +40,14 @@ ACCURACIES = {
     "stream": "agreement",
     "local_heads": "local heads",
     "linear": "readout",
+    "dropout": "readout with dropout",
     "head": "head",
 }
 INFERENCES = ACCURACIES | {"linear": "linear readout", "head": "softmax head"}  # in the title of a figure
 
 
 def draw_learning_curve(rows: list[dict[str, float]], path: Path, *, title: str) -> None:
-    """Draw the discrimination of every block and accuracy on held-out images, against epochs.
+    """Draw shares of every block (`SHARES`) and accuracy on held-out images, against epochs.
 
     Args:
         rows: the rows of `metrics.csv`, one per epoch.
@@ -51,10 +56,13 @@ def draw_learning_curve(rows: list[dict[str, float]], path: Path, *, title: str)
     """
     with style.new_figure(path, width=style.PAGE, height=3.2) as figure:
         axes = figure.add_subplot()
-        _draw_blocks(axes, by_block(rows, "discrimination"), "right over wrong label, block {}")
+        for metric, label in SHARES:
+            if found := by_block(rows, metric):
+                _draw_blocks(axes, found, label)
         _draw_accuracy(axes, rows)
-        axes.set(xlabel="epoch", ylabel="share right", ylim=(0, 1.02), title=title)
-        figure.legend(loc="outside right upper")
+        axes.set(xlabel="epoch", ylabel="share", ylim=(0, 1.02), title=title)
+        if axes.get_legend_handles_labels()[0]:
+            figure.legend(loc="outside right upper")
 
 
 def confusion_counts(predicted: "Tensor", right: "Tensor", num_classes: int) -> "Tensor":
@@ -184,7 +192,8 @@ def title_of(run: RunRecord) -> str:
         MNIST,
         labels fourier, rule ff
     """
-    rule = rule_in_words(run.settings.rule, run.settings.stabilise, run.results.get("order", TOGETHER))
+    extra = run.settings.variant + run.settings.stabilise
+    rule = rule_in_words(run.settings.rule, extra, run.results.get("order", TOGETHER))
     return f"{run.results['dataset']},\nlabels {short(run.settings.label_name)}, rule {rule}"
 
 

@@ -32,7 +32,8 @@ def run_name(settings: Settings, *, seeds: bool = False) -> str:
     """
     network = short(settings.label_name) if settings.net is None else settings.net
     seed = f"seeds{settings.seed}-{settings.seed + settings.seeds - 1}" if seeds else f"seed{settings.seed}"
-    return f"{settings.dataset}-{network}-{short(settings.rule)}-{settings.preset}-{seed}"
+    rule = "-".join((short(settings.rule), *(str(value) for value in settings.rule_options().values())))
+    return f"{settings.dataset}-{network}-{rule}-{settings.preset}-{seed}"
 
 
 def new_folder(out: Path, name: str) -> Path:
@@ -130,7 +131,8 @@ class RunRecord:
             >>> RunRecord(Path("runs/a"), Settings(stabilise=("oja",)), {}, {}, []).method
             'fourier ff + oja'
         """
-        rule = rule_in_words(self.settings.rule, self.settings.stabilise, self.results.get("order", TOGETHER))
+        extra = self.settings.variant + self.settings.stabilise
+        rule = rule_in_words(self.settings.rule, extra, self.results.get("order", TOGETHER))
         return rule if self.settings.label_name == "none" else f"{short(self.settings.label_name)} {rule}"
 
     def by_block(self, metric: str) -> dict[str, dict[int, float]]:

@@ -118,6 +118,7 @@ class Parts:
             readout_grid=recipe.readout_grid,
             readout_images=recipe.readout_images,
             candidates=recipe.candidates,
+            seed=self.settings.seed,
         )
         return Evaluator(
             run=run,
@@ -219,7 +220,7 @@ def _try_one_step(parts: Parts) -> None:
         recipe=replace(parts.recipe, epochs=1, repeats=1),
     )
     net = parts.new_net()
-    parts.evaluator().run.new_readout(net)
+    parts.evaluator().require_memory(net)
     trainer, two = parts.new_trainer(net, None), parts.train.part(0, 2)
     trainer.refuse_large_cache(parts.portions[0])
     for epoch in range(trainer.stretches.total):

@@ -36,6 +36,7 @@ class Results:
     processes: int = 1
     net: str | None = None
     stabilise: tuple[str, ...] = ()
+    variant: tuple[str, ...] = ()  # options of the rule, in words
     candidates: int | None = None
     findings: tuple[Finding, ...] = ()
     scores: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -59,6 +60,7 @@ def seed_summary(results: list[Results]) -> dict[str, Any]:
         "rule",
         "stabilise",
         "order",
+        "variant",
         "preset",
         "net",
     )

@@ -33,7 +33,7 @@ def new_rule(settings: Settings, recipe: Recipe, num_classes: int) -> Any:
         'HebbianForwardForward'
     """
     make = look_up("rule", settings.rule, RULES)
-    asked: dict[str, Any] = {}
+    asked: dict[str, Any] = dict(recipe.rule_options)
     if takes(make, "gate"):
         theta = {} if recipe.theta is None else {"theta": recipe.theta}
         gate = look_up("gate", recipe.gate, GATES)

@@ -25,7 +25,7 @@ def closing_table(results: Results) -> str:
     if results.candidates is not None:
         names["goodness"] += f" of the readout's {results.candidates} best labels"
     labels = labels_in_words(results.labels, results.label_selection)
-    rule = rule_in_words(results.rule, results.stabilise, results.order)
+    rule = rule_in_words(results.rule, results.variant + results.stabilise, results.order)
     lines = [
         f"{results.dataset} · labels {labels} · rule {rule} · preset {results.preset} "
         f"· seed {results.seed} · judged on {results.judged_on}",

@@ -156,7 +156,7 @@ def run(parts: Parts, signals: Signals, state: TrainingState | None) -> Results:
         results = replace(results, seconds=results.seconds | {"total": training.seconds})
         write_json(folder / "results.json", asdict(results))
     labels = labels_in_words(results.labels, results.label_selection)
-    rule = rule_in_words(results.rule, results.stabilise, results.order)
+    rule = rule_in_words(results.rule, results.variant + results.stabilise, results.order)
     title = f"{results.dataset}\nlabels {labels}, rule {rule}, preset {results.preset}"
     rows = training.metrics.rows
     figures.draw_learning_curve(rows, folder / "figures" / "learning_curve.png", title=title)
@@ -170,7 +170,7 @@ def run(parts: Parts, signals: Signals, state: TrainingState | None) -> Results:
 
 def _announce(parts: Parts, folder: Path) -> None:
     settings, recipe = parts.settings, parts.recipe
-    rule = rule_in_words(settings.rule, settings.stabilise)
+    rule = rule_in_words(settings.rule, settings.variant + settings.stabilise)
     labels = labels_in_words(settings.label_name, recipe.label_selection)
     if parts.dataset.is_stand_in:
         print(f"\n*** {settings.dataset} was not found: using DRAWN STAND-IN images. {parts.dataset.source} ***\n")
@@ -201,6 +201,7 @@ def _results(
         label_selection=parts.recipe.label_selection,
         rule=settings.rule,
         stabilise=settings.stabilise,
+        variant=settings.variant,
         preset=settings.preset,
         seed=settings.seed,
         accuracy=found.accuracy,

@@ -32,6 +32,7 @@ from experiments.run.stopping import Interrupted, Signals
 CURVE_CHECK = 500
 SAVE_SECONDS = 300.0  # at most this much is lost by a kill within a long epoch
 SHOWN = ("train_accuracy", "readout_loss")
+SHOWN_BY_BLOCK = ("discrimination", "converged")
 FILES = 4  # two states and two checkpoints, none larger than a state
 FREE = ("epochs",)  # numbers of a recipe that a resumed run may change
 
@@ -199,9 +200,11 @@ class Training:
         self.findings += record.findings
         self.save()
         shown = [f"{name} {value:.3f}" for name, value in row.items() if name in SHOWN or name in validation]
-        if "discrimination" in record.metrics:
-            shown += [f"discrimination {' '.join(f'{share:.2f}' for share in record.metrics['discrimination'])}"]
-        bar.write(f"epoch {record.epoch + 1}: {', '.join(shown)}, {record.images_per_second:.0f} images/s")
+        for name in SHOWN_BY_BLOCK:
+            if name in record.metrics:
+                shown.append(f"{name} {' '.join(f'{share:.2f}' for share in record.metrics[name])}")
+        shown.append(f"{record.images_per_second:.0f} images/s")
+        bar.write(f"epoch {record.epoch + 1}: {', '.join(shown)}")
         for finding in record.findings:
             bar.write(f"warning: {finding}")
 

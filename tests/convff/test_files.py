@@ -43,6 +43,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "cnn6": {"widths": [4, 5, 4], "pool_after": [1, 2, 6], "skip": True, "whiten": 2},
     "mlp": {"widths": [7], "label_channels": 2, "label_scale": 0.5},
     "resnet": {"widths": [2, 3], "pairs": 2},
+    "deephebb": {"widths": [2, 3], "activation": "triangle", "powers": [0.7, 1.0], "padding": "reflect"},
 }
 
 

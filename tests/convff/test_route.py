@@ -35,6 +35,8 @@ OPTIONS = {  # a network's name, and what is special
     "cnn6 with skips": {"widths": (4, 5, 6, 7), "pool_after": (1, 3), "skip": True},
     "mlp": {"widths": (9, 8)},
     "resnet": {"widths": (4, 6)},
+    "deephebb": {"widths": (4, 5)},
+    "deephebb of SoftHebb": {"widths": (4, 5), "activation": "triangle", "padding": "reflect"},
 }
 
 

@@ -103,6 +103,15 @@ def _none() -> NoLabels:
     return NoLabels(CLASSES)
 
 
+NORM_DEPENDENT = Schedule(
+    optimizer="norm_dependent",
+    lr=0.08,
+    momentum=0.0,
+    batch_size=BATCH,
+    decay="constant",
+    block_factors=(1.0, 0.0625, 0.125),
+)
+SOFTHEBBS_NET = {"widths": (4, 6, 8), "activation": "triangle", "padding": "reflect", "init_radius": 25.0}
 GROUPS = NETS["cnn6"] | {"widths": (4, 8, 8, 8, 12, 12)}
 AT_OUTPUT = {rule: RULES[rule](gate=Softmax(scale=8.0), label_at=AtOutput(CLASSES)) for rule in ("ff", "hebbff")}
 ALL_PIECES = (
@@ -154,6 +163,17 @@ CASES: dict[str, Case] = {
     "ff cnn6, label at the output": Case("cnn6", _none, AT_OUTPUT["ff"], ADAM, GROUPS),
     "hebbff mlp, label at the output": Case("mlp", _none, AT_OUTPUT["hebbff"], RELATIVE, {"widths": (12, 8)}),
     "ff cnn6, label at the output, bfloat16": Case("cnn6", _none, AT_OUTPUT["ff"], ADAM, GROUPS, precision="bfloat16"),
+    "softhebb deephebb": Case(
+        "deephebb", _none, RULES["softhebb"](temperature=(1.0, 0.65, 0.25)), NORM_DEPENDENT, SOFTHEBBS_NET
+    ),
+    "softhebb deephebb, bfloat16": Case(
+        "deephebb",
+        _none,
+        RULES["softhebb"](temperature=(1.0, 0.65, 0.25)),
+        NORM_DEPENDENT,
+        SOFTHEBBS_NET,
+        precision="bfloat16",
+    ),
     "ff cnn6, float32": Case("cnn6", _fourier, TRAINED["ff"][0], ADAM, NETS["cnn6"], precision="float32"),
     "ff cnn6, bfloat16": Case("cnn6", _fourier, TRAINED["ff"][0], ADAM, NETS["cnn6"], precision="bfloat16"),
     "hebbff mlp, plain steps, bfloat16": Case(

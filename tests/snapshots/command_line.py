@@ -46,6 +46,12 @@ SCRIPTS = (
         default="experiments.greedy.DEFAULT",
         differs={"label_at": None},
     ),
+    Script(
+        "experiments/softhebb.py",
+        _SETTINGS,
+        default="experiments.softhebb.DEFAULT",
+        differs={"labels": None, "label_at": None},
+    ),
     Script("experiments/benchmark.py", "experiments.benchmark.BenchmarkSettings"),
     Script("experiments/search.py", "experiments.search.Search"),
     Script("experiments/label_gallery.py", "experiments.label_sets.settings.GallerySettings"),

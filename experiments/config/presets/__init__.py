@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from experiments.config.presets.bp_nets import DEEPHEBB_BY_BP
 from experiments.config.presets.greedy_nets import GREEDY_PRESETS
 from experiments.config.presets.hebbff_nets import HEBBFF_PRESETS
 from experiments.config.presets.image_nets import IMAGE_PRESETS
 from experiments.config.presets.rules import of_rule
+from experiments.config.presets.softhebb_nets import SOFTHEBB_PRESETS
 from experiments.config.recipe import Recipe
 from experiments.config.settings import RENAMED, Settings, SettingsError
 
@@ -18,9 +20,15 @@ if TYPE_CHECKING:
     from convff import Schedule
 
 # The default rate of each optimiser, used if the preset has another optimiser; plain steps have none.
-RATES = {"adam": 1e-3, "relative": 0.005, "orthogonal": 0.01, "per_neuron": 0.03, "sign": 0.01}
+RATES = {"adam": 1e-3, "relative": 0.005, "orthogonal": 0.01, "per_neuron": 0.03, "sign": 0.01, "norm_dependent": 0.05}
 PRESETS: dict[str, Callable[[Settings], Recipe]] = IMAGE_PRESETS
 NET_PRESETS = {"deep": HEBBFF_PRESETS, "wide": HEBBFF_PRESETS, "greedy": GREEDY_PRESETS}  # of `--net`
+# Presets of a rule on a network of its own; None is the network that the rule has if none is named.
+OWN_PRESETS: dict[tuple[str, str | None], dict[str, Callable[[Settings], Recipe]]] = {
+    ("softhebb", None): SOFTHEBB_PRESETS,
+    ("softhebb", "deephebb"): SOFTHEBB_PRESETS,
+    ("bp", "deephebb"): DEEPHEBB_BY_BP,
+}
 WHITENED_SIDE = 3  # of the patches that `--whiten` whitens, in pixels
 
 
@@ -35,7 +43,8 @@ def recipe_for(settings: Settings) -> Recipe:
         >>> recipe_for(Settings(width=8)).model_options["widths"]
         (8, 16, 16, 32, 32, 32)
     """
-    presets = IMAGE_PRESETS if settings.net is None else NET_PRESETS[settings.net]
+    of_images = OWN_PRESETS.get((settings.rule, settings.model), IMAGE_PRESETS)
+    presets = of_images if settings.net is None else NET_PRESETS[settings.net]
     recipe = presets[RENAMED.get(settings.preset, settings.preset)](settings)
     if settings.gate is not None and settings.gate != recipe.gate:
         recipe = replace(recipe, theta=None)  # a preset's threshold is for its own gate
@@ -43,7 +52,8 @@ def recipe_for(settings: Settings) -> Recipe:
         # Likewise, its rate is for its own optimiser.
         recipe = replace(recipe, lr=RATES.get(settings.optimizer, recipe.lr))
     options = _model_options(settings, recipe.model_options)
-    recipe = replace(recipe, model_options=options, **settings.overrides())
+    rule_options = recipe.rule_options | settings.rule_options()
+    recipe = replace(recipe, model_options=options, rule_options=rule_options, **settings.overrides())
     # A preset's stagger is for blocks that learn together.
     return replace(recipe, stagger=0.0) if recipe.order != "together" and settings.stagger is None else recipe
 

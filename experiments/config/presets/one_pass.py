@@ -9,7 +9,7 @@ from typing import Any
 from experiments.config.recipe import Recipe
 from experiments.config.settings import Settings
 
-RULES = ("local_head", "bp")  # these see each image once, wherever the label is
+RULES = ("local_head", "softhebb", "bp")  # these see each image once, wherever the label is
 MIRRORED = ("cifar10", "cifar100", "fashion_mnist")  # not digits and your own images, which mirroring may change
 
 # Widths that 10 divides, for groups of channels; other numbers of classes round them.
@@ -18,6 +18,7 @@ NETS: dict[str, dict[str, Any]] = {
     "cnn6": {"widths": (80, 120, 120, 240, 240, 240), "pool_after": (1, 2, 4)},
     "mlp": {"widths": (1000, 1000, 1000)},
     "resnet": {"widths": (40, 60, 120)},
+    "deephebb": {"widths": (60, 120, 240)},
 }
 
 

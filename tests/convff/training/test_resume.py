@@ -23,6 +23,7 @@ from convff import (
     LocalHead,
     Schedule,
     Similar,
+    SoftHebb,
     Softmax,
     Stabilised,
     Trainer,
@@ -30,6 +31,7 @@ from convff import (
     TrainingWarning,
     cnn3,
     cnn6,
+    deephebb,
     mlp,
     resnet,
 )
@@ -73,6 +75,11 @@ MAKE: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "local head": lambda: {"rule": LocalHead(num_classes=K), "schedule": {"optimizer": "orthogonal"}},
     "similar": lambda: {"rule": Similar(rule=LocalHead(num_classes=K), weight=0.5, num_classes=K)},
+    "softhebb": lambda: {
+        "rule": SoftHebb(temperature=(1.0, 0.5)),
+        "net": deephebb(SHAPE, widths=(4, 6), activation="triangle", padding="reflect", init_radius=25.0),
+        "schedule": {"optimizer": "norm_dependent", "lr": 0.08, "momentum": 0.0, "block_factors": (1.0, 0.25)},
+    },
     "bp": lambda: {"rule": Backpropagation()},
     "bp, orthogonal": lambda: {"rule": Backpropagation(), "schedule": {"optimizer": "orthogonal"}},
     "labels that learn": lambda: {

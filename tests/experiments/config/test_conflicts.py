@@ -43,9 +43,11 @@ VALUES = {
     "pool_after": (1,),
     "widths": (20, 20),
     "cache_gib": 1.0,
+    "losers": "hard",
+    "weight_decay": 0.1,
 }
 # Nothing but the table refuses these: the option is silently without effect.
-SILENT = {("label_form", "local_head"), ("label_form", "bp")}
+SILENT = {("label_form", rule) for rule in ("local_head", "softhebb", "bp")}
 CASES = [
     (conflict, value, other)
     for conflict in CONFLICTS

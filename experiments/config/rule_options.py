@@ -1,0 +1,51 @@
+"""Options of single rules, and how their rates fall: bases of the settings. Imports no torch."""
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from experiments.config.names import names_in
+
+if TYPE_CHECKING:
+    DecayName: TypeAlias = str
+else:
+    DecayName = Literal[names_in("convff/schedule.py", "SCHEDULES")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateOverrides:
+    """Numbers of a recipe about rates, which the command line may replace; None keeps the preset's value."""
+
+    decay: DecayName | None = None
+    """How the learning rate falls."""
+
+    weight_decay: float | None = None
+    """Decay of the weights, as part of the direction of sgd and adam."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleOptions:
+    """Options that single rules take; None keeps the preset's value, or else the rule's own default."""
+
+    losers: Literal["anti", "none", "hard"] | None = None
+    """With --rule softhebb: what channels learn that do not win. anti: the opposite; none: the same as winners, by
+    their share; hard: nothing."""
+
+    def rule_options(self) -> dict[str, Any]:
+        """Return the options that are given, by name.
+
+        Example:
+            >>> RuleOptions(losers="hard").rule_options()
+            {'losers': 'hard'}
+        """
+        values = {each.name: getattr(self, each.name) for each in fields(RuleOptions)}
+        return {name: value for name, value in values.items() if value is not None}
+
+    @property
+    def variant(self) -> tuple[str, ...]:
+        """The options that are given, in words, for tables and names.
+
+        Example:
+            >>> RuleOptions(losers="hard").variant
+            ('losers hard',)
+        """
+        return tuple(f"{name} {value}" for name, value in self.rule_options().items())
