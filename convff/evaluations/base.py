@@ -45,6 +45,7 @@ class Context:
         first_scored: the same for goodness, or the scores that replace it; None for `first_block`.
         readout_grid: the readout averages each map to n x n regions; None reads every position.
         readout_images: the readout is fitted to the first n training images; None for all.
+        readout_l2: penalty of the readout's weights; None chooses it, see `LinearReadout.fit`.
         candidates: goodness inference tries the readout's n best labels; 0 for every label.
         seed: key of all draws of evaluations.
         seconds: duration of each part, by name; evaluations add to it.
@@ -60,6 +61,7 @@ class Context:
     first_scored: int | None = None
     readout_grid: int | None = 4
     readout_images: int | None = None
+    readout_l2: float | None = 1e-3
     candidates: int = 0
     seed: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
@@ -82,7 +84,7 @@ class Context:
         if id(net) not in self.readouts:
             with self.timed("readout"):
                 readout = self.new_readout(net)
-                readout.fit(self.train.part(0, self.readout_images), precision=self.precision)
+                readout.fit(self.train.part(0, self.readout_images), precision=self.precision, l2=self.readout_l2)
             self.readouts[id(net)] = readout
         return self.readouts[id(net)]
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from convff.data import ImageData, as_floats
+from convff.inference.regression import best_penalty, logistic_regression
 from convff.labelling import Labels
 from convff.machine.precision import autocast
 from convff.machine.processes import OneProcess, Processes
@@ -130,7 +131,9 @@ class LinearReadout(nn.Module):
         self.linear.load_state_dict(state["linear"])
         self._optimizer.load_state_dict(self._optimizer.state_dict() | {"state": state["optimizer"]})
 
-    def fit(self, data: ImageData, *, precision: str = "float32", l2: float = 1e-3, iterations: int = 40) -> None:
+    def fit(
+        self, data: ImageData, *, precision: str = "float32", l2: float | None = 1e-3, iterations: int = 40
+    ) -> None:
         """Fit to the current network: multinomial logistic regression by L-BFGS, on all images at once.
 
         The features are standardised for the fit, so that one penalty fits all of them, and the scaling is then folded
@@ -139,8 +142,9 @@ class LinearReadout(nn.Module):
         Args:
             data: the images; their features must fit in memory.
             precision: precision of the network's activity.
-            l2: weight of the penalty `l2/2 |W|^2` beside the mean cross-entropy.
-            iterations: maximum number of iterations of L-BFGS.
+            l2: weight of the penalty `l2/2 |W|^2` beside the mean cross-entropy. None chooses it by the accuracy on the
+                last tenth of the images, see `convff.inference.regression`; the final fit is to all images.
+            iterations: maximum number of iterations of L-BFGS per fit.
 
         Raises:
             ValueError: there are fewer than 2 images, which have no standard deviation.
@@ -151,19 +155,9 @@ class LinearReadout(nn.Module):
         deviation, mean = torch.std_mean(features, dim=0)
         deviation.clamp_min_(1e-6)
         features.sub_(mean).div_(deviation)
-        weight = torch.zeros_like(self.linear.weight, requires_grad=True)
-        bias = torch.zeros_like(self.linear.bias, requires_grad=True)
-        optimizer = torch.optim.LBFGS([weight, bias], max_iter=iterations, line_search_fn="strong_wolfe")
-
-        def closure() -> Tensor:
-            optimizer.zero_grad()
-            scores = torch.addmm(bias, features, weight.T)
-            loss = F.cross_entropy(scores, data.classes) + l2 / 2 * weight.square().sum()
-            loss.backward()
-            return loss
-
-        with torch.enable_grad():
-            optimizer.step(closure)
+        size = (self.linear.out_features, self.linear.in_features)
+        penalty = best_penalty(features, data.classes, size[0], iterations) if l2 is None else l2
+        weight, bias = logistic_regression(features, data.classes, features.new_zeros(size), penalty, iterations)
         with torch.no_grad():
             self.linear.weight.copy_(weight / deviation)
             self.linear.bias.copy_(bias - self.linear.weight @ mean)

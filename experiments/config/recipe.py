@@ -38,6 +38,7 @@ class Recipe:
         joint_readout: also train a readout of every position beside the blocks, by Adam, as in the paper. The readout
             that is compared with the control is always fitted at the end, by L-BFGS.
         readout_images: images that the final readout is fitted to; None for all.
+        readout_l2: penalty of its weights; None chooses one on a tenth of these images.
         readout_grid: the final readout averages each map over n x n regions.
         candidates: goodness inference tries the readout's n best labels; 0 for every label.
         first_block: readout and goodness count the blocks from this one on; 1 skips the first, as most papers do.
@@ -81,6 +82,7 @@ class Recipe:
     train_images: int | None = None
     joint_readout: bool = False
     readout_images: int | None = 20_000
+    readout_l2: float | None = 1e-3
     readout_grid: int = 4
     candidates: int = 0
     first_block: int = 1

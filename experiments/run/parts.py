@@ -117,6 +117,7 @@ class Parts:
             first_scored=recipe.first_scored,
             readout_grid=recipe.readout_grid,
             readout_images=recipe.readout_images,
+            readout_l2=recipe.readout_l2,
             candidates=recipe.candidates,
             seed=self.settings.seed,
         )

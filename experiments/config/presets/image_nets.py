@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from experiments.config.presets import one_pass
-from experiments.config.presets.rules import of_dataset, of_place, of_rule
+from experiments.config.presets.rules import of_dataset, of_labels, of_place, of_rule
 from experiments.config.recipe import Recipe
 from experiments.config.settings import Settings, SettingsError
 
@@ -27,7 +27,7 @@ def quick(settings: Settings) -> Recipe:
         recipe = of_place(settings.label_at, "quick")(one_pass.quick(settings))
         return of_rule(settings.rule, "one_pass")(of_dataset(settings.dataset, settings.label_at)(recipe))
     recipe = _QUICK_NETS.get(_net(settings), _quick_any)(settings)
-    return of_rule(settings.rule, "quick")(recipe)
+    return of_labels(settings.labels, settings.rule)(of_rule(settings.rule, "quick")(recipe))
 
 
 def smoke(settings: Settings) -> Recipe:

@@ -1,4 +1,4 @@
-"""What a rule, a place of the label or a data set changes in a preset, read from its own file in this folder."""
+"""What a rule, a place, a label family or a data set changes in a preset, read from its own file in this folder."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -35,6 +35,16 @@ def of_place(label_at: str, preset: str) -> Change:
         100.0
     """
     return _of_file(f"at_{label_at}", preset)
+
+
+def of_labels(labels: str, rule: str) -> Change:
+    """Return what the file of a label family, `with_<labels>.py`, changes for a rule; see `of_rule`.
+
+    Example:
+        >>> of_labels("fourier", "ff")(Recipe(model="cnn6")).batch_size, of_labels("morph", "ff")(Recipe(model="cnn6")).batch_size
+        (64, 32)
+    """  # noqa: E501
+    return _of_file(f"with_{labels}", rule)
 
 
 def of_dataset(dataset: str, label_at: str) -> Change:
