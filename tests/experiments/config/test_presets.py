@@ -83,8 +83,20 @@ def test_a_rules_preset_is_a_file_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
     assert recipe_for(Settings(rule="mine", preset="long")).lr == 7.0
     assert recipe_for(Settings(rule="mine", preset="paper")).lr == 8.0
     del module.every  # type: ignore[attr-defined]
-    assert recipe_for(Settings(rule="mine")).lr == recipe_for(Settings(rule="ff")).lr
-    assert recipe_for(Settings(rule="without a file")).lr == recipe_for(Settings(rule="ff")).lr
+    # With labels that have no file for a rule either.
+    plain = recipe_for(Settings(rule="ff", labels="morph"))
+    assert recipe_for(Settings(rule="mine", labels="morph")) == plain
+    assert recipe_for(Settings(rule="without a file", labels="morph")) == plain
+
+
+def test_a_label_familys_preset_is_a_file_of_its_own_with_a_function_per_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("experiments.config.presets.with_mine")
+    module.__spec__ = ModuleSpec("experiments.config.presets.with_mine", None)
+    module.ff = lambda recipe: replace(recipe, lr=7.0)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "experiments.config.presets.with_mine", module)
+    assert recipe_for(Settings(labels="mine")).lr == 7.0
+    assert recipe_for(Settings(labels="mine", rule="hebbff")) == recipe_for(Settings(labels="morph0", rule="hebbff"))
+    assert recipe_for(Settings(labels="mine", label_at="output")).lr == recipe_for(Settings(label_at="output")).lr
 
 
 def test_the_data_never_rewrite_the_settings(tmp_path: Path) -> None:
