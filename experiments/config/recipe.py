@@ -1,6 +1,8 @@
 """A recipe: every number of a run. Imports no torch."""
 
-from dataclasses import dataclass, field
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -102,3 +104,20 @@ class Recipe:
 
         names = ("epochs", "batch_size", "optimizer", "lr", "momentum", "decay", "stagger", "repeats", "weight_decay")
         return Schedule(**{name: getattr(self, name) for name in (*names, "block_factors")})
+
+
+def completed(saved: Any, names: Iterable[str]) -> Any:
+    """Return the numbers of a saved recipe, with the defaults of those that a later version has added.
+
+    Args:
+        saved: the values of an earlier `Recipe` as JSON; anything else is returned unchanged.
+        names: the numbers that must be there.
+
+    Example:
+        >>> completed({"model": "mlp", "lr": 0.1}, ["lr", "stagger"]), completed(None, ["lr"])
+        ({'stagger': 0.0, 'model': 'mlp', 'lr': 0.1}, None)
+    """
+    if not isinstance(saved, dict):
+        return saved
+    defaults: dict[str, Any] = json.loads(json.dumps(asdict(Recipe(model=""))))
+    return {name: defaults[name] for name in names if name not in saved} | saved

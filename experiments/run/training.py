@@ -21,6 +21,7 @@ from convff import (
     save_checkpoint,
     stop_if_diverged,
 )
+from experiments.config.recipe import completed
 from experiments.config.settings import SettingsError
 from experiments.datasets.fingerprint import fingerprint_of
 from experiments.run.evaluate import Evaluator
@@ -88,7 +89,8 @@ class Training:
         Raises:
             SettingsError: the state is of a run with other data or numbers.
         """
-        refuse_other_run(state.notes, self.must_stay, self.folder)
+        notes = state.notes | {"recipe": completed(state.notes.get("recipe"), self.must_stay["recipe"])}
+        refuse_other_run(notes, self.must_stay, self.folder)
         try:
             self.trainer.resume(state)
         except ValueError as error:

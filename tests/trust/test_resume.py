@@ -311,6 +311,19 @@ def test_a_run_is_judged_again_by_its_own_images_alone(straight: dict[str, tuple
         rejudge(folder)
 
 
+def test_a_run_of_an_earlier_version_goes_on(straight: dict[str, tuple[Path, float]], tmp_path: Path) -> None:
+    """Numbers that recipes did not have then were, in effect, at their defaults."""
+    wanted, _ = straight["output"]
+    folder = _interrupted(tmp_path)
+    states = SavedStates(folder)
+    state, _ = states.load()
+    for name in ("order", "repeats", "readout_l2"):
+        del state.notes["recipe"][name]
+    states.save(state)
+    main(Settings(resume=folder))
+    assert differences(wanted, folder) == []
+
+
 def test_a_run_folder_without_settings_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"there is no settings.json"):
         resumed_settings(Settings(resume=tmp_path))
