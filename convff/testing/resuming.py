@@ -37,14 +37,16 @@ class _Stopped(Exception):  # noqa: N818 (no error)
     """The training is interrupted here."""
 
 
-def _trainer(case: Case) -> Trainer:
+def trainer_of(case: Case) -> Trainer:
+    """Make a trainer of the case's network, for two epochs of its noise."""
     schedule = Schedule(epochs=EPOCHS, batch_size=BATCH, optimizer="adam", lr=1e-3)
-    return Trainer(case.net(), case.labels, case.rule, schedule=schedule)
+    contrast = None if case.contrast is None else case.contrast(case.labels)
+    return Trainer(case.net(), case.labels, case.rule, schedule=schedule, contrast=contrast)
 
 
 def _interrupted(case: Case) -> TrainingState:
     """Return the state of a training within its second epoch."""
-    trainer, seen = _trainer(case), 0
+    trainer, seen = trainer_of(case), 0
 
     def stop(images: int) -> None:
         nonlocal seen
@@ -62,7 +64,7 @@ def _interrupted(case: Case) -> TrainingState:
 
 def resumes(case: Case) -> None:
     """An interrupted training that another trainer resumes ends with the same network and modules."""
-    straight, second = _trainer(case), _trainer(case)
+    straight, second = trainer_of(case), trainer_of(case)
     wanted = [record.metrics for record in straight.fit(_Noise(case))]
     try:
         state = _interrupted(case)
@@ -80,4 +82,6 @@ def resumes(case: Case) -> None:
             f"a resumed training ends with another {name}, which differs in {changed}: all that a rule or its step "
             "remembers belongs in the states of its blocks, its modules or its optimisers",
         )
+    changed = difference(*(getattr(trainer.step, "memory", {}) for trainer in (straight, second)))
+    case.require(not changed, f"after a resumed training the contrast remembers something else: {changed}")
     case.require(got == wanted[1:], "a resumed training reports other metrics than one that was not interrupted")

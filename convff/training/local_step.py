@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from convff.contrasts import Layout
+from convff.contrasts import Layout, Remembering, memory_of
 from convff.data import Batch
 from convff.machine.processes import Shard
 from convff.network import Block
@@ -48,8 +48,8 @@ class LocalStep:
         setup: the network, and what else a step needs.
 
     Raises:
-        ValueError: the rule needs the whole batch, but there are several processes; it does not fit the network; or
-            trainable labels cannot learn by it.
+        ValueError: the rule needs the whole batch, but there are several processes; it does not fit the network;
+            trainable labels cannot learn by it; or the contrast learns from goodness that the step does not have.
     """
 
     def __init__(self, rule: LocalRule, setup: Setup) -> None:
@@ -59,6 +59,9 @@ class LocalStep:
             rule.check(setup.net, setup.labels.num_classes)
         self.net, self.rule, self.processes, self.scores = setup.net, rule, setup.processes, setup.scores
         self.contrast = setup.contrast or contrast_of(rule, setup.labels)
+        self.memory = memory_of(self.contrast)
+        if self.memory:
+            _refuse_to_observe(rule, setup)
         self.block_step: BlockStep = HalvingStep(CompiledBlockStep() if setup.compiled else block_step)
         self.modules: dict[str, nn.Module] = {}
         self.optimizers = [setup.schedule.make_optimizer(block.layer.parameters()) for block in self.net]
@@ -91,6 +94,7 @@ class LocalStep:
         metrics: dict[int, list[dict[str, Tensor]]] = {}
         repeated: dict[int, dict[str, Tensor]] = {}
         finish_block_below: Finish | None = None
+        goodness: list[Tensor] = []  # of the passes, only for a contrast that learns from them
 
         def visit(index: int, block: Block, h: Tensor) -> Tensor:
             nonlocal finish_block_below
@@ -100,6 +104,8 @@ class LocalStep:
             )
             self.states[index] = update.state
             metrics.setdefault(index, []).append(update.metrics)
+            if self.memory:
+                goodness.append(self.rule.goodness(a))  # type: ignore[attr-defined]
             if self.net.repeats and self.optimizers[index].param_groups[0]["lr"] > 0:
                 add_by_name(repeated.setdefault(index, {}), self._directions(index, update, layout))
                 return a
@@ -116,6 +122,8 @@ class LocalStep:
             finish_block_below()
         for finish in [self._send(index, directions, shard) for index, directions in repeated.items()]:
             finish()
+        if isinstance(self.contrast, Remembering) and self.memory:
+            self.contrast.observe(layout, torch.stack(goodness))
         return {name: values * shard.of_mean for name, values in _by_block(metrics).items()}
 
     def _begin(self, index: int, update: LocalUpdate, layout: Layout, shard: Shard) -> Finish:
@@ -170,6 +178,21 @@ def _beside(rule: LocalRule, setup: Setup) -> list[nn.Module | None]:
         module = None if make is None else make(block, keyed_generator(setup.seed, "beside", index))
         made.append(None if module is None else module.to(block.layer.weight))
     return made
+
+
+def _refuse_to_observe(rule: LocalRule, setup: Setup) -> None:
+    """Raise unless a contrast can learn from the goodness of all passes of a step.
+
+    Raises:
+        ValueError: there are several processes, or the rule has no goodness.
+    """
+    if setup.processes.size > 1:
+        raise ValueError(
+            "wrong labels chosen by earlier passes need one process, "
+            f"got {setup.processes.size}: each would know only its own passes"
+        )
+    if not hasattr(rule, "goodness"):
+        raise ValueError(f"wrong labels chosen by earlier passes need a rule with goodness, got {type(rule).__name__}")
 
 
 def _rest() -> None:
