@@ -3,6 +3,8 @@
 from convff.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from convff.contrasts import (
     CONTRASTS,
+    NEGATIVES,
+    ConfusionNegatives,
     Contrast,
     LabelContrast,
     LabelsBeside,
@@ -10,6 +12,7 @@ from convff.contrasts import (
     Layout,
     Passes,
     RandomNegatives,
+    SuperclassNegatives,
     Unlabelled,
 )
 from convff.data import Batch, Data, ImageData, as_floats
@@ -81,6 +84,7 @@ __all__ = [
     "GATES",
     "GOODNESS",
     "MODELS",
+    "NEGATIVES",
     "OPTIMIZERS",
     "PLACES",
     "RULES",
@@ -99,6 +103,7 @@ __all__ = [
     "Block",
     "Checkpoint",
     "CompilationWarning",
+    "ConfusionNegatives",
     "Context",
     "Contrast",
     "Data",
@@ -144,6 +149,7 @@ __all__ = [
     "Softmax",
     "Stabilised",
     "Step",
+    "SuperclassNegatives",
     "Symmetric",
     "Threshold",
     "TrainableLabels",

@@ -16,13 +16,16 @@ from experiments.datasets.superclasses import CIFAR100, superclasses_of
 from tests.experiments.datasets.test_datasets import png
 
 # The names in torchvision's `meta` file, in the order of its fine labels.
-FINE = """apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle
+NAMES = """
+apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle
 caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin elephant flatfish
 forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man maple_tree motorcycle
 mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree plain plate poppy porcupine
 possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper snail snake spider squirrel streetcar
 sunflower sweet_pepper table tank telephone television tiger tractor train trout tulip turtle wardrobe whale
-willow_tree wolf woman worm""".split()
+willow_tree wolf woman worm
+"""
+FINE = NAMES.split()
 # The coarse label of each fine label, as the images of the published batches carry them.
 COARSE = [
     *(4, 1, 14, 8, 0, 6, 7, 7, 18, 3, 3, 14, 9, 18, 7, 11, 3, 9, 7, 11, 6, 11, 5, 10, 7, 6, 13, 15, 3, 15, 0, 11, 1),
@@ -33,7 +36,7 @@ COARSE = [
 
 
 def test_the_table_gives_the_published_coarse_labels() -> None:
-    assert FINE == sorted(FINE), "class folders, which are read in alphabetical order, have the published order"
+    assert sorted(FINE) == FINE, "class folders, which are read in alphabetical order, have the published order"
     assert superclasses_of(FINE, CIFAR100) == tuple(COARSE)
     assert Counter(COARSE) == dict.fromkeys(range(20), 5)
     assert [len(set(members)) for members in CIFAR100.values()] == [5] * 20
