@@ -18,6 +18,7 @@ IN_IMAGE = (
     "label_selection",
     "label_scale",
     "negatives",
+    "negatives_from",
     "candidates",
     "contrast",
     "stabilise",

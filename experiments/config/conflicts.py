@@ -22,6 +22,7 @@ TABLES = {
     "model": ("convff/models/__init__.py", "MODELS"),
 }
 PLACED_RULES = ("ff", "hebbff")  # rules whose label can be at several places
+OF_NEGATIVES = ("negatives", "negatives_from")  # which a contrast of the user's own may take anywhere
 ELSEWHERE = ("blocks", "output", "gains")  # no label image of any kind
 
 
@@ -46,7 +47,8 @@ def _conflicts() -> Iterator[Conflict]:
     yield Conflict("label_at", (*ELSEWHERE, *LABELS_APART), "rule", BASELINES)
     for name in ("gate", "scale", "theta", "reduction", "negatives", "stabilise", "candidates", "label_form"):
         yield Conflict(name, anything, "rule", BASELINES)
-    yield Conflict("label_gains", anything, "rule", BASELINES)
+    for name in ("negatives_from", "label_gains"):
+        yield Conflict(name, anything, "rule", BASELINES)
     for name in ("similarity", "stagger", "contrast", "compile", "engine", "label_regions"):
         yield Conflict(name, anything, "rule", ("bp",))
     for name in ("labels", "label_intensity", "label_selection", "label_scale"):
@@ -58,7 +60,7 @@ def _conflicts() -> Iterator[Conflict]:
     yield Conflict("reduction", ("sum", "activity"), "rule", ("hebbff",))
     yield Conflict("reduction", ("activity",), "label_at", ("blocks", "gains", *LABELS_APART))
     yield Conflict("stabilise", anything, "label_at", ("blocks", "gains", *LABELS_APART))
-    for name in ("negatives", "candidates"):
+    for name in (*OF_NEGATIVES, "candidates"):
         yield Conflict(name, anything, "label_at", (*ELSEWHERE, *LABELS_APART))
     yield Conflict("label_regions", anything, "label_at", ("image", "gains", *LABELS_APART))
     yield Conflict("label_form", anything, "label_at", ("image", "output", "gains", *LABELS_APART))
@@ -128,7 +130,7 @@ def _applies(conflict: Conflict, settings: Settings) -> bool:
     value = getattr(settings, conflict.name)
     if conflict.other == "label_at" and settings.rule not in PLACED_RULES:
         return False  # a rule of the user's own may take it otherwise; the baselines have no place of the label
-    if conflict.name == "negatives" and settings.contrast is not None:
+    if conflict.name in OF_NEGATIVES and settings.contrast is not None:
         return False
     if not conflict.values:
         return True

@@ -26,6 +26,7 @@ class Recipe:
         theta: threshold of the threshold gate; None for the goodness of a layer whose units are all 1.
         reduction: goodness is the "mean" or the "sum" of squares (HebbFF: always the mean), or the mean "activity".
         negatives: wrong labels per image in each step.
+        negatives_from: where they are from, a name in `convff.NEGATIVES`; None for all wrong classes.
         augment: name in `convff.training.augment.AUGMENTATIONS`.
         optimizer, lr, momentum, decay, epochs, batch_size, stagger: see `convff.Schedule`.
         train_images: use only the first n; None for all.
@@ -53,6 +54,7 @@ class Recipe:
     reduction: str = "mean"
     similarity: float = 0.0
     negatives: int = 1
+    negatives_from: str | None = None
     augment: str = "none"
     optimizer: str = "adam"
     lr: float = 1e-3

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from experiments.config.many_classes import ManyClasses
 from experiments.config.names import names_in
 from experiments.config.own import part_of
 from experiments.config.values import typed_fields
@@ -43,7 +44,7 @@ LABEL_FREE_RULES = ("local_head",)  # rules under which no image carries a label
 
 
 @dataclass(frozen=True, kw_only=True)
-class Overrides:
+class Overrides(ManyClasses):
     """Numbers of a recipe that the command line may replace: fields of `Recipe`; None keeps the preset's value."""
 
     label_intensity: float | None = None
@@ -106,9 +107,6 @@ class Overrides:
 
     train_images: int | None = None
     """Use only the first n training images."""
-
-    candidates: int | None = None
-    """Goodness inference tries only the readout's n best labels per image; 0 tries every label."""
 
     def overrides(self) -> dict[str, Any]:
         """Return the numbers that are given, by name."""

@@ -4,6 +4,7 @@ import inspect
 from typing import Any
 
 from convff import GATES, MODELS, RULES
+from experiments.config.conflicts import OF_NEGATIVES
 from experiments.config.ranges import option
 from experiments.config.recipe import Recipe
 from experiments.config.settings import LABELS_APART, Settings, SettingsError
@@ -96,8 +97,8 @@ def _idle_for_rule(settings: Settings, recipe: Recipe, rule: Any) -> Reasons:
         (("gate", "scale", "theta"), not takes(made, "gate"), f"{named} has no gates"),
         (("label_at",), not takes(made, "label_at"), f"{named} has no place for the label"),
         (("stabiliser_strength",), not settings.stabilise, "--stabilise names no stabiliser"),
-        (("negatives",), not takes(contrast_maker(settings, rule), "negatives"), "no pass has a wrong label"),
-        (("negatives", "contrast", "compile", "engine"), has_no_steps, f"{named} has no local steps"),
+        (OF_NEGATIVES, not takes(contrast_maker(settings, rule), "negatives"), "no pass has a wrong label"),
+        ((*OF_NEGATIVES, "contrast", "compile", "engine"), has_no_steps, f"{named} has no local steps"),
         (("stagger", "similarity"), has_no_steps, f"{named} has no local steps"),
         (("reduction",), not takes(made, "gate"), f"{named} has no goodness"),
         (("label_gains",), settings.label_at != "gains", f"--label-at {settings.label_at} has no gains"),

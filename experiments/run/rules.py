@@ -6,16 +6,19 @@ from typing import Any
 from convff import (
     CONTRASTS,
     GATES,
+    NEGATIVES,
     PLACES,
     RULES,
     STABILISERS,
     Autograd,
     Contrast,
+    ImageData,
     LabelContrast,
-    RandomNegatives,
+    Negatives,
     Similar,
     Stabilised,
 )
+from convff.contrasts import memory_of
 from experiments.config.recipe import Recipe
 from experiments.config.settings import Settings, SettingsError
 from experiments.run.building import build, look_up, takes
@@ -92,15 +95,50 @@ def contrast_maker(settings: Settings, rule: Any) -> Callable[..., Contrast]:
     return getattr(rule, "contrast", LabelContrast)
 
 
-def new_contrast(make: Callable[..., Contrast], labels: LabelGenerator, negatives: int) -> Contrast:
-    """Build a contrast of the labels, with `negatives` wrong labels per image if it has any.
+def new_negatives(recipe: Recipe, data: ImageData) -> Negatives:
+    """Build the source of wrong labels for data.
+
+    Raises:
+        SettingsError: the data have no superclasses to draw from.
+        ValueError: there are fewer wrong classes than wrong labels.
 
     Example:
+        >>> import torch
+        >>> data = ImageData(torch.zeros(2, 1, 8, 8, dtype=torch.uint8), torch.tensor([0, 1]), ("a", "b"), "toy")
+        >>> new_negatives(Recipe(model="mlp"), data)
+        RandomNegatives(count=1)
+    """
+    name = recipe.negatives_from or "all"
+    offered = {
+        "count": recipe.negatives,
+        "num_classes": data.num_classes,
+        "superclasses": data.superclasses,
+        "scale": recipe.scale,
+    }
+    if takes(NEGATIVES[name], "superclasses") and data.superclasses is None:
+        raise SettingsError(f"--negatives-from {name} needs classes with superclasses: use --dataset cifar100")
+    negatives: Negatives = build(f"negatives from {name}", NEGATIVES[name], {}, offered)
+    return negatives
+
+
+def new_contrast(make: Callable[..., Contrast], labels: LabelGenerator, negatives: Negatives) -> Contrast:
+    """Build a contrast of the labels, with wrong labels from `negatives` if it has any.
+
+    Raises:
+        SettingsError: the negatives learn from the passes of each step, but the contrast does not let them.
+
+    Example:
+        >>> from convff import RandomNegatives
         >>> from labels import OneHotLabels
-        >>> type(new_contrast(LabelContrast, OneHotLabels(3), 2)).__name__
+        >>> type(new_contrast(LabelContrast, OneHotLabels(3), RandomNegatives(2))).__name__
         'LabelContrast'
     """
     # Contrasts name their source of inputs differently: labels to put in, label images, or neutral inputs.
-    offered = {"labels": labels, "neutral": labels, "stream": labels, "negatives": RandomNegatives(negatives)}
+    offered = {"labels": labels, "neutral": labels, "stream": labels, "negatives": negatives}
     contrast: Contrast = build("contrast", make, {}, offered)
+    if takes(make, "negatives") and memory_of(negatives) and not memory_of(contrast):
+        raise SettingsError(
+            f"{type(negatives).__name__} learn from every step, so the contrast must "
+            f"pass its `memory` and `observe` on; {type(contrast).__name__} has none"
+        )
     return contrast

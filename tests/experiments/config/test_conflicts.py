@@ -23,6 +23,7 @@ VALUES = {
     "theta": 1.0,
     "reduction": "sum",
     "negatives": 2,
+    "negatives_from": "confusion",
     "stabilise": ("oja",),
     "candidates": 3,
     "label_form": "exact",
