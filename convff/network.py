@@ -32,6 +32,9 @@ class Block(nn.Module):
         layer: the weights that learn.
         pool: shrinks the activity for the next block; identity if omitted.
 
+    Attributes:
+        index: its place in the network that it was given to, counted from 0.
+
     Raises:
         TypeError: `layer` is neither `nn.Linear` nor `nn.Conv2d`.
         ValueError: `norm` has parameters, or the padding of `layer` is given by name or is not of zeros.
@@ -41,6 +44,8 @@ class Block(nn.Module):
         >>> block(torch.rand(2, 1, 8, 8)).shape
         torch.Size([2, 4, 8, 8])
     """
+
+    index: int = 0
 
     def __init__(self, norm: nn.Module, layer: nn.Linear | nn.Conv2d, pool: nn.Module | None = None) -> None:
         super().__init__()
@@ -162,6 +167,8 @@ class LayerLocalNet(nn.Module):
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
         self.label_channels = label_channels
+        for index, block in enumerate(self):
+            block.index = index
         if not len(self.blocks) or label_channels < 0:
             raise ValueError(f"a network needs at least one block and label_channels >= 0, got {label_channels}")
 
