@@ -96,8 +96,10 @@ class LocalRule(Protocol):
     the inferences that suit the rule, e.g. `("goodness", "linear")`, the main one first. Optional members are `wants_z`
     (see `Seen`), `needs_whole_batch` (true if a direction is no mean or sum over images, so that several processes are
     refused), `contrast` (makes its usual passes, from a label generator), `check(net, num_classes)` (raises ValueError
-    for what the rule does not fit) and `beside(block, generator)` (makes a module that learns beside the block's layer,
-    e.g. a head, or None; its directions are named `beside.NAME`).
+    for what the rule does not fit), `beside(block, generator)` (makes a module that learns beside the block's layer,
+    e.g. a head, or None; its directions are named `beside.NAME`), `fitting(width, block)` (the nearest number of
+    channels that fits the block of that index, or every block if it is None) and `first_scored` (index of the first
+    block whose scores tell all classes apart).
     """
 
     @property

@@ -49,7 +49,7 @@ def _conflicts() -> Iterator[Conflict]:
         yield Conflict(name, anything, "rule", BASELINES)
     for name in ("negatives_from", "label_gains"):
         yield Conflict(name, anything, "rule", BASELINES)
-    for name in ("similarity", "stagger", "contrast", "compile", "engine", "label_regions"):
+    for name in ("similarity", "stagger", "contrast", "compile", "engine", "label_regions", "coarse_blocks"):
         yield Conflict(name, anything, "rule", ("bp",))
     for name in ("labels", "label_intensity", "label_selection", "label_scale"):
         yield Conflict(name, anything, "rule", LABEL_FREE_RULES)
@@ -63,6 +63,7 @@ def _conflicts() -> Iterator[Conflict]:
     for name in (*OF_NEGATIVES, "candidates"):
         yield Conflict(name, anything, "label_at", (*ELSEWHERE, *LABELS_APART))
     yield Conflict("label_regions", anything, "label_at", ("image", "gains", *LABELS_APART))
+    yield Conflict("coarse_blocks", anything, "label_at", ("image",))
     yield Conflict("label_form", anything, "label_at", ("image", "output", "gains", *LABELS_APART))
     yield Conflict("label_gains", anything, "label_at", ("image", "blocks", "output", *LABELS_APART))
     yield Conflict("contrast", ("labelled",), "label_at", (*ELSEWHERE, *LABELS_APART))

@@ -18,6 +18,10 @@ class ManyClasses:
     candidates: int | None = None
     """Goodness inference tries only the readout's n best labels per image; 0 tries every label."""
 
+    coarse_blocks: int | None = None
+    """The first n blocks learn the superclass of an image instead of its class (cifar100 has 20 superclasses). They do
+    not count in inference by goodness. Not with --label-at image."""
+
     negatives_from: NegativesName | None = None
     """Where wrong labels are from. all: every wrong class is equally likely; superclass: half of them have the right
     one's superclass (cifar100 has 20); confusion: the likelier, the more goodness they had instead of the right one

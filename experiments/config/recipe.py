@@ -25,6 +25,7 @@ class Recipe:
         scale: steepness of the gate.
         theta: threshold of the threshold gate; None for the goodness of a layer whose units are all 1.
         reduction: goodness is the "mean" or the "sum" of squares (HebbFF: always the mean), or the mean "activity".
+        coarse_blocks: number of blocks, from the first on, that learn superclasses; None for none.
         negatives: wrong labels per image in each step.
         negatives_from: where they are from, a name in `convff.NEGATIVES`; None for all wrong classes.
         augment: name in `convff.training.augment.AUGMENTATIONS`.
@@ -53,6 +54,7 @@ class Recipe:
     theta: float | None = None
     reduction: str = "mean"
     similarity: float = 0.0
+    coarse_blocks: int | None = None
     negatives: int = 1
     negatives_from: str | None = None
     augment: str = "none"

@@ -3,7 +3,7 @@
 import inspect
 from typing import Any
 
-from convff import GATES, MODELS, RULES
+from convff import GATES, MODELS, RULES, AtImage
 from experiments.config.conflicts import OF_NEGATIVES
 from experiments.config.ranges import option
 from experiments.config.recipe import Recipe
@@ -99,11 +99,17 @@ def _idle_for_rule(settings: Settings, recipe: Recipe, rule: Any) -> Reasons:
         (("stabiliser_strength",), not settings.stabilise, "--stabilise names no stabiliser"),
         (OF_NEGATIVES, not takes(contrast_maker(settings, rule), "negatives"), "no pass has a wrong label"),
         ((*OF_NEGATIVES, "contrast", "compile", "engine"), has_no_steps, f"{named} has no local steps"),
-        (("stagger", "similarity"), has_no_steps, f"{named} has no local steps"),
+        (("stagger", "similarity", "coarse_blocks"), has_no_steps, f"{named} has no local steps"),
         (("reduction",), not takes(made, "gate"), f"{named} has no goodness"),
+        (("coarse_blocks",), _is_of_one_label(rule), "each pass carries a class, right or wrong"),
         (("label_gains",), settings.label_at != "gains", f"--label-at {settings.label_at} has no gains"),
         (("stabilise",), has_no_steps, f"{named} has no Hebbian direction to stabilise"),
         (("candidates",), "goodness" not in rule.evaluations, f"{named} tries no labels"),
         (("candidates",), settings.inference == ("linear",), "--inference linear tries no labels"),
     )
     return {name: reason for names, holds, reason in reasons if holds for name in names}
+
+
+def _is_of_one_label(rule: Any) -> bool:
+    """Return whether a rule compares passes that carry one label each, and not all classes in one pass."""
+    return isinstance(getattr(rule, "label_at", None), AtImage)
