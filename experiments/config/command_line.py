@@ -17,6 +17,7 @@ IN_IMAGE = (
     "label_intensity",
     "label_selection",
     "label_scale",
+    "label_planes",
     "negatives",
     "negatives_from",
     "candidates",

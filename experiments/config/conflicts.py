@@ -51,10 +51,10 @@ def _conflicts() -> Iterator[Conflict]:
         yield Conflict(name, anything, "rule", BASELINES)
     for name in ("similarity", "stagger", "contrast", "compile", "engine", "label_regions", "coarse_blocks"):
         yield Conflict(name, anything, "rule", ("bp",))
-    for name in ("labels", "label_intensity", "label_selection", "label_scale"):
+    for name in ("labels", "label_intensity", "label_selection", "label_scale", "label_planes"):
         yield Conflict(name, anything, "rule", LABEL_FREE_RULES)
         yield Conflict(name, anything, "label_at", ELSEWHERE)
-    for name in ("label_intensity", "label_scale"):
+    for name in ("label_intensity", "label_scale", "label_planes"):
         yield Conflict(name, anything, "label_at", LABELS_APART)
     yield Conflict("similarity", anything, "rule", ("hebbff",))
     yield Conflict("reduction", ("sum", "activity"), "rule", ("hebbff",))
@@ -75,6 +75,7 @@ def _conflicts() -> Iterator[Conflict]:
     yield Conflict("labels", ("morph", "channel", "layerwise", "echo", "learned"), "label_at", LABELS_APART)
     yield Conflict("label_intensity", anything, "labels", ("onehot", "channel", "layerwise", "learned"))
     yield Conflict("label_selection", anything, "labels", ("onehot", "channel", "layerwise", "echo", "learned"))
+    yield Conflict("label_planes", anything, "labels", ("onehot", "fourier", "morph", "layerwise", "echo", "learned"))
     yield Conflict("label_scale", anything, "labels", ("onehot", "fourier", "morph", "channel", "echo", "learned"))
     yield Conflict("label_scale", anything, "model", ("cnn3", "cnn6", "resnet"))
     yield Conflict("net", anything, "model", ("cnn3", "cnn6", "resnet"))

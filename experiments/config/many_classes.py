@@ -22,6 +22,10 @@ class ManyClasses:
     """The first n blocks learn the superclass of an image instead of its class (cifar100 has 20 superclasses). They do
     not count in inference by goodness. Not with --label-at image."""
 
+    label_planes: int | None = None
+    """--labels channel: n planes with a fixed code word per class, random signs or (with at least as many planes as
+    classes) orthogonal, drawn by --seed. Default: a plane per class, one-hot."""
+
     negatives_from: NegativesName | None = None
     """Where wrong labels are from. all: every wrong class is equally likely; superclass: half of them have the right
     one's superclass (cifar100 has 20); confusion: the likelier, the more goodness they had instead of the right one

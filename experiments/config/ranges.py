@@ -19,6 +19,7 @@ LEAST = {
     "width": 1,
     "candidates": 0,
     "coarse_blocks": 1,
+    "label_planes": 1,
     "label_regions": 1,
     "stabiliser_strength": 0,
     "similarity": 0,

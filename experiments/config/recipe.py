@@ -18,6 +18,7 @@ class Recipe:
         label_regions: with the label in every block, label terms differ between n x n regions of a map; at the output,
             each region decides on its own; None for the default number.
         label_form: with the label in every block, "frozen" (a label changes no unit from silent to active) or "exact".
+        label_planes: planes of code words beside the image; None for one-hot planes, or labels of another family.
         label_gains: with a gain per channel and class, "learned" or "random".
         similarity: weight of a similarity term beside the rule; 0 for none.
         label_selection: labels chosen from candidates, "optimised" or "random"; None for the fixed set 1.
@@ -49,6 +50,7 @@ class Recipe:
     label_regions: int | None = None
     label_form: str = "frozen"
     label_gains: str = "learned"
+    label_planes: int | None = None
     gate: str = "symmetric"
     scale: float = 32.0
     theta: float | None = None

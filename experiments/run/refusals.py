@@ -75,16 +75,17 @@ def _idle_for_labels(settings: Settings, recipe: Recipe) -> Reasons:
         "net": settings.model not in (None, "mlp") and f"--model {settings.model} is another network",
         "label_scale": not takes_label_scale and "it is for dense networks with --labels layerwise",
         "label_intensity": not takes(label_family(settings), "intensity") and f"{labels} has no intensity",
+        "label_planes": not takes(label_family(settings), "count") and f"{labels} has no planes of code words",
         "label_selection": settings.labels not in CHOOSABLE
         and f"{labels} has no candidates ({', '.join(CHOOSABLE)} have)",
     }
     if settings.label_at in LABELS_APART:
         reason = f"with --label-at {settings.label_at} labels are not mixed with images"
-        idle |= dict.fromkeys(("label_intensity", "label_scale"), reason)
+        idle |= dict.fromkeys(("label_intensity", "label_scale", "label_planes"), reason)
     if not settings.takes_labels:
         where = f"--label-at {settings.label_at}" if settings.label_at != "image" else f"--rule {settings.rule}"
         reason = f"with {where} no image carries a label"
-        idle |= dict.fromkeys(("labels", "label_intensity", "label_selection", "label_scale"), reason)
+        idle |= dict.fromkeys(("labels", "label_intensity", "label_selection", "label_scale", "label_planes"), reason)
     return idle
 
 

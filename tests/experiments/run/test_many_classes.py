@@ -154,3 +154,29 @@ def test_a_block_must_be_left_for_the_classes(digits: Dataset) -> None:
 def test_coarse_blocks_out_of_range() -> None:
     with pytest.raises(SettingsError, match="--coarse-blocks must be at least 1, got 0"):
         check(tiny(coarse_blocks=0))
+
+
+def test_label_planes(digits: Dataset) -> None:
+    parts = prepare(tiny(labels="channel", label_planes=6, seed=4), digits)
+    assert parts.labels.spec() | {"image_size": None} == {
+        **{"family": "channel", "num_classes": 10, "image_size": None},
+        **{"planes": "codes", "count": 6, "seed": 4},
+    }
+    assert parts.input_shape[0] == 7
+    assert prepare(tiny(labels="channel"), digits).input_shape[0] == 11
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"labels": "fourier", "label_planes": 8},
+            "--label-planes 8 would change nothing: --labels fourier has no planes",
+        ),
+        ({"label_at": "output", "label_planes": 8}, "--label-planes 8 would change nothing"),
+        ({"labels": "channel", "label_planes": 3}, "10 classes need 4 to 10000 planes of code words, got 3"),
+    ],
+)
+def test_label_planes_that_cannot_be_are_refused(digits: Dataset, changes: Any, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        prepare(tiny(**changes), digits)
