@@ -12,8 +12,10 @@ from convff.contrasts import (
     Layout,
     Passes,
     RandomNegatives,
+    Remembering,
     SuperclassNegatives,
     Unlabelled,
+    memory_of,
 )
 from convff.data import Batch, Data, ImageData, as_floats
 from convff.evaluations import EVALUATIONS, Context, Evaluation, Score
@@ -25,7 +27,7 @@ from convff.inference.goodness import block_goodness, block_goodness_of, goodnes
 from convff.inference.participation import participation_ratios
 from convff.inference.readout import LinearReadout
 from convff.inference.scores import block_scores, block_scores_of
-from convff.labelling import AdditiveLabels, Labels, Negatives, TrainableLabels, label_passes
+from convff.labelling import AdditiveLabels, Labels, Negatives, PlaneLabels, TrainableLabels, label_passes
 from convff.machine.allocator import keep_freed_memory
 from convff.machine.precision import autocast, fastest_precision
 from convff.machine.processes import DataParallel, LostProcessError, OneProcess, Processes
@@ -144,8 +146,10 @@ __all__ = [
     "Outer",
     "Passes",
     "Place",
+    "PlaneLabels",
     "Processes",
     "RandomNegatives",
+    "Remembering",
     "Schedule",
     "Score",
     "Seen",
@@ -184,6 +188,7 @@ __all__ = [
     "label_passes",
     "load_checkpoint",
     "mean_goodness",
+    "memory_of",
     "mlp",
     "participation_ratios",
     "predictions",

@@ -20,8 +20,8 @@ from convff import (
     Similar,
     Stabilised,
     for_superclasses,
+    memory_of,
 )
-from convff.contrasts import memory_of
 from experiments.config.recipe import Recipe
 from experiments.config.settings import Settings, SettingsError
 from experiments.run.building import build, look_up, takes
