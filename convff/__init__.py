@@ -4,6 +4,8 @@ from convff.activations import Triangle
 from convff.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from convff.contrasts import (
     CONTRASTS,
+    NEGATIVES,
+    ConfusionNegatives,
     Contrast,
     LabelContrast,
     LabelsBeside,
@@ -11,7 +13,10 @@ from convff.contrasts import (
     Layout,
     Passes,
     RandomNegatives,
+    Remembering,
+    SuperclassNegatives,
     Unlabelled,
+    memory_of,
 )
 from convff.data import Batch, Data, ImageData, as_floats
 from convff.evaluations import EVALUATIONS, Context, Evaluation, Score
@@ -31,7 +36,7 @@ from convff.inference.goodness import block_goodness, block_goodness_of, goodnes
 from convff.inference.participation import participation_ratios
 from convff.inference.readout import LinearReadout
 from convff.inference.scores import block_scores, block_scores_of
-from convff.labelling import AdditiveLabels, Labels, Negatives, TrainableLabels, label_passes
+from convff.labelling import AdditiveLabels, Labels, Negatives, PlaneLabels, TrainableLabels, label_passes
 from convff.machine.allocator import keep_freed_memory
 from convff.machine.memory import require_memory
 from convff.machine.precision import autocast, fastest_precision
@@ -52,14 +57,17 @@ from convff.places import (
     Gains,
     LabelFilters,
     LabelTerms,
+    Merged,
     Place,
     fitting_width,
+    for_superclasses,
 )
 from convff.randomness import keyed_generator
 from convff.rules import (
     RULES,
     Autograd,
     Backpropagation,
+    Coarse,
     ForwardForward,
     Gating,
     HebbianForwardForward,
@@ -96,6 +104,7 @@ __all__ = [
     "GATES",
     "GOODNESS",
     "MODELS",
+    "NEGATIVES",
     "OPTIMIZERS",
     "ORDERS",
     "PLACES",
@@ -114,7 +123,9 @@ __all__ = [
     "Batch",
     "Block",
     "Checkpoint",
+    "Coarse",
     "CompilationWarning",
+    "ConfusionNegatives",
     "Context",
     "Contrast",
     "Data",
@@ -144,6 +155,7 @@ __all__ = [
     "LocalUpdate",
     "LostProcessError",
     "MemoryWarning",
+    "Merged",
     "Negatives",
     "NoSpaceError",
     "OneProcess",
@@ -151,8 +163,10 @@ __all__ = [
     "PaddedNorm",
     "Passes",
     "Place",
+    "PlaneLabels",
     "Processes",
     "RandomNegatives",
+    "Remembering",
     "Schedule",
     "Score",
     "Seen",
@@ -162,6 +176,7 @@ __all__ = [
     "Softmax",
     "Stabilised",
     "Step",
+    "SuperclassNegatives",
     "Symmetric",
     "Threshold",
     "TrainableLabels",
@@ -187,6 +202,7 @@ __all__ = [
     "features_in_bytes",
     "fit_with_dropout",
     "fitting_width",
+    "for_superclasses",
     "goodness_scores",
     "head_scores",
     "keep_freed_memory",
@@ -195,6 +211,7 @@ __all__ = [
     "load_checkpoint",
     "load_tensors",
     "mean_goodness",
+    "memory_of",
     "mlp",
     "participation_ratios",
     "predictions",

@@ -54,10 +54,13 @@ class ImageData:
         classes: int64 `[N]`, each in `[0, len(class_names))`.
         class_names: the names, in the order of the class indices.
         name: the name of the data in every report, e.g. `"MNIST"`.
+        superclasses: the superclass of each class, indices 0 to S - 1 in the order of the class names; None if there
+            are none.
 
     Raises:
         TypeError: images are not uint8 or classes not int64.
-        ValueError: shapes disagree, or a class index has no name.
+        ValueError: shapes disagree, a class index has no name, or the superclasses are not one index for each class,
+            with none missing from 0 to S - 1.
 
     Example:
         >>> data = ImageData(torch.zeros(4, 1, 8, 8, dtype=torch.uint8), torch.tensor([0, 1, 0, 1]), ("a", "b"), "toy")
@@ -69,6 +72,7 @@ class ImageData:
     classes: Tensor
     class_names: tuple[str, ...]
     name: str
+    superclasses: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.images.dtype != torch.uint8 or self.classes.dtype != torch.int64:
@@ -85,6 +89,8 @@ class ImageData:
                 f"{self.name}: class indices run from {int(self.classes.min())} to {int(self.classes.max())}, "
                 f"but there are names for {len(self.class_names)} classes"
             )
+        if self.superclasses is not None:
+            check_superclasses(self.superclasses, len(self.class_names))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -112,6 +118,25 @@ class ImageData:
     def part(self, start: int | None, stop: int | None) -> "ImageData":
         """Return the images from `start` to `stop`, as a slice does."""
         return replace(self, images=self.images[start:stop], classes=self.classes[start:stop])
+
+
+def check_superclasses(superclasses: tuple[int, ...], num_classes: int) -> int:
+    """Return the number S of superclasses, given the superclass of each class.
+
+    Raises:
+        ValueError: there is not one index for each class, or one from 0 to the largest is missing.
+
+    Example:
+        >>> check_superclasses((0, 1, 0), num_classes=3)
+        2
+    """
+    found = set(superclasses)
+    if len(superclasses) != num_classes or found != set(range(len(found))):
+        raise ValueError(
+            f"superclasses must be an index for each of {num_classes} classes, and use each from 0 on, "
+            f"got {len(superclasses)}: {sorted(found)}"
+        )
+    return len(found)
 
 
 def as_floats(images: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from convff.planar import WithPlanes
+
 
 class Labels(Protocol):
     """A label generator as the method sees it: a callable that knows its number of classes. See `labels.base`."""
@@ -43,6 +45,15 @@ class AdditiveLabels(Labels, Protocol):
 
 
 @runtime_checkable
+class PlaneLabels(Labels, Protocol):
+    """Labels that leave the image as it is and append planes, which may be constant; see `convff.planar`."""
+
+    def constant_planes(self, images: Tensor, classes: Tensor) -> Tensor | None:
+        """Return the values of the planes `[B, P, K]` for classes `[B, P]`; None if the planes are not constant."""
+        ...
+
+
+@runtime_checkable
 class TrainableLabels(Labels, Protocol):
     """Labels with parameters, which are trained with the first block. See `convff.training.trainable_labels`."""
 
@@ -61,7 +72,7 @@ class TrainableLabels(Labels, Protocol):
 
 
 def label_passes(labels: Labels, images: Tensor, classes: Tensor) -> Tensor:
-    """Return all passes of all images as one batch `[B*P, C', H, W]`.
+    """Return all passes of all images as one batch `[B*P, C', H, W]`; label planes that are constant take no memory.
 
     They form one batch so that batch norm sees right and wrong labels together. In two batches, its statistics would
     differ between right and wrong labels, and from those used in evaluation.
@@ -71,4 +82,7 @@ def label_passes(labels: Labels, images: Tensor, classes: Tensor) -> Tensor:
         >>> label_passes(FourierLabels(3, (8, 8)), torch.rand(2, 1, 8, 8), torch.tensor([[0, 1], [2, 0]])).shape
         torch.Size([4, 1, 8, 8])
     """
+    planes = labels.constant_planes(images, classes) if isinstance(labels, PlaneLabels) else None
+    if planes is not None:
+        return WithPlanes(images, planes.flatten(0, 1))  # never laid out: a hundred planes would be most of the step
     return rearrange(labels(images, classes), "b p c h w -> (b p) c h w")

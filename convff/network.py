@@ -35,6 +35,8 @@ class Block(nn.Module):
         torch.Size([2, 4, 8, 8])
     """
 
+    index: int = 0  # its place in a network
+
     def __init__(
         self,
         norm: nn.Module,
@@ -166,6 +168,8 @@ class LayerLocalNet(nn.Module):
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
         self.label_channels = label_channels
+        for index, block in enumerate(self):
+            block.index = index
         if not len(self.blocks) or label_channels < 0:
             raise ValueError(f"a network needs at least one block and label_channels >= 0, got {label_channels}")
 

@@ -7,10 +7,14 @@ factors until an optimiser, or a sum over processes, needs the dense tensors. Pl
 Legend as in `convff.functional`.
 """
 
+from functools import reduce
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from convff.planar import WithPlanes
+from convff.planes import plane_direction, run_sums
 
 CACHED = 2**20  # number of values whose float32 copy fits in the processor's caches
 
@@ -97,6 +101,8 @@ def outer_conv2d(x: Tensor, post: Tensor, layer: nn.Conv2d) -> tuple[Tensor, Ten
         >>> weight.item(), bias.item()
         (12.0, 6.0)
     """
+    if isinstance(x, WithPlanes) and layer.groups == 1:
+        return _outer_with_planes(x, post, layer)
     _, weight, bias = _convolution_backward(x, post, layer, wanted=[False, True, True])
     return weight, bias
 
@@ -111,6 +117,18 @@ def outer_weight(x: Tensor, post: Tensor, layer: nn.Linear | nn.Conv2d) -> Tenso
     if isinstance(layer, nn.Conv2d):
         return _convolution_backward(x, post, layer, wanted=[False, True, False])[1]
     return outer_linear(x, post)[0]
+
+
+def _outer_with_planes(x: WithPlanes, post: Tensor, layer: nn.Conv2d) -> tuple[Tensor, Tensor]:
+    """Return the outer product for images with planes beside them; see `convff.planes`."""
+    geometry = x.geometry(layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+    with torch.autocast(post.device.type, enabled=False):
+        sums = run_sums(post, geometry)
+        of_planes, bias = plane_direction(x.plane_values, sums, geometry), sums.sum(dim=(0, 1, 2))
+    # Rows that share an image have one outer product, with the sum of their activities.
+    summed = reduce(torch.add, post.unflatten(0, (len(x.images), -1)).unbind(1))
+    _, of_images, _ = _convolution_backward(x.images, summed, layer, wanted=[False, True, False])
+    return torch.cat([of_images, of_planes.to(of_images.dtype)], dim=1), bias.to(of_images.dtype)
 
 
 def outer_product(x: Tensor, post: Tensor, layer: nn.Linear | nn.Conv2d) -> tuple[Tensor, Tensor]:
@@ -152,7 +170,7 @@ def _convolution_backward(
     gradients: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
         post,
         x.to(post.dtype),
-        layer.weight.to(post.dtype),
+        layer.weight[:, : x.shape[1] // layer.groups].to(post.dtype),  # x may be some of the channels
         bias_sizes=[post.shape[1]],
         stride=layer.stride,
         padding=layer.padding,

@@ -35,6 +35,7 @@ class BenchmarkSettings:
         "model",
         "hebbff",
         "one_pass",
+        "planes",
     )
     """Sections to measure; "pruning" trains for some minutes on a task of 100 classes, and runs only if named."""
 

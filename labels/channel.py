@@ -6,23 +6,66 @@ import torch
 from torch import Tensor
 
 from labels.base import PatternBank, check_labelled, spread
-from labels.fields import class_count, field, size_of
+from labels.fields import class_count, field, size_of, whole
 from labels.waves import fourier_set_1, wave_image
+
+MOST_PLANES = 10_000
+
+
+def code_words(num_classes: int, count: int, seed: int = 0) -> Tensor:
+    """Draw a code word of each class: random signs, or orthogonal words if there are at least as many planes.
+
+    Args:
+        num_classes: number of classes K.
+        count: number of planes M.
+        seed: of the draw.
+
+    Returns:
+        float32 `[K, M]`, different words with mean square 1.
+
+    Raises:
+        ValueError: too many planes, or fewer than K different words of M signs.
+
+    Example:
+        >>> code_words(3, 2).abs()
+        tensor([[1., 1.],
+                [1., 1.],
+                [1., 1.]])
+        >>> words = code_words(3, 4)
+        >>> torch.allclose(words @ words.T, 4 * torch.eye(3), atol=1e-5)
+        True
+    """
+    least = max(1, (num_classes - 1).bit_length())
+    if not least <= count <= MOST_PLANES:
+        raise ValueError(f"{num_classes} classes need {least} to {MOST_PLANES} planes of code words, got {count}")
+    generator = torch.Generator().manual_seed(seed)
+    if count >= num_classes:
+        basis, _ = torch.linalg.qr(torch.randn(count, num_classes, generator=generator, dtype=torch.float64))
+        orthogonal: Tensor = basis.T * count**0.5
+        return orthogonal.float()
+    words: dict[tuple[int, ...], None] = {}  # in the order of the draw
+    while len(words) < num_classes:
+        words[tuple(torch.randint(2, (count,), generator=generator).tolist())] = None
+    return 2.0 * torch.tensor(list(words), dtype=torch.float32) - 1
 
 
 class ChannelLabels:
     """Appends label channels to the image, which itself is unchanged.
 
-    Either K one-hot planes (the plane of the class is 1, the others 0), or one plane with the class's wave. The
-    idea of a label plane beside the image is from the Trifecta (Dooms et al. 2023), where the plane is learned.
+    Either K one-hot planes (the plane of the class is 1, the others 0), or one plane with the class's wave, or M planes
+    with a fixed code word per class (see `code_words`), for many classes. The idea of a label plane beside the image
+    is from the Trifecta (Dooms et al. 2023), where the plane is learned.
 
     Args:
         num_classes: number of classes.
         image_size: height and width.
-        planes: "onehot" or "fourier".
+        planes: "onehot", "fourier" or "codes".
+        count: number of planes M of code words; None for the other planes.
+        seed: of the code words.
 
     Raises:
-        ValueError: unknown `planes`, or an image too small for one wave per class.
+        ValueError: unknown `planes`, a `count` without code words or the other way round, fewer different code words
+            than classes, or an image too small for one wave per class.
 
     Example:
         >>> labels = ChannelLabels(10, (32, 32))
@@ -30,13 +73,25 @@ class ChannelLabels:
         torch.Size([2, 13, 32, 32])
     """
 
-    def __init__(self, num_classes: int, image_size: tuple[int, int], *, planes: str = "onehot") -> None:
-        if planes not in ("onehot", "fourier"):
-            raise ValueError(f"planes must be 'onehot' or 'fourier', got {planes!r}")
+    def __init__(
+        self,
+        num_classes: int,
+        image_size: tuple[int, int],
+        *,
+        planes: str = "onehot",
+        count: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        if planes not in ("onehot", "fourier", "codes"):
+            raise ValueError(f"planes must be 'onehot', 'fourier' or 'codes', got {planes!r}")
+        if (planes == "codes") != (count is not None):
+            raise ValueError(f"count must be the number of planes of code words, and of no others, got {count}")
         self.num_classes = num_classes
         self.image_size = (image_size[0], image_size[1])
-        self.planes = planes
-        if planes == "onehot":
+        self.planes, self.count, self.seed = planes, count, seed
+        if count is not None:
+            drawn = code_words(num_classes, count, seed)[:, :, None, None]  # (K, M, 1, 1)
+        elif planes == "onehot":
             drawn = torch.eye(num_classes)[:, :, None, None]  # (K, K, 1, 1)
         else:
             waves = [wave_image(wave, *self.image_size) for wave in fourier_set_1(num_classes, self.image_size)]
@@ -47,6 +102,17 @@ class ChannelLabels:
         """See `labels.base.LabelGenerator`."""
         check_labelled(images, classes, self.num_classes)
         return self._stack(spread(images, classes), self._bank.fitting(images)[classes])
+
+    def constant_planes(self, images: Tensor, classes: Tensor) -> Tensor | None:
+        """Return the values of the planes, `[..., M]` for classes `[...]`; None if they differ over the image.
+
+        Example:
+            >>> ChannelLabels(3, (8, 8)).constant_planes(torch.rand(1, 1, 8, 8), torch.tensor([[0, 2]])).tolist()
+            [[[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]]
+        """
+        check_labelled(images, classes, self.num_classes)
+        planes = self._bank.fitting(images)
+        return planes[:, :, 0, 0][classes] if planes.shape[2:] == (1, 1) else None
 
     def bases(self, images: Tensor) -> Tensor:
         """Return the images with empty label planes, `[B, C', H, W]`; see `summands`."""
@@ -78,12 +144,18 @@ class ChannelLabels:
             "num_classes": self.num_classes,
             "image_size": list(self.image_size),
             "planes": self.planes,
-        }
+        } | ({} if self.count is None else {"count": self.count, "seed": self.seed})
 
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> "ChannelLabels":
         """Build a generator from its `spec()`."""
-        return cls(class_count(spec), size_of(spec), planes=field(spec, "planes"))
+        codes: dict[str, Any] = {}
+        if "count" in spec:
+            codes = {
+                "count": whole(spec, "count", spec["count"], 1, MOST_PLANES),
+                "seed": whole(spec, "seed", field(spec, "seed"), -(2**63), 2**63 - 1),
+            }
+        return cls(class_count(spec), size_of(spec), planes=field(spec, "planes"), **codes)
 
     @staticmethod
     def _stack(images: Tensor, planes: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from torch import Tensor
+
 from labels.channel import ChannelLabels
 from labels.fields import class_count, size_of
 
@@ -33,6 +35,9 @@ class LayerwiseLabels(ChannelLabels):
     def repeated_channels(self) -> int:
         """Number of trailing input channels that hold the label, to be repeated for every block."""
         return self.num_classes
+
+    def constant_planes(self, images: Tensor, classes: Tensor) -> None:
+        """Return None: the planes are laid out, because every block takes them."""
 
     def spec(self) -> dict[str, Any]:
         """Return JSON-ready arguments."""

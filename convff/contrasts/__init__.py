@@ -1,13 +1,19 @@
-"""Contrasts, one per file: what goes through the network in a step. A new contrast is a file and a row of the table."""
+"""Contrasts, and sources of wrong labels, one per file: what goes through the network in a step.
+
+A new one is a file and a row of its table.
+"""
 
 from collections.abc import Callable
 
-from convff.contrasts.base import Contrast, Layout, Passes, Scores
+from convff.contrasts.base import Contrast, Layout, Passes, Remembering, Scores, memory_of
 from convff.contrasts.beside import LabelsBeside
+from convff.contrasts.confusion_negatives import ConfusionNegatives
 from convff.contrasts.labelled import LabelContrast
 from convff.contrasts.negatives import RandomNegatives
 from convff.contrasts.stream import LabelImages, LabelStream
+from convff.contrasts.superclass_negatives import SuperclassNegatives
 from convff.contrasts.unlabelled import Unlabelled
+from convff.labelling import Negatives
 
 CONTRASTS: dict[str, Callable[..., Contrast]] = {
     "labelled": LabelContrast,
@@ -15,9 +21,16 @@ CONTRASTS: dict[str, Callable[..., Contrast]] = {
     "stream": LabelStream,
     "beside": LabelsBeside,
 }
+NEGATIVES: dict[str, Callable[..., Negatives]] = {
+    "all": RandomNegatives,
+    "superclass": SuperclassNegatives,
+    "confusion": ConfusionNegatives,
+}
 
 __all__ = [
     "CONTRASTS",
+    "NEGATIVES",
+    "ConfusionNegatives",
     "Contrast",
     "LabelContrast",
     "LabelImages",
@@ -26,6 +39,9 @@ __all__ = [
     "Layout",
     "Passes",
     "RandomNegatives",
+    "Remembering",
     "Scores",
+    "SuperclassNegatives",
     "Unlabelled",
+    "memory_of",
 ]

@@ -1,7 +1,7 @@
 """Protocol of a contrast: it turns a batch into the passes of a step and their layout."""
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -69,7 +69,12 @@ class Passes(NamedTuple):
 
 
 class Contrast(Protocol):
-    """Makes the passes of a step, which a network learns to tell apart."""
+    """Makes the passes of a step, which a network learns to tell apart.
+
+    Optional members are for a contrast that learns which passes are hard, see `memory_of`: `memory`, tensors by name,
+    and `observe(layout, goodness)`, called after each step with the goodness of every pass in every block, `[blocks,
+    N]`. All that `observe` remembers must be in the memory, which is part of the state of a training.
+    """
 
     @property
     def labels(self) -> Labels | None:
@@ -89,3 +94,29 @@ class Contrast(Protocol):
                 whole batch, so that draws do not depend on the number of processes, and makes the passes of its part.
         """
         ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A contrast, or a source of negatives, that learns from the passes of each step; see `Contrast`."""
+
+    @property
+    def memory(self) -> dict[str, Tensor]:
+        """What it remembers, by name."""
+        ...
+
+    def observe(self, layout: Layout, goodness: Tensor) -> None:
+        """Learn from the goodness `[blocks, N]` of the passes of a step."""
+        ...
+
+
+def memory_of(contrast: object) -> dict[str, Tensor]:
+    """Return what a contrast remembers of the passes already made, by name; empty if it learns nothing from them.
+
+    Example:
+        >>> from convff.contrasts import LabelContrast
+        >>> from labels import FourierLabels
+        >>> memory_of(LabelContrast(FourierLabels(3, (8, 8))))
+        {}
+    """
+    return contrast.memory if isinstance(contrast, Remembering) else {}

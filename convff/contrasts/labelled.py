@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from convff.contrasts.base import Layout, Passes, Scores
+from convff.contrasts.base import Layout, Passes, Remembering, Scores, memory_of
 from convff.contrasts.negatives import RandomNegatives
 from convff.data import Batch
 from convff.labelling import Labels, Negatives, label_passes
@@ -17,7 +17,7 @@ class LabelContrast:
 
     Args:
         labels: puts labels into images.
-        negatives: draws the wrong labels; one per image, at random, if omitted.
+        negatives: draws the wrong labels, e.g. from the table `NEGATIVES`; one per image, at random, if omitted.
 
     Example:
         >>> from labels import FourierLabels
@@ -38,6 +38,16 @@ class LabelContrast:
         labels = self.draw(batch.targets, generator)[rows]
         inputs = label_passes(self.labels, batch.inputs[rows], labels)
         return Passes(inputs, Layout(labels[:, 0], labels, labels.shape[1]))
+
+    @property
+    def memory(self) -> dict[str, Tensor]:
+        """What the negatives remember; see `Contrast`."""
+        return memory_of(self.negatives)
+
+    def observe(self, layout: Layout, goodness: Tensor) -> None:
+        """Let negatives with a memory learn from a step; see `Contrast`."""
+        if isinstance(self.negatives, Remembering):
+            self.negatives.observe(layout, goodness)
 
     def draw(self, classes: Tensor, generator: torch.Generator) -> Tensor:
         """Return the label of each pass `[B, P]` for images of right classes `[B]`: the right one, then wrong ones."""

@@ -42,7 +42,8 @@ class Context:
         modules: the modules trained beside the network, by name.
         precision: precision of the activities.
         first_block: index of the first block that counts; the last block's if the network is shorter.
-        first_scored: the same for goodness, or the scores that replace it; None for `first_block`.
+        first_scored: the same for goodness, or the scores that replace it; None for `first_block`. A rule whose first
+            blocks do not know the classes has an attribute of this name, and counts no block below it.
         readout_grid: the readout averages each map to n x n regions; None reads every position.
         readout_images: the readout is fitted to the first n training images; None for all.
         readout_l2: penalty of the readout's weights; None chooses it, see `LinearReadout.fit`.
@@ -73,7 +74,8 @@ class Context:
 
     def first_scored_of(self, net: LayerLocalNet) -> int:
         """Return the index of the first block whose goodness, or scores that replace it, count."""
-        return self.first_of(net) if self.first_scored is None else min(self.first_scored, len(net) - 1)
+        asked = self.first_block if self.first_scored is None else self.first_scored
+        return min(max(asked, getattr(self.rule, "first_scored", 0)), len(net) - 1)
 
     def new_readout(self, net: LayerLocalNet) -> LinearReadout:
         """Return an untrained readout of a network."""

@@ -7,6 +7,7 @@ from convff.places.beside import AtBeside, LabelFilters
 from convff.places.blocks import AtBlocks, LabelTerms
 from convff.places.gains import AtGains, Gains
 from convff.places.image import AtImage
+from convff.places.merged import Merged, for_superclasses
 from convff.places.output import AtOutput, fitting_width
 from convff.places.stream import AtStream
 
@@ -30,6 +31,8 @@ __all__ = [
     "Gains",
     "LabelFilters",
     "LabelTerms",
+    "Merged",
     "Place",
     "fitting_width",
+    "for_superclasses",
 ]

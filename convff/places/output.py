@@ -78,12 +78,12 @@ class AtOutput:
         """
         if num_classes != self.num_classes:
             raise ValueError(f"the groups of channels are for {self.num_classes} classes, got {num_classes}")
-        for block, layer in enumerate((block.layer for block in net), start=1):
-            width = len(layer.weight)
+        for block in net:
+            width = len(block.layer.weight)
             if width % self.num_classes:
                 raise ValueError(
-                    f"block {block} has {width} channels, which do not make {self.num_classes} equal groups, one per "
-                    f"class: the nearest width that does is {fitting_width(width, self.num_classes)}"
+                    f"block {block.index + 1} has {width} channels, which do not make {self.num_classes} equal groups, "
+                    f"one per class: the nearest width that does is {fitting_width(width, self.num_classes)}"
                 )
 
     def fitting(self, width: int) -> int:

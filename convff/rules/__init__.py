@@ -5,6 +5,7 @@ from typing import Any
 from convff.rules.autograd import Autograd
 from convff.rules.base import Gating, LocalRule, LocalUpdate, Seen, Setup, StartingRule, Step, contrast_of
 from convff.rules.bp import Backpropagation, head_scores
+from convff.rules.coarse import Coarse
 from convff.rules.ff import ForwardForward
 from convff.rules.hebbff import HebbianForwardForward
 from convff.rules.local_head import LocalHead
@@ -24,6 +25,7 @@ __all__ = [
     "RULES",
     "Autograd",
     "Backpropagation",
+    "Coarse",
     "ForwardForward",
     "Gating",
     "HebbianForwardForward",

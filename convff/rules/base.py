@@ -98,8 +98,10 @@ class LocalRule(Protocol):
     (see `Seen`), `needs_whole_batch` (true if a direction is no mean or sum over images, so that several processes are
     refused), `contrast` (makes its usual passes, from a label generator), `check(net, num_classes)` (raises ValueError
     for what the rule does not fit), `beside(block, generator)` (makes a module that learns beside the block's layer,
-    e.g. a head, or None; its directions are named `beside.NAME`) and `init_all(net)` (returns the states of all blocks,
-    if they depend on where a block is).
+    e.g. a head, or None; its directions are named `beside.NAME`), `init_all(net)` (returns the states of all blocks, if
+    they depend on where a block is), `fitting(width, block)` (the nearest number of channels that fits the block of
+    that index, or every block if it is None) and `first_scored` (index of the first block whose scores tell all classes
+    apart).
     """
 
     @property

@@ -31,6 +31,10 @@ class Placed:
         refuse_other_activations(net, type(self).__name__)
         self.label_at.check(net, num_classes)
 
+    def fitting(self, width: int, block: int | None = None) -> int:
+        """Return the width nearest to `width` that the place of the label fits, in every block."""
+        return self.label_at.fitting(width)
+
     def beside(self, block: Block, generator: torch.Generator) -> nn.Module | None:
         """Make the module that the place of the label trains beside a block's layer; None if there is none."""
         return self.label_at.beside(block, generator)

@@ -47,6 +47,16 @@ class Wrapped:
         """See `LocalRule`."""
         return getattr(self.rule, "needs_whole_batch", False)
 
+    @property
+    def first_scored(self) -> int:
+        """Index of the first block whose scores tell all classes apart."""
+        return getattr(self.rule, "first_scored", 0)
+
+    def fitting(self, width: int, block: int | None = None) -> int:
+        """Return the nearest width that fits a block by its index, or every block if it is None."""
+        fitted: int = self.rule.fitting(width, block) if hasattr(self.rule, "fitting") else width
+        return fitted
+
     def beside(self, block: Block, generator: torch.Generator) -> nn.Module | None:
         """See `LocalRule`."""
         return self.rule.beside(block, generator) if hasattr(self.rule, "beside") else None

@@ -1,15 +1,16 @@
 """Inputs for the checks of rules: two-block networks, noise with labels, and what the first block's rule sees."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from convff.contrasts import Layout
+from convff.contrasts import Contrast, Layout
 from convff.data import Batch
+from convff.labelling import Labels
 from convff.models import cnn6, mlp
 from convff.network import Block, LayerLocalNet
 from convff.randomness import keyed_generator
@@ -57,11 +58,13 @@ class Case:
         rule: the rule.
         kind: of the blocks, one of `KINDS`.
         num_classes: number of classes K.
+        contrast: makes the contrast of a training, from labels; None for the rule's own.
     """
 
     rule: Any
     kind: str
     num_classes: int
+    contrast: Callable[[Labels], Contrast] | None = None
 
     @property
     def labels(self) -> Planes:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from convff.labelling import AdditiveLabels, Labels, TrainableLabels
+from convff.labelling import AdditiveLabels, Labels, PlaneLabels, TrainableLabels
 from convff.randomness import keyed_generator
 
 IMAGES, PASSES = 6, 3
@@ -21,7 +21,7 @@ def check_labels(labels: Labels, *, image_shape: tuple[int, int, int] = (3, 8, 8
 
     Shapes and dtypes fit, an image gets the same label in any batch, any two labels differ, images stay unchanged,
     classes and images that do not fit are refused, equal calls give equal results, and JSON can hold all that is needed
-    to build the generator again. The parts of additive and of trainable labels are checked too.
+    to build the generator again. The parts of additive and of trainable labels, and constant planes, are checked too.
 
     Args:
         labels: the generator, an instance.
@@ -191,6 +191,22 @@ def _has_grads_of_its_parameters(labels: Any, images: Tensor) -> None:
         _require(labels, finite, "`grads` has values that are not finite")
 
 
+def _planes_are_those_it_lays_out(labels: Any, images: Tensor) -> None:
+    """Images with constant planes beside them are the labelled images, if labels name the values of such planes."""
+    if isinstance(labels, PlaneLabels):
+        classes = _classes(labels, PASSES)
+        values = labels.constant_planes(images, classes)
+        if values is not None:
+            beside = images[:, None].expand(-1, PASSES, -1, -1, -1)
+            planes = values[..., None, None].expand(-1, -1, -1, *images.shape[2:])
+            same = torch.cat([beside, planes], dim=2)
+            labelled, differ = labels(images, classes), "image and `constant_planes` are not the labelled image"
+            _require(
+                labels, same.shape == labelled.shape, f"{differ}: {same.shape[2]} channels, not {labelled.shape[2]}"
+            )
+            _require_close(labels, same, labelled, differ)
+
+
 CHECKS: tuple[Callable[[Any, Tensor], None], ...] = (
     _has_shapes_and_dtypes,
     _leaves_its_input_alone,
@@ -200,5 +216,6 @@ CHECKS: tuple[Callable[[Any, Tensor], None], ...] = (
     _refuses_what_does_not_fit,
     _is_built_again_from_json,
     _adds_up,
+    _planes_are_those_it_lays_out,
     _has_grads_of_its_parameters,
 )

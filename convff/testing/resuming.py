@@ -39,7 +39,16 @@ class _Way:
 
     def trainer(self, case: Case) -> Trainer:
         schedule = Schedule(epochs=self.epochs, batch_size=BATCH, optimizer="adam", lr=1e-3, repeats=self.repeats)
-        return Trainer(case.net(), case.labels, case.rule, schedule=schedule, order=self.order, redraw=self.redraw)
+        contrast = None if case.contrast is None else case.contrast(case.labels)
+        return Trainer(
+            case.net(),
+            case.labels,
+            case.rule,
+            schedule=schedule,
+            contrast=contrast,
+            order=self.order,
+            redraw=self.redraw,
+        )
 
 
 TOGETHER = _Way()
@@ -89,6 +98,11 @@ def _interrupted(case: Case, way: _Way) -> TrainingState:
     raise case.broken(f"the training took {seen} images, and {way.stopped} were expected")
 
 
+def trainer_of(case: Case) -> Trainer:
+    """Make a trainer of the case's network, for two epochs of its noise."""
+    return TOGETHER.trainer(case)
+
+
 def resumes(case: Case) -> None:
     """An interrupted training that another trainer resumes ends with the same network and modules."""
     _resumes(case, TOGETHER)
@@ -115,6 +129,8 @@ def _resumes(case: Case, way: _Way) -> None:
             f"a resumed training{way.words} ends with another {name}, which differs in {changed}: all that a rule or "
             "its step remembers belongs in the states of its blocks, its modules or its optimisers",
         )
+    changed = difference(*(getattr(trainer.step, "memory", {}) for trainer in (straight, second)))
+    case.require(not changed, f"after a resumed training{way.words} the contrast remembers something else: {changed}")
     case.require(
         got == wanted[1:], f"a resumed training{way.words} reports other metrics than one that was not interrupted"
     )

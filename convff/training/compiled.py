@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from convff.contrasts import Layout
 from convff.network import Block
+from convff.planar import WithPlanes
 from convff.rules.base import LocalRule, LocalUpdate
 from convff.training.block_step import BlockInput, BlockStep, block_step
 
@@ -46,7 +47,8 @@ class CompiledBlockStep:
     ) -> tuple[Tensor, LocalUpdate]:
         """See `block_step`."""
         # A last, smaller batch is not worth compiling every block again.
-        if self._failed or h.shape != self._shapes.setdefault(id(block), h.shape):
+        # Images with planes are quick as they are, and a compiler would lay the planes out.
+        if self._failed or isinstance(h, WithPlanes) or h.shape != self._shapes.setdefault(id(block), h.shape):
             return block_step(block, rule, h, layout, state, beside, labels_learn)
         try:
             if id(block) not in self._compiled:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from convff.contrasts import Layout
 from convff.network import Block
+from convff.planar import WithPlanes
 from convff.rules.base import LocalRule, LocalUpdate, see
 from convff.training.block_step import BlockInput, BlockStep, layer_input
 from convff.training.sums import add_by_name
@@ -178,5 +179,7 @@ def _is_empty(state: Any) -> bool:
 
 def _rows(values: Tensor, layout: Layout, images: slice) -> Tensor:
     """Return the passes of some images, and the stream, of `[N, ...]`."""
+    if isinstance(values, WithPlanes):
+        return values.part(images)
     passes = layout.by_image(values)[images].flatten(0, 1)
     return torch.cat([passes, layout.of_stream(values)]) if layout.stream else passes

@@ -1,17 +1,16 @@
 """A step of a local rule: every block learns from the same batch, and none waits for another."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from convff.contrasts import Layout
+from convff.contrasts import Layout, Remembering, memory_of
 from convff.data import Batch
 from convff.machine.processes import Shard
 from convff.network import Block
 from convff.outer import Outer
-from convff.randomness import keyed_generator
 from convff.rules.base import (
     ConstrainingRule,
     LocalRule,
@@ -26,6 +25,7 @@ from convff.training.block_step import BlockInput, BlockStep, Normalised, block_
 from convff.training.blockwise import Prepared, frozen_activity, is_pure, raw_input
 from convff.training.compiled import CompiledBlockStep
 from convff.training.halving import HalvingStep
+from convff.training.setting_up import modules_beside, refuse_to_observe, refuse_unfit, take_step
 from convff.training.sums import add_by_name
 from convff.training.trainable_labels import trainable_labels
 
@@ -59,24 +59,24 @@ class LocalStep:
         setup: the network, and what else a step needs.
 
     Raises:
-        ValueError: the rule needs the whole batch, but there are several processes; it does not fit the network; or
-            trainable labels cannot learn by it.
+        ValueError: the rule needs the whole batch, but there are several processes; it does not fit the network;
+            trainable labels cannot learn by it; or the contrast learns from goodness that the step does not have.
     """
 
     def __init__(self, rule: LocalRule, setup: Setup) -> None:
         setup.schedule.check(len(setup.net))
-        if setup.processes.size > 1 and getattr(rule, "needs_whole_batch", False):
-            raise ValueError("the rule, or one of its stabilisers, needs the whole batch: use one process")
-        if hasattr(rule, "check"):
-            rule.check(setup.net, setup.labels.num_classes)
+        refuse_unfit(rule, setup)
         self.net, self.rule, self.processes, self.scores = setup.net, rule, setup.processes, setup.scores
         self.contrast = setup.contrast or contrast_of(rule, setup.labels)
+        self.memory = memory_of(self.contrast)
+        if self.memory:
+            refuse_to_observe(rule, setup)
         self.block_step: BlockStep = HalvingStep(CompiledBlockStep() if setup.compiled else block_step)
         self.modules: dict[str, nn.Module] = {}
         self.learning = range(len(setup.net))
         self.optimizers = [setup.schedule.make_optimizer(block.layer.parameters()) for block in self.net]
         self.states = initial_states(rule, self.net)
-        self.beside = _beside(rule, setup)
+        self.beside = modules_beside(rule, setup)
         if any(module is not None for module in self.beside):
             self.modules["beside"] = nn.ModuleList(module or nn.Identity() for module in self.beside)
         self.beside_optimizers = {
@@ -129,6 +129,7 @@ class LocalStep:
         metrics: dict[int, list[dict[str, Tensor]]] = {}
         repeated: dict[int, dict[str, Tensor]] = {}
         finish_block_below: Finish | None = None
+        goodness: list[Tensor] = []  # of the passes, only for a contrast that learns from them
 
         def visit(index: int, block: Block, h: BlockInput) -> Tensor:
             nonlocal finish_block_below
@@ -140,6 +141,8 @@ class LocalStep:
             )
             self.states[index] = update.state
             metrics.setdefault(index, []).append(update.metrics)
+            if self.memory:
+                goodness.append(self.rule.goodness(a))  # type: ignore[attr-defined]
             if self.net.repeats and self.optimizers[index].param_groups[0]["lr"] > 0:
                 add_by_name(repeated.setdefault(index, {}), self._directions(index, update, layout))
                 return a
@@ -160,6 +163,8 @@ class LocalStep:
             finish_block_below()
         for finish in [self._send(index, directions, shard) for index, directions in repeated.items()]:
             finish()
+        if isinstance(self.contrast, Remembering) and self.memory:
+            self.contrast.observe(layout, torch.stack(goodness))
         return {name: values * shard.of_mean for name, values in _by_block(metrics).items()}
 
     def _stay(self, layout: Layout, index: int, block: Block, h: Tensor) -> Tensor:
@@ -198,46 +203,23 @@ class LocalStep:
         """Step a block once its directions are summed, and with it the labels, if they learn by this block."""
         wait()
         named = self.net.blocks[index].layer.named_parameters()  # type: ignore[union-attr]
-        _step(self.optimizers[index], ((parameter, directions[name]) for name, parameter in named))
+        take_step(self.optimizers[index], ((parameter, directions[name]) for name, parameter in named))
         self._constrain(index)
         module = self.beside[index]
         if module is not None and index in self.beside_optimizers:
             named = module.named_parameters()
-            _step(self.beside_optimizers[index], ((p, directions[f"beside.{name}"]) for name, p in named))
+            take_step(self.beside_optimizers[index], ((p, directions[f"beside.{name}"]) for name, p in named))
         of_labels = [direction for name, direction in directions.items() if name.startswith("labels.")]
         if self.trainable_labels is not None and of_labels:
-            _step(self.optimizers[-1], zip(self.trainable_labels.parameters(), of_labels, strict=True))
+            take_step(self.optimizers[-1], zip(self.trainable_labels.parameters(), of_labels, strict=True))
 
     def _constrain(self, index: int) -> None:
         if isinstance(self.rule, ConstrainingRule):
             self.rule.constrain(self.net.blocks[index], self.states[index])  # type: ignore[arg-type]
 
 
-def _beside(rule: LocalRule, setup: Setup) -> list[nn.Module | None]:
-    """Make the module that learns beside each block's layer, if any, on the device and in the dtype of the block."""
-    make = getattr(rule, "beside", None)
-    made = []
-    for index, block in enumerate(setup.net):
-        module = None if make is None else make(block, keyed_generator(setup.seed, "beside", index))
-        made.append(None if module is None else module.to(block.layer.weight))
-    return made
-
-
 def _rest() -> None:
     """No-op: the block does not learn now."""
-
-
-def _step(optimizer: torch.optim.Optimizer, directions: Iterable[tuple[nn.Parameter, Tensor]]) -> None:
-    """Take one step along the directions, each given with its parameter."""
-    for parameter, direction in directions:
-        parameter.grad = _laid_out_like(parameter, direction)
-    optimizer.step()
-    optimizer.zero_grad()  # no gradient is kept, so memory does not grow with depth
-
-
-def _laid_out_like(parameter: Tensor, grad: Tensor) -> Tensor:
-    """Return the gradient in the parameter's memory format, which fused optimisers assume."""
-    return grad if grad.stride() == parameter.stride() else torch.empty_like(parameter).copy_(grad)
 
 
 def _by_block(metrics: dict[int, list[dict[str, Tensor]]]) -> dict[str, Tensor]:

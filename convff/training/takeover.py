@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
 from convff.inference.readout import LinearReadout
 from convff.labelling import Labels, TrainableLabels
@@ -40,6 +40,7 @@ def state_of(trainer: Resumable) -> TrainingState:
             "modules": {name: module.state_dict() for name, module in step.modules.items()},
             "optimizers": optimizer_states(step.optimizers),
             "rule": _rule_states(trainer),
+            **({"contrast": memory} if (memory := _memory(trainer)) else {}),
             "labels": [parameter.data for parameter in _label_parameters(trainer)],
             "readout": None if trainer.readout is None else trainer.readout.training_state(),
             "health": None if trainer.health is None else trainer.health.state(),
@@ -71,6 +72,12 @@ def _restore(trainer: Resumable, state: TrainingState) -> None:
         module.load_state_dict(modules[name])
     for optimizer, remembered in zip(trainer.step.optimizers, state.part("optimizers"), strict=True):
         restore_optimizer(optimizer, remembered)
+    memory = _memory(trainer)
+    remembered = state.part("contrast") if "contrast" in state.about else {}
+    if remembered.keys() != memory.keys():
+        raise ValueError(f"the contrast must remember {sorted(memory)}, got {sorted(remembered)}")
+    for name, tensor in remembered.items():
+        memory[name] = tensor.to(memory[name])
     states = _rule_states(trainer)
     states[:] = state.part("rule", states)
     for parameter, value in zip(_label_parameters(trainer), state.part("labels"), strict=True):
@@ -104,6 +111,12 @@ def _rule_states(trainer: Resumable) -> list[Any]:
     """Return what the rule keeps of each block: the list itself, empty for rules with a step of their own."""
     states: list[Any] = getattr(trainer.step, "states", [])
     return states
+
+
+def _memory(trainer: Resumable) -> dict[str, Tensor]:
+    """Return what the contrast remembers of earlier passes: the dict itself, empty if it remembers nothing."""
+    memory: dict[str, Tensor] = getattr(trainer.step, "memory", {})
+    return memory
 
 
 def _label_parameters(trainer: Resumable) -> list[nn.Parameter]:

@@ -13,6 +13,7 @@ from experiments.benchmarks import (
     memory,
     model,
     one_pass,
+    planes,
     processes,
     pruning,
     shares,
@@ -33,4 +34,5 @@ SECTIONS: dict[str, Callable[[Bench], list[Row]]] = {
     "model": model.measure,
     "hebbff": hebbff.measure,
     "one_pass": one_pass.measure,
+    "planes": planes.measure,
 }

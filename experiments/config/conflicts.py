@@ -24,6 +24,7 @@ TABLES = {
     "optimizer": ("convff/optimizers/__init__.py", "OPTIMIZERS"),
 }
 PLACED_RULES = ("ff", "hebbff")  # rules whose label can be at several places
+OF_NEGATIVES = ("negatives", "negatives_from")  # which a contrast of the user's own may take anywhere
 ELSEWHERE = ("blocks", "output", "gains")  # no label image of any kind
 CONVOLUTIONS = ("cnn3", "cnn6", "resnet", "deephebb")
 WITHOUT_DECAY = ("relative", "orthogonal", "per_neuron", "norm_dependent", "sign")
@@ -50,16 +51,17 @@ def _conflicts() -> Iterator[Conflict]:
     yield Conflict("label_at", (*ELSEWHERE, *LABELS_APART), "rule", BASELINES)
     for name in ("gate", "scale", "theta", "reduction", "negatives", "stabilise", "candidates", "label_form"):
         yield Conflict(name, anything, "rule", BASELINES)
-    yield Conflict("label_gains", anything, "rule", BASELINES)
-    for name in ("similarity", "stagger", "contrast", "compile", "engine", "label_regions"):
+    for name in ("negatives_from", "label_gains"):
+        yield Conflict(name, anything, "rule", BASELINES)
+    for name in ("similarity", "stagger", "contrast", "compile", "engine", "label_regions", "coarse_blocks"):
         yield Conflict(name, anything, "rule", ("bp",))
     yield Conflict("order", ("one_by_one",), "rule", ("bp",))
     yield Conflict("stagger", anything, "order", ("one_by_one",))
     yield Conflict("cache_gib", anything, "order", ("together",))
-    for name in ("labels", "label_intensity", "label_selection", "label_scale"):
+    for name in ("labels", "label_intensity", "label_selection", "label_scale", "label_planes"):
         yield Conflict(name, anything, "rule", LABEL_FREE_RULES)
         yield Conflict(name, anything, "label_at", ELSEWHERE)
-    for name in ("label_intensity", "label_scale"):
+    for name in ("label_intensity", "label_scale", "label_planes"):
         yield Conflict(name, anything, "label_at", LABELS_APART)
     yield Conflict("similarity", anything, "rule", ("hebbff", "softhebb"))
     yield Conflict("engine", anything, "rule", ("softhebb",))
@@ -68,9 +70,10 @@ def _conflicts() -> Iterator[Conflict]:
     yield Conflict("reduction", ("sum", "activity"), "rule", ("hebbff",))
     yield Conflict("reduction", ("activity",), "label_at", ("blocks", "gains", *LABELS_APART))
     yield Conflict("stabilise", anything, "label_at", ("blocks", "gains", *LABELS_APART))
-    for name in ("negatives", "candidates"):
+    for name in (*OF_NEGATIVES, "candidates"):
         yield Conflict(name, anything, "label_at", (*ELSEWHERE, *LABELS_APART))
     yield Conflict("label_regions", anything, "label_at", ("image", "gains", *LABELS_APART))
+    yield Conflict("coarse_blocks", anything, "label_at", ("image",))
     yield Conflict("label_form", anything, "label_at", ("image", "output", "gains", *LABELS_APART))
     yield Conflict("label_gains", anything, "label_at", ("image", "blocks", "output", *LABELS_APART))
     yield Conflict("contrast", ("labelled",), "label_at", (*ELSEWHERE, *LABELS_APART))
@@ -82,6 +85,7 @@ def _conflicts() -> Iterator[Conflict]:
     yield Conflict("labels", ("morph", "channel", "layerwise", "echo", "learned"), "label_at", LABELS_APART)
     yield Conflict("label_intensity", anything, "labels", ("onehot", "channel", "layerwise", "learned"))
     yield Conflict("label_selection", anything, "labels", ("onehot", "channel", "layerwise", "echo", "learned"))
+    yield Conflict("label_planes", anything, "labels", ("onehot", "fourier", "morph", "layerwise", "echo", "learned"))
     yield Conflict("label_scale", anything, "labels", ("onehot", "fourier", "morph", "channel", "echo", "learned"))
     yield Conflict("label_scale", anything, "model", CONVOLUTIONS)
     yield Conflict("net", anything, "model", CONVOLUTIONS)
@@ -152,7 +156,7 @@ def _applies(conflict: Conflict, settings: Settings) -> bool:
     value = getattr(settings, conflict.name)
     if conflict.other == "label_at" and settings.rule not in PLACED_RULES:
         return False  # a rule of the user's own may take it otherwise; the baselines have no place of the label
-    if conflict.name == "negatives" and settings.contrast is not None:
+    if conflict.name in OF_NEGATIVES and settings.contrast is not None:
         return False
     if not conflict.values:
         return True

@@ -4,11 +4,12 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from experiments.config.choices import AugmentName, GateName, OptimizerName, OrderName, SelectionName
+from experiments.config.many_classes import ManyClasses
 from experiments.config.rule_options import RateOverrides
 
 
 @dataclass(frozen=True, kw_only=True)
-class Overrides(RateOverrides):
+class Overrides(RateOverrides, ManyClasses):
     """Numbers of a recipe that the command line may replace: fields of `Recipe`; None keeps the preset's value."""
 
     label_intensity: float | None = None
@@ -87,9 +88,6 @@ class Overrides(RateOverrides):
 
     train_images: int | None = None
     """Use only the first n training images."""
-
-    candidates: int | None = None
-    """Goodness inference tries only the readout's n best labels per image; 0 tries every label."""
 
     def overrides(self) -> dict[str, Any]:
         """Return the numbers that are given, by name."""

@@ -20,6 +20,8 @@ LEAST = {
     "train_images": 2,
     "width": 1,
     "candidates": 0,
+    "coarse_blocks": 1,
+    "label_planes": 1,
     "label_regions": 1,
     "stabiliser_strength": 0,
     "similarity": 0,

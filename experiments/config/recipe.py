@@ -21,6 +21,7 @@ class Recipe:
         label_regions: with the label in every block, label terms differ between n x n regions of a map; at the output,
             each region decides on its own; None for the default number.
         label_form: with the label in every block, "frozen" (a label changes no unit from silent to active) or "exact".
+        label_planes: planes of code words beside the image; None for one-hot planes, or labels of another family.
         label_gains: with a gain per channel and class, "learned" or "random".
         similarity: weight of a similarity term beside the rule; 0 for none.
         label_rest: one-hot labels: the value of the pixels that are not hot.
@@ -29,7 +30,9 @@ class Recipe:
         scale: steepness of the gate.
         theta: threshold of the threshold gate; None for the goodness of a layer whose units are all 1.
         reduction: goodness is the "mean" or the "sum" of squares (HebbFF: always the mean), or the mean "activity".
+        coarse_blocks: number of blocks, from the first on, that learn superclasses; None for none.
         negatives: wrong labels per image in each step.
+        negatives_from: where they are from, a name in `convff.NEGATIVES`; None for all wrong classes.
         augment: name in `convff.training.augment.AUGMENTATIONS`.
         optimizer, lr, momentum, decay, epochs, batch_size, stagger, repeats, weight_decay, block_factors: see
             `convff.Schedule`.
@@ -59,12 +62,15 @@ class Recipe:
     label_regions: int | None = None
     label_form: str = "frozen"
     label_gains: str = "learned"
+    label_planes: int | None = None
     gate: str = "symmetric"
     scale: float = 32.0
     theta: float | None = None
     reduction: str = "mean"
     similarity: float = 0.0
+    coarse_blocks: int | None = None
     negatives: int = 1
+    negatives_from: str | None = None
     augment: str = "none"
     optimizer: str = "adam"
     lr: float = 1e-3

@@ -5,6 +5,7 @@ from typing import Any
 
 from experiments.datasets.base import Dataset
 from experiments.datasets.known import KnownDataset, load_known
+from experiments.datasets.superclasses import CIFAR100
 from experiments.datasets.torchvision_files import read_batches
 
 
@@ -24,6 +25,7 @@ KNOWN = KnownDataset(
     files="train, test, meta",
     read=read_batches,
     torchvision_class=_torchvision_class,
+    superclasses=CIFAR100,
 )
 
 

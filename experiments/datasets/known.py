@@ -1,7 +1,7 @@
 """Where a known data set is searched for, and what replaces it if it is nowhere."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from experiments.datasets.base import DataError, Dataset, Splits
 from experiments.datasets.download import fetch
 from experiments.datasets.image_files import class_folders, read_archive, read_folder
 from experiments.datasets.stand_in import stand_in_for
+from experiments.datasets.superclasses import superclasses_of
 from experiments.tools.archive_names import SUFFIXES, is_archive
 
 ENVIRONMENT = "CONVFF_DATA"
@@ -33,6 +34,7 @@ class KnownDataset:
         files: the files in that folder, in words.
         read: `(torchvision class, root) -> Splits` for that folder.
         torchvision_class: returns the class; a function, because importing torchvision takes seconds.
+        superclasses: the classes of each superclass, by name; None if there are none.
     """
 
     key: str
@@ -44,6 +46,7 @@ class KnownDataset:
     files: str
     read: Callable[[Any, Path], Splits]
     torchvision_class: Callable[[], Any]
+    superclasses: Mapping[str, tuple[str, ...]] | None = None
 
 
 def load_known(known: KnownDataset, data_dir: Path | None, require: bool) -> Dataset:
@@ -121,7 +124,8 @@ def _archives(known: KnownDataset) -> list[str]:
 
 def _named(known: KnownDataset, splits: Splits, source: str) -> Dataset:
     name = _name(known, splits)
-    train, test = (_image_data(splits, part, name, source) for part in (splits.train, splits.test))
+    superclasses = None if known.superclasses is None else superclasses_of(splits.class_names, known.superclasses)
+    train, test = (_image_data(splits, part, name, source, superclasses) for part in (splits.train, splits.test))
     for data in (train, test):
         if (data.shape, data.num_classes) != (known.shape, known.num_classes):
             raise DataError(
@@ -131,9 +135,11 @@ def _named(known: KnownDataset, splits: Splits, source: str) -> Dataset:
     return Dataset(train, test, source, is_stand_in=False)
 
 
-def _image_data(splits: Splits, part: tuple[Tensor, Tensor], name: str, source: str) -> ImageData:
+def _image_data(
+    splits: Splits, part: tuple[Tensor, Tensor], name: str, source: str, superclasses: tuple[int, ...] | None
+) -> ImageData:
     try:
-        return ImageData(*part, splits.class_names, name)
+        return ImageData(*part, splits.class_names, name, superclasses)
     except (TypeError, ValueError) as error:
         raise DataError(f"{source}: {error}") from error
 

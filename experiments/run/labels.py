@@ -45,7 +45,9 @@ def _of_family(settings: Settings, recipe: Recipe, data: ImageData) -> LabelGene
             "rest": recipe.label_rest,
             "seed": settings.seed,
         }
-        asked = {} if settings.label_intensity is None else {"intensity": settings.label_intensity}
+        asked: dict[str, Any] = {} if settings.label_intensity is None else {"intensity": settings.label_intensity}
+        if recipe.label_planes is not None:
+            asked |= {"planes": "codes", "count": recipe.label_planes}
         labels: LabelGenerator = build(f"labels {settings.labels}", label_family(settings), asked, offered)
         return labels
     return choose(

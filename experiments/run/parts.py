@@ -20,6 +20,7 @@ from convff import (
     LostProcessError,
     OneProcess,
     Processes,
+    RandomNegatives,
     TrainableLabels,
     Trainer,
     as_floats,
@@ -35,7 +36,7 @@ from experiments.run.evaluate import Evaluator
 from experiments.run.inference import evaluations_of
 from experiments.run.labels import label_family, new_labels, with_selection
 from experiments.run.refusals import refuse_idle_options, refuse_whitened_labels
-from experiments.run.rules import contrast_maker, new_contrast, new_rule
+from experiments.run.rules import contrast_maker, new_contrast, new_negatives, new_rule, require_superclasses
 from experiments.run.torchrun import device_named
 from experiments.run.widths import with_fitting_widths
 from labels import LabelGenerator, StreamLabels, labels_from_spec
@@ -125,7 +126,7 @@ class Parts:
             run=run,
             judged=self.judged,
             evaluations=evaluations_of(self.settings, self.rule),
-            contrast=lambda labels: new_contrast(make_contrast, labels, 1),
+            contrast=lambda labels: new_contrast(make_contrast, labels, RandomNegatives()),
             batch_size=recipe.batch_size,
         )
 
@@ -150,7 +151,8 @@ class Parts:
 
     def _contrast(self) -> Contrast:
         """Return the contrast, which makes the passes of each step."""
-        return new_contrast(contrast_maker(self.settings, self.rule), self.labels, self.recipe.negatives)
+        negatives = new_negatives(self.recipe, self.train)
+        return new_contrast(contrast_maker(self.settings, self.rule), self.labels, negatives)
 
     def untrained(self) -> tuple[LayerLocalNet, LabelGenerator]:
         """Return the network and the labels as they were before any training."""
@@ -187,7 +189,10 @@ def prepare(settings: Settings, dataset: Dataset | None = None, processes: Proce
     precision = fastest_precision(device) if asked == "auto" else asked
     try:
         recipe = with_selection(settings, recipe, train)
-        labels, rule = new_labels(settings, recipe, train), new_rule(settings, recipe, train.num_classes)
+        if recipe.coarse_blocks is not None:
+            require_superclasses(f"--coarse-blocks {recipe.coarse_blocks}", train)
+        labels = new_labels(settings, recipe, train)
+        rule = new_rule(settings, recipe, train.num_classes, train.superclasses)
         refuse_whitened_labels(recipe, labels, train.shape[0])
         recipe = with_fitting_widths(recipe, rule, quiet=processes.rank > 0)
         train, validation, judged = train.to(device), validation.to(device), judged.to(device)

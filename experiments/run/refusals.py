@@ -3,7 +3,8 @@
 import inspect
 from typing import Any
 
-from convff import GATES, MODELS, RULES
+from convff import GATES, MODELS, RULES, AtImage
+from experiments.config.conflicts import OF_NEGATIVES
 from experiments.config.ranges import option
 from experiments.config.recipe import Recipe
 from experiments.config.settings import LABELS_APART, Settings, SettingsError
@@ -74,16 +75,17 @@ def _idle_for_labels(settings: Settings, recipe: Recipe) -> Reasons:
         "net": settings.model not in (None, "mlp") and f"--model {settings.model} is another network",
         "label_scale": not takes_label_scale and "it is for dense networks with --labels layerwise",
         "label_intensity": not takes(label_family(settings), "intensity") and f"{labels} has no intensity",
+        "label_planes": not takes(label_family(settings), "count") and f"{labels} has no planes of code words",
         "label_selection": settings.labels not in CHOOSABLE
         and f"{labels} has no candidates ({', '.join(CHOOSABLE)} have)",
     }
     if settings.label_at in LABELS_APART:
         reason = f"with --label-at {settings.label_at} labels are not mixed with images"
-        idle |= dict.fromkeys(("label_intensity", "label_scale"), reason)
+        idle |= dict.fromkeys(("label_intensity", "label_scale", "label_planes"), reason)
     if not settings.takes_labels:
         where = f"--label-at {settings.label_at}" if settings.label_at != "image" else f"--rule {settings.rule}"
         reason = f"with {where} no image carries a label"
-        idle |= dict.fromkeys(("labels", "label_intensity", "label_selection", "label_scale"), reason)
+        idle |= dict.fromkeys(("labels", "label_intensity", "label_selection", "label_scale", "label_planes"), reason)
     return idle
 
 
@@ -96,13 +98,19 @@ def _idle_for_rule(settings: Settings, recipe: Recipe, rule: Any) -> Reasons:
         (("gate", "scale", "theta"), not takes(made, "gate"), f"{named} has no gates"),
         (("label_at",), not takes(made, "label_at"), f"{named} has no place for the label"),
         (("stabiliser_strength",), not settings.stabilise, "--stabilise names no stabiliser"),
-        (("negatives",), not takes(contrast_maker(settings, rule), "negatives"), "no pass has a wrong label"),
-        (("negatives", "contrast", "compile", "engine"), has_no_steps, f"{named} has no local steps"),
-        (("stagger", "similarity"), has_no_steps, f"{named} has no local steps"),
+        (OF_NEGATIVES, not takes(contrast_maker(settings, rule), "negatives"), "no pass has a wrong label"),
+        ((*OF_NEGATIVES, "contrast", "compile", "engine"), has_no_steps, f"{named} has no local steps"),
+        (("stagger", "similarity", "coarse_blocks"), has_no_steps, f"{named} has no local steps"),
         (("reduction",), not takes(made, "gate"), f"{named} has no goodness"),
+        (("coarse_blocks",), _is_of_one_label(rule), "each pass carries a class, right or wrong"),
         (("label_gains",), settings.label_at != "gains", f"--label-at {settings.label_at} has no gains"),
         (("stabilise",), has_no_steps, f"{named} has no Hebbian direction to stabilise"),
         (("candidates",), "goodness" not in rule.evaluations, f"{named} tries no labels"),
         (("candidates",), settings.inference == ("linear",), "--inference linear tries no labels"),
     )
     return {name: reason for names, holds, reason in reasons if holds for name in names}
+
+
+def _is_of_one_label(rule: Any) -> bool:
+    """Return whether a rule compares passes that carry one label each, and not all classes in one pass."""
+    return isinstance(getattr(rule, "label_at", None), AtImage)

@@ -6,15 +6,21 @@ from typing import Any
 from convff import (
     CONTRASTS,
     GATES,
+    NEGATIVES,
     PLACES,
     RULES,
     STABILISERS,
     Autograd,
+    Coarse,
     Contrast,
+    ImageData,
     LabelContrast,
-    RandomNegatives,
+    Negatives,
+    Place,
     Similar,
     Stabilised,
+    for_superclasses,
+    memory_of,
 )
 from experiments.config.recipe import Recipe
 from experiments.config.settings import Settings, SettingsError
@@ -22,8 +28,14 @@ from experiments.run.building import build, look_up, takes
 from labels import LabelGenerator
 
 
-def new_rule(settings: Settings, recipe: Recipe, num_classes: int) -> Any:
-    """Build the rule with its gate, its place of the label, its engine and its stabilisers.
+def new_rule(settings: Settings, recipe: Recipe, num_classes: int, superclasses: tuple[int, ...] | None = None) -> Any:
+    """Build the rule with its gate, its place of the label, its coarse blocks, its engine and its stabilisers.
+
+    Args:
+        settings: the settings of the run.
+        recipe: the numbers that they lead to.
+        num_classes: number of classes.
+        superclasses: superclass of each class, for coarse blocks; None builds the rule without them.
 
     Raises:
         ValueError: the rule, gate or stabiliser does not take a number of the recipe, or it is out of range.
@@ -32,6 +44,26 @@ def new_rule(settings: Settings, recipe: Recipe, num_classes: int) -> Any:
         >>> type(new_rule(Settings(rule="hebbff"), Recipe(model="mlp"), num_classes=10)).__name__
         'HebbianForwardForward'
     """
+    rule = _bare_rule(settings, recipe, num_classes)
+    _check_rule(settings.rule, rule)
+    if recipe.coarse_blocks is not None and superclasses is not None:
+        lower = _bare_rule(settings, recipe, len(set(superclasses)), superclasses)
+        rule = Coarse(rule=rule, lower=lower, superclasses=superclasses, blocks=recipe.coarse_blocks)
+    if recipe.similarity and hasattr(rule, "direction"):
+        rule = Similar(rule=rule, weight=recipe.similarity, num_classes=num_classes)
+    if settings.engine == "autograd":
+        rule = Autograd(rule=rule)
+    if not settings.stabilise:
+        return rule
+    strength = settings.stabiliser_strength
+    firmness = {} if strength is None else {"strength": strength}
+    return Stabilised(rule=rule, stabilisers=tuple(STABILISERS[name](**firmness) for name in settings.stabilise))
+
+
+def _bare_rule(
+    settings: Settings, recipe: Recipe, num_classes: int, superclasses: tuple[int, ...] | None = None
+) -> Any:
+    """Build the rule with its gate and its place of the label; for superclasses, if they are given."""
     make = look_up("rule", settings.rule, RULES)
     asked: dict[str, Any] = dict(recipe.rule_options)
     if takes(make, "gate"):
@@ -46,22 +78,18 @@ def new_rule(settings: Settings, recipe: Recipe, num_classes: int) -> Any:
     if takes(make, "label_at"):
         options = regions | ({"exact": True} if recipe.label_form == "exact" else {})
         options |= {"learned": False} if recipe.label_gains == "random" else {}
-        offered["label_at"] = build(
-            f"label at {settings.label_at}", PLACES[settings.label_at], options, {"num_classes": num_classes}
+
+        def place_for(classes: int) -> Place:
+            what, place = f"label at {settings.label_at}", PLACES[settings.label_at]
+            made: Place = build(what, place, options, {"num_classes": classes})
+            return made
+
+        offered["label_at"] = (
+            place_for(num_classes) if superclasses is None else for_superclasses(place_for, superclasses)
         )
     else:
         asked |= regions
-    rule = build(f"rule {settings.rule}", make, asked, offered)
-    _check_rule(settings.rule, rule)
-    if recipe.similarity and hasattr(rule, "direction"):
-        rule = Similar(rule=rule, weight=recipe.similarity, num_classes=num_classes)
-    if settings.engine == "autograd":
-        rule = Autograd(rule=rule)
-    if not settings.stabilise:
-        return rule
-    strength = settings.stabiliser_strength
-    firmness = {} if strength is None else {"strength": strength}
-    return Stabilised(rule=rule, stabilisers=tuple(STABILISERS[name](**firmness) for name in settings.stabilise))
+    return build(f"rule {settings.rule}", make, asked, offered)
 
 
 def _check_rule(name: str, rule: Any) -> None:
@@ -92,15 +120,60 @@ def contrast_maker(settings: Settings, rule: Any) -> Callable[..., Contrast]:
     return getattr(rule, "contrast", LabelContrast)
 
 
-def new_contrast(make: Callable[..., Contrast], labels: LabelGenerator, negatives: int) -> Contrast:
-    """Build a contrast of the labels, with `negatives` wrong labels per image if it has any.
+def require_superclasses(option: str, data: ImageData) -> None:
+    """Raise unless data have superclasses.
+
+    Raises:
+        SettingsError: they have none; the message names the option that needs them.
+    """
+    if data.superclasses is None:
+        raise SettingsError(f"{option} needs data with superclasses, which {data.name} lacks: use --dataset cifar100")
+
+
+def new_negatives(recipe: Recipe, data: ImageData) -> Negatives:
+    """Build the source of wrong labels for data.
+
+    Raises:
+        SettingsError: the data have no superclasses to draw from.
+        ValueError: there are fewer wrong classes than wrong labels.
 
     Example:
+        >>> import torch
+        >>> data = ImageData(torch.zeros(2, 1, 8, 8, dtype=torch.uint8), torch.tensor([0, 1]), ("a", "b"), "toy")
+        >>> new_negatives(Recipe(model="mlp"), data)
+        RandomNegatives(count=1)
+    """
+    name = recipe.negatives_from or "all"
+    offered = {
+        "count": recipe.negatives,
+        "num_classes": data.num_classes,
+        "superclasses": data.superclasses,
+        "scale": recipe.scale,
+    }
+    if takes(NEGATIVES[name], "superclasses"):
+        require_superclasses(f"--negatives-from {name}", data)
+    negatives: Negatives = build(f"negatives from {name}", NEGATIVES[name], {}, offered)
+    return negatives
+
+
+def new_contrast(make: Callable[..., Contrast], labels: LabelGenerator, negatives: Negatives) -> Contrast:
+    """Build a contrast of the labels, with wrong labels from `negatives` if it has any.
+
+    Raises:
+        SettingsError: the negatives learn from the passes of each step, but the contrast does not let them.
+
+    Example:
+        >>> from convff import RandomNegatives
         >>> from labels import OneHotLabels
-        >>> type(new_contrast(LabelContrast, OneHotLabels(3), 2)).__name__
+        >>> type(new_contrast(LabelContrast, OneHotLabels(3), RandomNegatives(2))).__name__
         'LabelContrast'
     """
     # Contrasts name their source of inputs differently: labels to put in, label images, or neutral inputs.
-    offered = {"labels": labels, "neutral": labels, "stream": labels, "negatives": RandomNegatives(negatives)}
+    offered = {"labels": labels, "neutral": labels, "stream": labels, "negatives": negatives}
     contrast: Contrast = build("contrast", make, {}, offered)
+    if takes(make, "negatives") and memory_of(negatives) and not memory_of(contrast):
+        raise SettingsError(
+            f"{type(negatives).__name__} learn from every step, so the contrast must "
+            f"pass its `memory` and `observe` on; {type(contrast).__name__} has none"
+        )
     return contrast

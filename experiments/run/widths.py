@@ -5,13 +5,15 @@ from typing import Any
 
 from experiments.config.recipe import Recipe
 
+WIDTH_PER_BLOCK = ("cnn6", "mlp")  # models whose `widths` are those of their blocks; in others a width is of several
+
 
 def with_fitting_widths(recipe: Recipe, rule: Any, *, quiet: bool = False) -> Recipe:
-    """Return the recipe with each width rounded to what the rule's place of the label needs; print each change.
+    """Return the recipe with each width rounded to what the rule needs; print each change.
 
     Args:
         recipe: the recipe; its model options `width` and `widths` are rounded.
-        rule: the rule; a rule without a place of the label takes every width.
+        rule: the rule; one without a method `fitting` takes every width.
         quiet: print nothing.
 
     Example:
@@ -20,15 +22,19 @@ def with_fitting_widths(recipe: Recipe, rule: Any, *, quiet: bool = False) -> Re
         >>> with_fitting_widths(recipe, ForwardForward(label_at=AtOutput(10)), quiet=True).model_options
         {'width': 30}
     """
-    place = getattr(rule, "label_at", None)
-    if place is None:
+    if not hasattr(rule, "fitting"):
         return recipe
     options = dict(recipe.model_options)
     for name in ("width", "widths"):
         asked = options.get(name)
         if asked is None:
             continue
-        options[name] = place.fitting(asked) if name == "width" else tuple(place.fitting(each) for each in asked)
+        of_blocks = name == "widths" and recipe.model in WIDTH_PER_BLOCK
+        options[name] = (
+            rule.fitting(asked)
+            if name == "width"
+            else tuple(rule.fitting(each, block if of_blocks else None) for block, each in enumerate(asked))
+        )
         if options[name] != asked and not quiet:
             print(f"note: {name} {asked} rounded to {options[name]}, to make equal groups of channels, one per class")
     return replace(recipe, model_options=options)

@@ -14,6 +14,7 @@ FAMILIES = {
     "morph": MorphLabels,
     "channel": lambda k: ChannelLabels(k, SIZE),
     "layerwise": lambda k: LayerwiseLabels(k, SIZE),
+    "channel-codes": lambda k: ChannelLabels(k, SIZE, planes="codes", count=8),
     "channel-fourier": lambda k: ChannelLabels(k, SIZE, planes="fourier"),
     "echo": EchoLabels,
     "learned": lambda k: LearnedLabels(k, SIZE),

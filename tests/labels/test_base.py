@@ -113,7 +113,7 @@ def test_refuses_fewer_candidates_than_classes() -> None:
         EchoLabels(49)
     with pytest.raises(ValueError, match="'noise' or 'waves', got 'stripes'"):
         LearnedLabels(3, SIZE, start="stripes")
-    with pytest.raises(ValueError, match="'onehot' or 'fourier', got 'stripes'"):
+    with pytest.raises(ValueError, match="'onehot', 'fourier' or 'codes', got 'stripes'"):
         ChannelLabels(3, SIZE, planes="stripes")
     with pytest.raises(ValueError, match="10 classes need one pixel each, got images of 4"):
         OneHotLabels(10)(torch.rand(1, 1, 2, 2), torch.tensor([0]))

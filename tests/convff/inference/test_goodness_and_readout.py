@@ -153,7 +153,7 @@ def test_labels_and_data_must_have_the_same_classes() -> None:
 
 def test_optimisers_take_a_gradient_of_any_layout() -> None:
     """A convolution's direction lands on the right weights, whatever memory format the backend gave it in."""
-    from convff.training.local_step import _laid_out_like
+    from convff.training.setting_up import _laid_out_like
 
     weight = torch.rand(4, 3, 3, 3).to(memory_format=torch.channels_last)
     grad = torch.rand(4, 3, 3, 3)

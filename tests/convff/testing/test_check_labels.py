@@ -10,7 +10,7 @@ from torch import Tensor
 from convff import AdditiveLabels, TrainableLabels
 from convff.testing import check_labels
 from convff.testing import labels as checks
-from labels import FourierLabels, LearnedLabels, NoLabels
+from labels import ChannelLabels, FourierLabels, LearnedLabels, NoLabels
 from tests.labels.helpers import FAMILIES, SIZE
 
 SMALL = (8, 8)
@@ -26,7 +26,7 @@ def test_every_family_keeps_to_the_contract(family: str, num_classes: int, chann
 def test_labels_that_add_and_labels_that_learn_are_among_them() -> None:
     """Else the test above would check less than it says."""
     made = {name: make(4) for name, make in FAMILIES.items()}
-    assert sum(isinstance(labels, AdditiveLabels) for labels in made.values()) == 7
+    assert sum(isinstance(labels, AdditiveLabels) for labels in made.values()) == 8
     assert [name for name, labels in made.items() if isinstance(labels, TrainableLabels)] == [
         "learned",
         "learned-noise",
@@ -43,6 +43,11 @@ def test_labels_that_have_learned_are_built_again_with_what_they_know() -> None:
 def waves(**overridden: Any) -> FourierLabels:
     """Waves with some of their methods replaced."""
     return type("Broken", (FourierLabels,), overridden)(4, SMALL)
+
+
+def channels(planes: Callable[..., Tensor]) -> ChannelLabels:
+    """Label channels that name other values of their planes."""
+    return type("Broken", (ChannelLabels,), {"constant_planes": planes})(4, SMALL)
 
 
 def learned(**overridden: Any) -> LearnedLabels:
@@ -185,6 +190,16 @@ REFUSED: dict[str, list[tuple[Any, str]]] = {
         (
             waves(bases=lambda self, images: FourierLabels.bases(self, images) + 0.5),
             "`bases` plus `summands` is not the labelled image: pixels differ by up to 0.5$",
+        ),
+    ],
+    "_planes_are_those_it_lays_out": [
+        (
+            channels(lambda self, images, classes: 0.5 * ChannelLabels.constant_planes(self, images, classes)),
+            "image and `constant_planes` are not the labelled image: pixels differ by up to 0.5$",
+        ),
+        (
+            channels(lambda self, images, classes: torch.zeros(*classes.shape, 2)),
+            "image and `constant_planes` are not the labelled image: 5 channels, not 7",
         ),
     ],
     "_has_grads_of_its_parameters": [

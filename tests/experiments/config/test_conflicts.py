@@ -23,6 +23,8 @@ VALUES = {
     "theta": 1.0,
     "reduction": "sum",
     "negatives": 2,
+    "coarse_blocks": 1,
+    "negatives_from": "confusion",
     "stabilise": ("oja",),
     "candidates": 3,
     "label_form": "exact",
@@ -37,6 +39,7 @@ VALUES = {
     "label_intensity": 0.5,
     "label_selection": "random",
     "label_scale": 0.5,
+    "label_planes": 8,
     "net": "deep",
     "skip": True,
     "whiten": True,
@@ -72,6 +75,8 @@ def settings_of(conflict: Conflict, value: object, other: str) -> Settings:
         asked["gate"] = "threshold"
     if conflict.name == "label_scale" and conflict.other != "labels":
         asked["labels"] = "layerwise"
+    if conflict.name == "label_planes" and conflict.other != "labels":
+        asked["labels"] = "channel"
     if conflict.name == "label_scale" and conflict.other != "model":
         asked["model"] = "mlp"
     return Settings(**({"dataset": "digits", "device": "cpu", "preset": "smoke"} | asked))  # type: ignore[arg-type]

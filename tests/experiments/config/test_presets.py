@@ -141,6 +141,7 @@ def test_a_presets_rate_is_for_its_own_optimiser(tmp_path: Path) -> None:
         ("--label-at stream --labels fourier", ("stream", "fourier")),
         ("--label-intensity 0.5", ("image", "fourier")),
         ("--negatives 3", ("image", "fourier")),
+        ("--negatives-from confusion", ("image", "fourier")),
         ("--stabilise oja", ("image", "fourier")),
         ("--preset paper", ("image", "fourier")),
         ("--net wide --dataset mnist", ("image", "fourier")),

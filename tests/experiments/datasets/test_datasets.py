@@ -745,6 +745,7 @@ def test_real_cifar100_copy() -> None:
     assert data.source == f"cifar100.tar.xz (archive, lossless WEBP) in --data-dir ({REAL})"
     assert data.test.name == f"CIFAR-100 (lossless WebP copy, {len(data.test):,} test images)"
     assert (data.train.class_names[0], data.train.class_names[99]) == ("apple", "worm")
+    assert data.train.superclasses is not None
     assert torch.bincount(data.train.classes).tolist() == [500] * 100
     means = data.train.images.float().mean((0, 2, 3)) / 255
     assert torch.allclose(means, torch.tensor([0.5071, 0.4865, 0.4409]), atol=1e-4)
