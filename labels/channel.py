@@ -13,7 +13,7 @@ MOST_PLANES = 10_000
 
 
 def code_words(num_classes: int, count: int, seed: int = 0) -> Tensor:
-    """Draw a code word of each class: random signs, or orthogonal words if there are at least as many planes.
+    """Draw a code word of each class, `1/2 + w`: w has random signs, or all w are orthogonal if there are K planes.
 
     Args:
         num_classes: number of classes K.
@@ -21,18 +21,17 @@ def code_words(num_classes: int, count: int, seed: int = 0) -> Tensor:
         seed: of the draw.
 
     Returns:
-        float32 `[K, M]`, different words with mean square 1.
+        float32 `[K, M]` in [0, 1]: different words.
 
     Raises:
-        ValueError: too many planes, or fewer than K different words of M signs.
+        ValueError: too many planes, or fewer than K different words of M bits.
 
     Example:
-        >>> code_words(3, 2).abs()
-        tensor([[1., 1.],
-                [1., 1.],
-                [1., 1.]])
-        >>> words = code_words(3, 4)
-        >>> torch.allclose(words @ words.T, 4 * torch.eye(3), atol=1e-5)
+        >>> sorted(code_words(4, 2).tolist())
+        [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
+        >>> w = code_words(3, 4) - 0.5
+        >>> products = w @ w.T
+        >>> torch.allclose(products, products.diagonal().diag(), atol=1e-6)
         True
     """
     least = max(1, (num_classes - 1).bit_length())
@@ -41,12 +40,12 @@ def code_words(num_classes: int, count: int, seed: int = 0) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     if count >= num_classes:
         basis, _ = torch.linalg.qr(torch.randn(count, num_classes, generator=generator, dtype=torch.float64))
-        orthogonal: Tensor = basis.T * count**0.5
-        return orthogonal.float()
-    words: dict[tuple[int, ...], None] = {}  # in the order of the draw
-    while len(words) < num_classes:
-        words[tuple(torch.randint(2, (count,), generator=generator).tolist())] = None
-    return 2.0 * torch.tensor(list(words), dtype=torch.float32) - 1
+        words: Tensor = 0.5 + basis.T / (2 * basis.abs().max())
+        return words.float()
+    drawn: dict[tuple[int, ...], None] = {}  # in the order of the draw
+    while len(drawn) < num_classes:
+        drawn[tuple(torch.randint(2, (count,), generator=generator).tolist())] = None
+    return torch.tensor(list(drawn), dtype=torch.float32)
 
 
 class ChannelLabels:

@@ -88,7 +88,8 @@ class Coarse(Wrapped):
         """
         rules = (self.rule, self.lower) if block is None else (self.lower if block < self.blocks else self.rule,)
         fits = [rule.fitting for rule in rules if hasattr(rule, "fitting")]
-        nearby = (each for distance in range(100 * width) for each in (width + distance, width - distance))
+        period = len(self.superclasses) * len(set(self.superclasses))  # within it there is a multiple of both numbers
+        nearby = (each for distance in range(period + 1) for each in (width + distance, width - distance))
         return next(each for each in nearby if each > 0 and all(fit(each) == each for fit in fits))
 
     def check(self, net: LayerLocalNet, num_classes: int) -> None:

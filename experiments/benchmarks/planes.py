@@ -11,16 +11,12 @@ from experiments.benchmarks.cases import cases
 from labels import ChannelLabels, OneHotLabels
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class LaidOut:
     """Labels whose constant planes are laid out, as for a convolution that does not know them."""
 
     labels: ChannelLabels
-
-    @property
-    def num_classes(self) -> int:
-        """The number of classes."""
-        return self.labels.num_classes
+    num_classes: int
 
     def __call__(self, images: Tensor, classes: Tensor) -> Tensor:
         """See `labels.base.LabelGenerator`."""
@@ -38,7 +34,7 @@ class LaidOut:
         """See `labels.base.LabelGenerator`."""
         return self.labels.channels(image_channels)
 
-    def spec(self) -> dict[str, object]:
+    def spec(self) -> dict[str, Any]:
         """See `labels.base.LabelGenerator`."""
         return self.labels.spec()
 
@@ -51,7 +47,7 @@ def measure(bench: Bench) -> list[Row]:
         "10 one-hot": ChannelLabels(10, size),
         "100 one-hot": ChannelLabels(100, size),
         "16 of code words, 100 classes": ChannelLabels(100, size, planes="codes", count=16),
-        "100 one-hot, laid out": LaidOut(ChannelLabels(100, size)),
+        "100 one-hot, laid out": LaidOut(ChannelLabels(100, size), 100),
     }
     medians = bench.medians(
         {

@@ -23,7 +23,7 @@ class ManyClasses:
     not count in inference by goodness. Not with --label-at image."""
 
     label_planes: int | None = None
-    """--labels channel: n planes with a fixed code word per class, random signs or (with at least as many planes as
+    """--labels channel: n planes with a fixed code word per class, random bits or (with at least as many planes as
     classes) orthogonal, drawn by --seed. Default: a plane per class, one-hot."""
 
     negatives_from: NegativesName | None = None

@@ -122,6 +122,7 @@ def test_widths_of_lower_blocks_need_to_fit_superclasses_only() -> None:
     rule = coarse("output", groups=tuple(k % 20 for k in range(100)), blocks=2)
     assert [rule.fitting(60, block) for block in range(3)] == [60, 60, 100]
     assert (rule.fitting(60), rule.fitting(160), rule.fitting(1)) == (100, 200, 100)
+    assert coarse("output", groups=(0, 1, 2, 0, 1)).fitting(1) == 15  # groups of 5 classes and of 3 superclasses
     net = cnn6((1, 8, 8), widths=(20, 40, 100), pool_after=())
     rule.check(net, 100)
     with pytest.raises(ValueError, match="block 3 has 40 channels, which do not make 100 equal groups"):
