@@ -9,6 +9,7 @@ import tyro
 
 from experiments.config.command_line import parse
 from experiments.config.settings import Settings
+from experiments.ghl import DEFAULT as GHL
 from experiments.hebbff_mlp import DEFAULT
 from experiments.search import Search
 from experiments.softhebb import DEFAULT as SOFTHEBB
@@ -33,6 +34,8 @@ def test_every_command_names_a_script_and_known_options(command: str, tmp_path: 
         assert isinstance(parse(Settings(dataset="digits"), None, arguments), Settings)
     elif script == "experiments/hebbff_mlp.py":
         assert parse(DEFAULT, None, arguments).net in ("deep", "wide")
+    elif script == "experiments/ghl.py":
+        assert parse(GHL, None, arguments).model in ("deephebb", "fasthebb", "resnet_he")
     elif script == "experiments/softhebb.py":
         assert parse(SOFTHEBB, None, arguments).model == "deephebb"
     elif script == "experiments/search.py":

@@ -4,8 +4,10 @@ from typing import Any
 
 from convff.rules.autograd import Autograd
 from convff.rules.base import Gating, LocalRule, LocalUpdate, Seen, Setup, StartingRule, Step, contrast_of
-from convff.rules.bp import Backpropagation, head_scores
+from convff.rules.bp import Backpropagation
 from convff.rules.ff import ForwardForward
+from convff.rules.ghl import GlobalHebbian
+from convff.rules.headed import head_scores
 from convff.rules.hebbff import HebbianForwardForward
 from convff.rules.local_head import LocalHead
 from convff.rules.similarity import Similar
@@ -17,6 +19,7 @@ RULES: dict[str, Any] = {
     "hebbff": HebbianForwardForward,
     "local_head": LocalHead,
     "softhebb": SoftHebb,
+    "ghl": GlobalHebbian,
     "bp": Backpropagation,
 }
 
@@ -26,6 +29,7 @@ __all__ = [
     "Backpropagation",
     "ForwardForward",
     "Gating",
+    "GlobalHebbian",
     "HebbianForwardForward",
     "LocalHead",
     "LocalRule",

@@ -28,7 +28,8 @@ class Recipe:
         reduction: goodness is the "mean" or the "sum" of squares (HebbFF: always the mean), or the mean "activity".
         negatives: wrong labels per image in each step.
         augment: name in `convff.training.augment.AUGMENTATIONS`.
-        optimizer, lr, momentum, decay, epochs, batch_size, stagger, weight_decay, block_factors: see `convff.Schedule`.
+        optimizer, lr, momentum, decay, epochs, batch_size, stagger: see `convff.Schedule`.
+        weight_decay, block_factors, rest_factor: see `convff.Schedule`.
         train_images: use only the first n; None for all.
         joint_readout: also train a readout of every position beside the blocks, by Adam, as in the paper. The readout
             that is compared with the control is always fitted at the end, by L-BFGS.
@@ -63,6 +64,7 @@ class Recipe:
     stagger: float = 0.0
     weight_decay: float = 0.0
     block_factors: tuple[float, ...] = ()
+    rest_factor: float = 1.0
     epochs: int = 1
     batch_size: int = 32
     train_images: int | None = None
@@ -85,4 +87,4 @@ class Recipe:
         from convff import Schedule  # here, because it imports torch
 
         names = ("epochs", "batch_size", "optimizer", "lr", "momentum", "decay", "stagger", "weight_decay")
-        return Schedule(**{name: getattr(self, name) for name in (*names, "block_factors")})
+        return Schedule(**{name: getattr(self, name) for name in (*names, "block_factors", "rest_factor")})

@@ -46,7 +46,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "hebbff": {"rule": "hebbff", "labels": "morph"},
     "output": {"rule": "ff", "label_at": "output"},
     "local_head": {"rule": "local_head"},
-    "softhebb": {"rule": "softhebb", "model": "deephebb"},
+    "ghl": {"rule": "ghl", "model": "deephebb"},
     "bp": {"rule": "bp"},
     "learned": {"rule": "ff", "labels": "learned"},
     "stabilised": {"rule": "hebbff", "labels": "fourier", "stabilise": ("bcm", "weight_norm"), "epochs": 2},
