@@ -95,14 +95,15 @@ class ReadoutModel(nn.Module):
 
 
 class HeadModel(nn.Module):
-    """Class scores of a head on the last block's average activity, for a network trained by backpropagation.
+    """Class scores of a linear head on the last block's activity, for a network trained by backpropagation.
 
-    Gradients flow through all blocks. It is a readout of the last block with a single region.
+    Gradients flow through all blocks. It is a readout of the last block, usually with a single region.
 
     Args:
         net: the network.
-        head: linear layer from the last block's channels to class scores.
+        head: linear layer from the last block's channels, or regions of them, to class scores.
         labels: gives the neutral input.
+        grid: the head sees the map averaged to `grid x grid` regions.
 
     Attributes:
         layers: the last block, the only one that the head reads.
@@ -116,10 +117,9 @@ class HeadModel(nn.Module):
         torch.Size([5, 3])
     """
 
-    grid = 1
-
-    def __init__(self, net: Net, head: nn.Linear, labels: Labels) -> None:
+    def __init__(self, net: Net, head: nn.Linear, labels: Labels, grid: int = 1) -> None:
         super().__init__()
+        self.grid = grid
         self.net = net
         self.linear = head
         self.labels = labels

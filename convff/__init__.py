@@ -30,6 +30,7 @@ from convff.files import (
 )
 from convff.functional import GOODNESS, mean_goodness, sum_goodness
 from convff.gates import GATES, Gate, Softmax, Symmetric, Threshold
+from convff.heads import Head
 from convff.inference.calibration import calibrate
 from convff.inference.dropout_readout import features_in_bytes, fit_with_dropout
 from convff.inference.goodness import block_goodness, block_goodness_of, goodness_scores, predictions
@@ -41,7 +42,7 @@ from convff.machine.allocator import keep_freed_memory
 from convff.machine.memory import require_memory
 from convff.machine.precision import autocast, fastest_precision
 from convff.machine.processes import DataParallel, LostProcessError, OneProcess, Processes
-from convff.models import MODELS, cnn3, cnn6, deephebb, mlp, resnet
+from convff.models import MODELS, cnn3, cnn6, deephebb, fasthebb, mlp, resnet, resnet_he
 from convff.network import Block, LayerLocalNet, evaluating
 from convff.norms import LengthNorm, PaddedNorm
 from convff.optimizers import OPTIMIZERS
@@ -70,6 +71,7 @@ from convff.rules import (
     Coarse,
     ForwardForward,
     Gating,
+    GlobalHebbian,
     HebbianForwardForward,
     LocalHead,
     LocalUpdate,
@@ -138,6 +140,8 @@ __all__ = [
     "Gains",
     "Gate",
     "Gating",
+    "GlobalHebbian",
+    "Head",
     "HebbianForwardForward",
     "ImageData",
     "LabelContrast",
@@ -199,6 +203,7 @@ __all__ = [
     "deephebb",
     "evaluating",
     "fastest_precision",
+    "fasthebb",
     "features_in_bytes",
     "fit_with_dropout",
     "fitting_width",
@@ -219,6 +224,7 @@ __all__ = [
     "require_memory",
     "require_space",
     "resnet",
+    "resnet_he",
     "save_checkpoint",
     "save_tensors",
     "start",

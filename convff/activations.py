@@ -76,7 +76,7 @@ def refuse_other_activations(net: "LayerLocalNet", rule: str) -> None:
     """
     for block in net:
         if block.activation is not None:
-            raise ValueError(f"{rule} is for blocks with ReLU, got {block.activation}")
+            raise ValueError(f"{rule} is for blocks with ReLU, got {type(block.activation).__name__}")
 
 
 def refuse_infinite_slopes(net: "LayerLocalNet") -> None:

@@ -36,9 +36,7 @@ def row(*runs: dict[str, Any]) -> str:
     cells = [
         first["dataset"],
         labels_in_words(first["labels"], first.get("label_selection")),
-        rule_in_words(
-            first["rule"], (*first.get("variant", ()), *first.get("stabilise", ())), first.get("order", TOGETHER)
-        ),
+        _rule(first),
         _percent([run["accuracy"].get(judged) for run in runs]) + (f"{named}{seeds}" if judged else ""),
         _percent([run["accuracy"].get("linear") for run in runs]),
         _percent([run["control"]["untrained_linear"] for run in runs]),
@@ -62,9 +60,8 @@ def rows(results: list[dict[str, Any]]) -> list[str]:
             each.get(name)
             for name in ("dataset", "judged_on", "labels", "label_selection", "rule", "stabilise", "variant")
         ]
-        methods.setdefault(
-            json.dumps([*method, each.get("preset"), each.get("net"), each.get("order", TOGETHER)]), []
-        ).append(each)
+        named = [each.get(name) for name in ("preset", "net", "model")]
+        methods.setdefault(json.dumps([*method, *named, each.get("order", TOGETHER)]), []).append(each)
     found = []
     for alike in methods.values():
         seeds = {each.get("seed") for each in alike}
@@ -81,6 +78,13 @@ def table(paths: list[Path]) -> str:
     files = [path / "results.json" if path.is_dir() else path for path in paths]
     header = [f"| {COLUMNS} |", "|" + "---|" * (COLUMNS.count("|") + 1)]
     return "\n".join(header + rows([json.loads(file.read_text()) for file in files]))
+
+
+def _rule(run: dict[str, Any]) -> str:
+    """Return the rule of a run in words, with its options and the network if one was asked for."""
+    extra = (*run.get("variant", ()), *run.get("stabilise", ()))
+    words = rule_in_words(run["rule"], extra, run.get("order", TOGETHER))
+    return words if run.get("model") is None else f"{words}, {run['model']}"
 
 
 def _percent(shares: list[float | None]) -> str:

@@ -9,6 +9,7 @@ import tyro
 
 from experiments.config.command_line import parse
 from experiments.config.settings import Settings
+from experiments.ghl import DEFAULT as GHL
 from experiments.greedy import asked_for
 from experiments.hebbff_mlp import DEFAULT
 from experiments.search import Search
@@ -36,6 +37,8 @@ def test_every_command_names_a_script_and_known_options(command: str, tmp_path: 
         assert parse(DEFAULT, None, arguments).net in ("deep", "wide")
     elif script == "experiments/greedy.py":
         assert all(isinstance(settings, Settings) for settings in asked_for(arguments))
+    elif script == "experiments/ghl.py":
+        assert parse(GHL, None, arguments).model in ("deephebb", "fasthebb", "resnet_he")
     elif script == "experiments/softhebb.py":
         assert parse(SOFTHEBB, None, arguments).model == "deephebb"
     elif script == "experiments/search.py":

@@ -33,7 +33,7 @@ def test_there_is_none(found: dict[str, int], name: str) -> None:
 
 
 def test_one_route_per_kind_of_network(found: dict[str, int]) -> None:
-    assert found["wirings of blocks: routes of networks"] == 2  # the chain and the residual network
+    assert found["wirings of blocks: routes of networks"] == 3  # the chain and the two residual networks
 
 
 def test_most_of_what_is_public_has_an_example_that_runs(found: dict[str, int]) -> None:

@@ -6,13 +6,13 @@ from convff.data import ImageData, as_floats
 from convff.evaluations.base import Context, Score, accuracy_of
 from convff.machine.precision import autocast
 from convff.network import LayerLocalNet, evaluating
-from convff.rules.bp import head_scores
+from convff.rules.headed import head_scores
 
 
 def judge_by_head(net: LayerLocalNet, run: Context, data: ImageData) -> Score:
     """Score the accuracy of module `head` of the run."""
     head = run.modules["head"]
-    with torch.no_grad(), autocast(data.images.device, run.precision), evaluating(net):
+    with torch.no_grad(), autocast(data.images.device, run.precision), evaluating(net), evaluating(head):
         batches = [head_scores(net, head, run.labels, as_floats(batch)) for batch in data.images.split(256)]
     predicted = torch.cat(batches).argmax(dim=1)
     return Score(value=accuracy_of(predicted, data.classes), predicted=predicted)

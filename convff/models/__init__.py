@@ -5,11 +5,13 @@ from collections.abc import Callable
 from convff.models.cnn3 import cnn3
 from convff.models.cnn6 import cnn6
 from convff.models.deephebb import deephebb
+from convff.models.fasthebb import fasthebb
 from convff.models.mlp import mlp
 from convff.models.resnet import resnet
+from convff.models.resnet_he import resnet_he
 from convff.network import LayerLocalNet
 
-__all__ = ["MODELS", "cnn3", "cnn6", "deephebb", "mlp", "resnet"]
+__all__ = ["MODELS", "cnn3", "cnn6", "deephebb", "fasthebb", "mlp", "resnet", "resnet_he"]
 
 MODELS: dict[str, Callable[..., LayerLocalNet]] = {
     "cnn3": cnn3,
@@ -17,4 +19,6 @@ MODELS: dict[str, Callable[..., LayerLocalNet]] = {
     "mlp": mlp,
     "resnet": resnet,
     "deephebb": deephebb,
+    "fasthebb": fasthebb,
+    "resnet_he": resnet_he,
 }

@@ -16,6 +16,7 @@ def cnn6(
     label_channels: int = 0,
     skip: bool = False,
     whiten: int = 0,
+    bias: bool = True,
 ) -> LayerLocalNet:
     """Build convolutions with batch norm before each (Scodellaro et al. 2025: "deeper CNN of 6 convolutional layers").
 
@@ -30,6 +31,7 @@ def cnn6(
         skip: each block sees the concatenated activity of the last two blocks; see `ConcatSkipNet`.
         whiten: side of the image patches that the first block's norm whitens, instead of batch norm; 0 for none. The
             norm of a new network must be fitted to training images: see `PatchWhitening`.
+        bias: whether convolutions have a bias.
 
     Raises:
         ValueError: `kernel` is even, the image is too small for the poolings, or whitening is combined with label
@@ -54,7 +56,7 @@ def cnn6(
     blocks = (
         Block(
             norm,
-            nn.Conv2d(channels, outputs, kernel, padding=kernel // 2),
+            nn.Conv2d(channels, outputs, kernel, padding=kernel // 2, bias=bias),
             nn.MaxPool2d(2) if position in pool_after and position < len(widths) else None,
         )
         for position, (norm, channels, outputs) in enumerate(zip(norms, inputs, widths, strict=False), start=1)

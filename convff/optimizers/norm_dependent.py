@@ -30,9 +30,8 @@ class NormDependentStep(torch.optim.Optimizer):
         >>> weight = torch.nn.Parameter(torch.tensor([[3.0, 4.0], [0.0, 1.0]]))
         >>> weight.grad = torch.ones(2, 2)
         >>> NormDependentStep([weight], lr=0.1).step()
-        >>> weight.data
-        tensor([[ 2.8000,  3.8000],
-                [-0.0000,  1.0000]])
+        >>> [[round(entry, 6) for entry in neuron] for neuron in weight.tolist()]
+        [[2.8, 3.8], [-0.0, 1.0]]
 
     Reference:
         Journe et al. 2023 (SoftHebb), the weight-norm-dependent adaptive learning rate.

@@ -4,9 +4,11 @@ from typing import Any
 
 from convff.rules.autograd import Autograd
 from convff.rules.base import Gating, LocalRule, LocalUpdate, Seen, Setup, StartingRule, Step, contrast_of
-from convff.rules.bp import Backpropagation, head_scores
+from convff.rules.bp import Backpropagation
 from convff.rules.coarse import Coarse
 from convff.rules.ff import ForwardForward
+from convff.rules.ghl import GlobalHebbian
+from convff.rules.headed import head_scores
 from convff.rules.hebbff import HebbianForwardForward
 from convff.rules.local_head import LocalHead
 from convff.rules.similarity import Similar
@@ -18,6 +20,7 @@ RULES: dict[str, Any] = {
     "hebbff": HebbianForwardForward,
     "local_head": LocalHead,
     "softhebb": SoftHebb,
+    "ghl": GlobalHebbian,
     "bp": Backpropagation,
 }
 
@@ -28,6 +31,7 @@ __all__ = [
     "Coarse",
     "ForwardForward",
     "Gating",
+    "GlobalHebbian",
     "HebbianForwardForward",
     "LocalHead",
     "LocalRule",

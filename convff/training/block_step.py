@@ -36,7 +36,8 @@ def layer_input(block: Block, h: BlockInput, layout: Layout) -> Tensor:
 
     Example:
         >>> from convff import LengthNorm
-        >>> layer_input(Block(LengthNorm(), nn.Linear(2, 1)), torch.tensor([[3.0, 3.0]]), Layout(torch.tensor([0])))
+        >>> x = torch.tensor([[3.0, 3.0]])
+        >>> layer_input(Block(LengthNorm(), nn.Linear(2, 1)), x, Layout(torch.tensor([0]))).round(decimals=3)
         tensor([[1., 1.]])
     """
     return h.x if isinstance(h, Normalised) else block.normalised(h, layout.stream)

@@ -25,8 +25,9 @@ TABLES = {
 }
 PLACED_RULES = ("ff", "hebbff")  # rules whose label can be at several places
 OF_NEGATIVES = ("negatives", "negatives_from")  # which a contrast of the user's own may take anywhere
+OF_GOODNESS = ("gate", "scale", "theta", "reduction", "stabilise", "candidates", "label_form", "label_gains")
 ELSEWHERE = ("blocks", "output", "gains")  # no label image of any kind
-CONVOLUTIONS = ("cnn3", "cnn6", "resnet", "deephebb")
+CONVOLUTIONS = ("cnn3", "cnn6", "resnet", "deephebb", "fasthebb", "resnet_he")
 WITHOUT_DECAY = ("relative", "orthogonal", "per_neuron", "norm_dependent", "sign")
 
 
@@ -49,13 +50,11 @@ class Conflict(NamedTuple):
 def _conflicts() -> Iterator[Conflict]:
     anything: tuple[str, ...] = ()
     yield Conflict("label_at", (*ELSEWHERE, *LABELS_APART), "rule", BASELINES)
-    for name in ("gate", "scale", "theta", "reduction", "negatives", "stabilise", "candidates", "label_form"):
-        yield Conflict(name, anything, "rule", BASELINES)
-    for name in ("negatives_from", "label_gains"):
+    for name in (*OF_GOODNESS, *OF_NEGATIVES):
         yield Conflict(name, anything, "rule", BASELINES)
     for name in ("similarity", "stagger", "contrast", "compile", "engine", "label_regions", "coarse_blocks"):
-        yield Conflict(name, anything, "rule", ("bp",))
-    yield Conflict("order", ("one_by_one",), "rule", ("bp",))
+        yield Conflict(name, anything, "rule", ("ghl", "bp"))
+    yield Conflict("order", ("one_by_one",), "rule", ("ghl", "bp"))
     yield Conflict("stagger", anything, "order", ("one_by_one",))
     yield Conflict("cache_gib", anything, "order", ("together",))
     for name in ("labels", "label_intensity", "label_selection", "label_scale", "label_planes"):
@@ -65,7 +64,9 @@ def _conflicts() -> Iterator[Conflict]:
         yield Conflict(name, anything, "label_at", LABELS_APART)
     yield Conflict("similarity", anything, "rule", ("hebbff", "softhebb"))
     yield Conflict("engine", anything, "rule", ("softhebb",))
-    yield Conflict("losers", anything, "rule", ("ff", "hebbff", "local_head", "bp"))
+    yield Conflict("losers", anything, "rule", ("ff", "hebbff", "local_head", "ghl", "bp"))
+    for name in ("signal", "rest_factor"):
+        yield Conflict(name, anything, "rule", ("ff", "hebbff", "local_head", "softhebb", "bp"))
     yield Conflict("weight_decay", anything, "optimizer", WITHOUT_DECAY)
     yield Conflict("reduction", ("sum", "activity"), "rule", ("hebbff",))
     yield Conflict("reduction", ("activity",), "label_at", ("blocks", "gains", *LABELS_APART))
@@ -92,10 +93,11 @@ def _conflicts() -> Iterator[Conflict]:
     for name in ("skip", "whiten", "pool_after"):
         yield Conflict(name, anything, "model", tuple(each for each in (*CONVOLUTIONS, "mlp") if each != "cnn6"))
     yield Conflict("widths", anything, "model", ("cnn3",))
+    yield Conflict("depth", anything, "model", ("cnn6", "mlp", "resnet", "deephebb", "fasthebb"))
     yield Conflict("theta", anything, "gate", ("symmetric", "softmax"))
     yield Conflict("inference", ("head",), "rule", ("ff", "hebbff", "local_head", "softhebb"))
-    yield Conflict("inference", ("local_heads",), "rule", ("ff", "hebbff", "softhebb", "bp"))
-    yield Conflict("inference", ("dropout",), "rule", ("ff", "hebbff", "local_head", "bp"))
+    yield Conflict("inference", ("local_heads",), "rule", ("ff", "hebbff", "softhebb", "ghl", "bp"))
+    yield Conflict("inference", ("dropout",), "rule", ("ff", "hebbff", "local_head", "ghl", "bp"))
     judged = {"groups": "output", "blocks": "blocks", "gains": "gains", "beside": "beside", "stream": "stream"}
     for evaluation, place in judged.items():
         others = tuple(each for each in ("image", *judged.values()) if each != place)

@@ -19,6 +19,7 @@ LEAST = {
     "negatives": 1,
     "train_images": 2,
     "width": 1,
+    "depth": 1,
     "candidates": 0,
     "coarse_blocks": 1,
     "label_planes": 1,
@@ -28,7 +29,7 @@ LEAST = {
     "weight_decay": 0,
 }
 MOST = {"label_intensity": 1.0, "momentum": None, "stagger": None}  # None: less than 1
-POSITIVE = ("scale", "lr", "label_scale", "cache_gib")
+POSITIVE = ("scale", "lr", "label_scale", "cache_gib", "rest_factor")
 FINITE = (*POSITIVE, "theta", "similarity", "stabiliser_strength", "weight_decay")
 WIDEST = 65_536  # a wider layer would take minutes, and all memory, to be refused
 SEEDS = 2**63  # torch takes no larger ones

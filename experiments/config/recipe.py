@@ -34,8 +34,8 @@ class Recipe:
         negatives: wrong labels per image in each step.
         negatives_from: where they are from, a name in `convff.NEGATIVES`; None for all wrong classes.
         augment: name in `convff.training.augment.AUGMENTATIONS`.
-        optimizer, lr, momentum, decay, epochs, batch_size, stagger, repeats, weight_decay, block_factors: see
-            `convff.Schedule`.
+        optimizer, lr, momentum, decay, epochs, batch_size, stagger, repeats: see `convff.Schedule`.
+        weight_decay, block_factors, rest_factor: see `convff.Schedule`.
         order, redraw, cache_gib: see `convff.Trainer`.
         portions: parts of the training images, in an order of their own, that are learnt from one after another.
         precision: of the activities where the settings leave it open; "auto" leaves it to the hardware.
@@ -80,6 +80,7 @@ class Recipe:
     order: str = "together"
     weight_decay: float = 0.0
     block_factors: tuple[float, ...] = ()
+    rest_factor: float = 1.0
     epochs: int = 1
     batch_size: int = 32
     repeats: int = 1
@@ -109,7 +110,7 @@ class Recipe:
         from convff import Schedule  # here, because it imports torch
 
         names = ("epochs", "batch_size", "optimizer", "lr", "momentum", "decay", "stagger", "repeats", "weight_decay")
-        return Schedule(**{name: getattr(self, name) for name in (*names, "block_factors")})
+        return Schedule(**{name: getattr(self, name) for name in (*names, "block_factors", "rest_factor")})
 
 
 def completed(saved: Any, names: Iterable[str]) -> Any:

@@ -21,6 +21,9 @@ class RateOverrides:
     weight_decay: float | None = None
     """Decay of the weights, as part of the direction of sgd and adam."""
 
+    rest_factor: float | None = None
+    """With --rule ghl: the rate of the head, of scales and of biases, relative to --lr."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RuleOptions:
@@ -29,6 +32,10 @@ class RuleOptions:
     losers: Literal["anti", "none", "hard"] | None = None
     """With --rule softhebb: what channels learn that do not win. anti: the opposite; none: the same as winners, by
     their share; hard: nothing."""
+
+    signal: Literal["both", "sign", "local", "gradient"] | None = None
+    """With --rule ghl: what sets a step. both: Hebbian size, the gradient's sign; sign: the sign alone; local: the
+    Hebbian direction alone; gradient: plain gradient descent."""
 
     def rule_options(self) -> dict[str, Any]:
         """Return the options that are given, by name.
@@ -49,3 +56,11 @@ class RuleOptions:
             ('losers hard',)
         """
         return tuple(f"{name} {value}" for name, value in self.rule_options().items())
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkOptions:
+    """Options of single networks; None keeps the preset's value."""
+
+    depth: int | None = None
+    """cnn3: the number of convolutions; resnet_he: the number of layers, 6n + 2."""

@@ -18,16 +18,17 @@ from experiments.config.choices import (
     StabiliserName,
 )
 from experiments.config.overrides import Overrides
-from experiments.config.rule_options import RuleOptions
+from experiments.config.rule_options import NetworkOptions, RuleOptions
 from experiments.config.values import typed_fields
 
 RENAMED: dict[str, PresetName] = {"best": "long"}  # presets
 LABELS_APART = ("stream", "beside")  # places where labels are images of their own
-LABEL_FREE_RULES = ("local_head", "softhebb")  # rules under which no image carries a label
+LABEL_FREE_RULES = ("local_head", "softhebb", "ghl")  # rules under which no image carries a label
+LABEL_FREE = {*LABEL_FREE_RULES, *(("bp", net) for net in ("deephebb", "fasthebb", "resnet_he"))}  # or on some networks
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(Overrides, RuleOptions):
+class Settings(Overrides, RuleOptions, NetworkOptions):
     """Train a network without backpropagation on labelled images, and report what it learnt."""
 
     labels: LabelName = "fourier"
@@ -37,8 +38,8 @@ class Settings(Overrides, RuleOptions):
     """Where the label meets the activity; see `experiments.config.command_line.Asked`."""
 
     rule: RuleName = "ff"
-    """How a layer learns. ff: Forward-Forward; hebbff: its Hebbian form; softhebb: without labels; or a baseline:
-    local_head, a linear classifier per block, or bp, backpropagation."""
+    """How a layer learns. ff: Forward-Forward; hebbff: its Hebbian form; softhebb: without labels; ghl: Hebbian
+    steps, signs of the gradient; or a baseline: local_head, a linear classifier per block, or bp, backpropagation."""
 
     contrast: ContrastName | None = None
     """What goes through the network in a step. Default: the contrast of the rule."""
@@ -120,7 +121,7 @@ class Settings(Overrides, RuleOptions):
     @property
     def takes_labels(self) -> bool:
         """Whether labels are put into images or are images of their own; `labels` then names them."""
-        return self.label_at in ("image", *LABELS_APART) and self.rule not in LABEL_FREE_RULES
+        return self.label_at in ("image", *LABELS_APART) and not {self.rule, (self.rule, self.model)} & LABEL_FREE
 
     @property
     def label_name(self) -> str:
@@ -130,7 +131,7 @@ class Settings(Overrides, RuleOptions):
             >>> Settings().label_name, Settings(label_at="output").label_name, Settings(rule="local_head").label_name
             ('fourier', 'output', 'none')
         """
-        if self.rule in LABEL_FREE_RULES:
+        if {self.rule, (self.rule, self.model)} & LABEL_FREE:
             return "none"
         return self.labels if self.label_at == "image" else self.label_at
 

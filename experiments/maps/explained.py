@@ -18,7 +18,7 @@ from cam import (
     SignedCAM,
     usual_activity,
 )
-from convff import as_floats
+from convff import Head, as_floats
 from experiments.config.settings import SettingsError
 from experiments.maps.scores import score_maps
 from experiments.run.folder import RunWithNetwork
@@ -34,7 +34,8 @@ class Explained:
     Args:
         trained: the run.
         model: images to scores: of the readout, or of the head that backpropagation trained.
-        method: makes the maps that are judged: `LinearCAM` of the readout, or `PoolingCAM` of the head.
+        method: makes the maps that are judged: `LinearCAM` of the readout, or of a head on a grid; `PoolingCAM` of a
+            head on the average activity.
         judged: what the metrics judge: the same, or `GradCAM` of the head's network.
         by_layer: makes the maps layer by layer.
         goodness: makes the maps of the scores that judge the rule; None if there are none.
@@ -67,10 +68,9 @@ def explained(trained: RunWithNetwork) -> Explained:
     evaluator = trained.parts.evaluator()
     first = evaluator.run.first_of(trained.net)
     if "head" in trained.modules:
-        linear_head = trained.modules["head"]
-        assert isinstance(linear_head, nn.Linear)
-        head = HeadModel(trained.net, linear_head, trained.parts.labels).eval()
-        pooled = PoolingCAM(head, head.layers)
+        linear_head, grid = _linear_head(trained)
+        head = HeadModel(trained.net, linear_head, trained.parts.labels, grid).eval()
+        pooled = PoolingCAM(head, head.layers) if grid == 1 else LinearCAM(head, head.layers)
         by_layer = GradCAM(head, head.blocks[first:])
         return Explained(trained, head, pooled, GradCAM(head, head.layers), by_layer, None, None)
     if trained.readout is None:
@@ -81,6 +81,22 @@ def explained(trained: RunWithNetwork) -> Explained:
     centred = CentredCAM(model, model.layers, usual=usual)
     of_scores = score_maps(trained, evaluator.run.first_scored_of(trained.net))
     return Explained(trained, model, linear, linear, linear, of_scores, centred)
+
+
+def _linear_head(trained: RunWithNetwork) -> tuple[nn.Linear, int]:
+    """Return the linear layer of a run's head, and the regions per side that it sees.
+
+    Raises:
+        SettingsError: the scores are no linear function of the activity.
+    """
+    head = trained.modules["head"]
+    if isinstance(head, nn.Linear):
+        return head, 1
+    if not isinstance(head, Head) or not head.is_linear:
+        raise SettingsError(
+            f"{trained.run.folder}: its head has a hidden layer or a norm, so its scores are no sums over positions"
+        )
+    return head.linear, head.grid
 
 
 def class_targets(classes: Tensor) -> list[ClassifierOutputTarget]:

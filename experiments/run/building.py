@@ -81,7 +81,7 @@ def build(what: str, make: Callable[..., Any], asked: dict[str, Any], offered: d
         >>> build("labels onehot", OneHotLabels, {"intensity": 0.5}, {"num_classes": 3})
         Traceback (most recent call last):
         ...
-        ValueError: labels onehot takes no option intensity; its options are num_classes, value
+        ValueError: labels onehot takes no option intensity; its options are num_classes, value, rest
     """
     options = inspect.signature(make).parameters
     if unknown := [name for name in asked if name not in options]:

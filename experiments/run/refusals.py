@@ -24,6 +24,7 @@ def refuse_idle_options(settings: Settings, recipe: Recipe, rule: Any) -> None:
         rule: the rule, built for any number of classes.
     """
     _refuse_unknown_layers(settings, recipe)
+    _refuse_steps(recipe, rule)
     for name, reason in (_idle_for_labels(settings, recipe) | _idle_for_rule(settings, recipe, rule)).items():
         value = getattr(settings, name)
         if reason and value != getattr(Settings, name):
@@ -53,7 +54,7 @@ def refuse_whitened_labels(recipe: Recipe, labels: LabelGenerator, image_channel
 def _refuse_unknown_layers(settings: Settings, recipe: Recipe) -> None:
     """Raise for options that the network does not have, and for poolings after layers that it does not have."""
     make = MODELS[recipe.model]
-    for name in ("widths", "pool_after", "skip", "whiten"):
+    for name in ("widths", "pool_after", "skip", "whiten", "depth"):
         if getattr(settings, name) not in (None, False) and not takes(make, name):
             having = ", ".join(model for model, other in MODELS.items() if takes(other, name))
             raise SettingsError(f"{option(name)} cannot be used: it is an option of {having}, not of {recipe.model}")
@@ -61,6 +62,16 @@ def _refuse_unknown_layers(settings: Settings, recipe: Recipe) -> None:
         depth = len(recipe.model_options.get("widths", inspect.signature(make).parameters["widths"].default))
         if beyond := [str(layer) for layer in settings.pool_after if layer > depth]:
             raise SettingsError(f"--pool-after {' '.join(beyond)}: there is no such layer, the network has {depth}")
+
+
+def _refuse_steps(recipe: Recipe, rule: Any) -> None:
+    """Raise for an optimiser under which the rule would lose what it is about."""
+    steps: tuple[str, ...] | None = getattr(rule, "steps", None)
+    if steps is not None and recipe.optimizer not in steps:
+        raise SettingsError(
+            f"--optimizer {recipe.optimizer} cannot be used with {type(rule).__name__}, which needs "
+            f"{' or '.join(steps)}: {rule.why_steps}"
+        )
 
 
 Reasons = dict[str, str | bool]
@@ -103,6 +114,7 @@ def _idle_for_rule(settings: Settings, recipe: Recipe, rule: Any) -> Reasons:
         (("stagger", "similarity", "coarse_blocks"), has_no_steps, f"{named} has no local steps"),
         (("reduction",), not takes(made, "gate"), f"{named} has no goodness"),
         (("coarse_blocks",), _is_of_one_label(rule), "each pass carries a class, right or wrong"),
+        (("rest_factor",), not getattr(rule, "trains_rest", False), f"{named} has one rate for all that it trains"),
         (("label_gains",), settings.label_at != "gains", f"--label-at {settings.label_at} has no gains"),
         (("stabilise",), has_no_steps, f"{named} has no Hebbian direction to stabilise"),
         (("candidates",), "goodness" not in rule.evaluations, f"{named} tries no labels"),

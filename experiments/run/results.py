@@ -37,6 +37,7 @@ class Results:
     net: str | None = None
     stabilise: tuple[str, ...] = ()
     variant: tuple[str, ...] = ()  # options of the rule, in words
+    model: str | None = None  # the network, if it was asked for
     candidates: int | None = None
     findings: tuple[Finding, ...] = ()
     scores: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -63,6 +64,7 @@ def seed_summary(results: list[Results]) -> dict[str, Any]:
         "variant",
         "preset",
         "net",
+        "model",
     )
     return {name: getattr(first, name) for name in about} | {
         "seeds": [result.seed for result in results],

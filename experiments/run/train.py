@@ -202,6 +202,7 @@ def _results(
         rule=settings.rule,
         stabilise=settings.stabilise,
         variant=settings.variant,
+        model=settings.model,
         preset=settings.preset,
         seed=settings.seed,
         accuracy=found.accuracy,

@@ -43,6 +43,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "cnn6": {"widths": [4, 5, 4], "pool_after": [1, 2, 6], "skip": True, "whiten": 2},
     "mlp": {"widths": [7], "label_channels": 2, "label_scale": 0.5},
     "resnet": {"widths": [2, 3], "pairs": 2},
+    "fasthebb": {"widths": [2, 3, 4, 5]},
+    "resnet_he": {"depth": 8, "widths": [2, 3, 4]},
     "deephebb": {"widths": [2, 3], "activation": "triangle", "powers": [0.7, 1.0], "padding": "reflect"},
 }
 
@@ -276,9 +278,10 @@ class TestCheckpoint:
     @pytest.mark.parametrize("model", MODELS)
     def test_every_network_comes_back(self, tmp_path: Path, model: str) -> None:
         options = OPTIONS.get(model, {})
-        net = MODELS[model]((3, 16, 16), **options)
+        shape = (3, 32, 32) if model == "fasthebb" else (3, 16, 16)
+        net = MODELS[model](shape, **options)
         path = tmp_path / "net.safetensors"
-        save_checkpoint(path, Checkpoint(model, (3, 16, 16), options, net))
+        save_checkpoint(path, Checkpoint(model, shape, options, net))
         self.assert_same(load_checkpoint(path), options, net)
 
     def test_version_1_is_read(self, tmp_path: Path) -> None:

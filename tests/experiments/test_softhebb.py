@@ -50,9 +50,9 @@ def test_on_another_network_it_has_rates_of_its_own() -> None:
 
 @pytest.mark.parametrize("preset", ["smoke", "quick", "paper", "long"])
 def test_backpropagation_takes_the_same_network_without_labels(preset: str) -> None:
-    own, bp = (recipe_for(replace(DEFAULT, preset=preset, rule=rule)) for rule in ("softhebb", "bp"))  # type: ignore[arg-type]
+    own, bp = (recipe_for(replace(DEFAULT, preset=preset, rule=rule, width=48)) for rule in ("softhebb", "bp"))  # type: ignore[arg-type]
     assert own.model_options["widths"] == bp.model_options["widths"]
-    assert bp.label_intensity == 0.0
+    assert replace(DEFAULT, preset=preset, rule="bp").label_name == "none"  # type: ignore[arg-type]
 
 
 @pytest.mark.draws
@@ -63,7 +63,7 @@ def test_a_run_leaves_a_folder_with_control_and_readouts(tmp_path: Path) -> None
     assert results.accuracy["linear"] is not None
     assert results.control["untrained_linear"] is not None
     (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
-    assert folder.name == "digits-none-softhebb-none-smoke-seed0"
+    assert folder.name == "digits-deephebb-softhebb-none-smoke-seed0"
     saved = json.loads((folder / "results.json").read_text())
     assert saved["variant"] == ["losers none"]
     assert (folder / "figures" / "learning_curve.png").exists()

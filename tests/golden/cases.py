@@ -111,6 +111,9 @@ NORM_DEPENDENT = Schedule(
     decay="constant",
     block_factors=(1.0, 0.0625, 0.125),
 )
+GUIDED = Schedule(
+    optimizer="sgd", lr=0.01, momentum=0.0, batch_size=BATCH, decay="cosine", weight_decay=0.05, rest_factor=0.5
+)
 SOFTHEBBS_NET = {"widths": (4, 6, 8), "activation": "triangle", "padding": "reflect", "init_radius": 25.0}
 GROUPS = NETS["cnn6"] | {"widths": (4, 8, 8, 8, 12, 12)}
 AT_OUTPUT = {rule: RULES[rule](gate=Softmax(scale=8.0), label_at=AtOutput(CLASSES)) for rule in ("ff", "hebbff")}
@@ -163,6 +166,17 @@ CASES: dict[str, Case] = {
     "ff cnn6, label at the output": Case("cnn6", _none, AT_OUTPUT["ff"], ADAM, GROUPS),
     "hebbff mlp, label at the output": Case("mlp", _none, AT_OUTPUT["hebbff"], RELATIVE, {"widths": (12, 8)}),
     "ff cnn6, label at the output, bfloat16": Case("cnn6", _none, AT_OUTPUT["ff"], ADAM, GROUPS, precision="bfloat16"),
+    "ghl deephebb": Case(
+        "deephebb",
+        _none,
+        RULES["ghl"](temperature=(1.0, 0.65, 0.25), grid=2, dropout=0.5),
+        GUIDED,
+        {"widths": (4, 6, 8)},
+    ),
+    "ghl resnet_he": Case("resnet_he", _none, RULES["ghl"](), GUIDED, {"depth": 8, "widths": (4, 5, 6)}),
+    "ghl deephebb, bfloat16": Case(
+        "deephebb", _none, RULES["ghl"](), GUIDED, {"widths": (4, 6, 8)}, precision="bfloat16"
+    ),
     "softhebb deephebb": Case(
         "deephebb", _none, RULES["softhebb"](temperature=(1.0, 0.65, 0.25)), NORM_DEPENDENT, SOFTHEBBS_NET
     ),

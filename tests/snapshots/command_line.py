@@ -52,6 +52,9 @@ SCRIPTS = (
         default="experiments.softhebb.DEFAULT",
         differs={"labels": None, "label_at": None},
     ),
+    Script(
+        "experiments/ghl.py", _SETTINGS, default="experiments.ghl.DEFAULT", differs={"labels": None, "label_at": None}
+    ),
     Script("experiments/benchmark.py", "experiments.benchmark.BenchmarkSettings"),
     Script("experiments/search.py", "experiments.search.Search"),
     Script("experiments/label_gallery.py", "experiments.label_sets.settings.GallerySettings"),

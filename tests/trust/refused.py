@@ -3,7 +3,7 @@
 Cases = dict[str, tuple[str, ...]]
 
 NAMES: Cases = {
-    "--rule hebff": ("--rule", "did you mean hebbff?", "ff, hebbff, local_head, softhebb, bp"),
+    "--rule hebff": ("--rule", "did you mean hebbff?", "ff, hebbff, local_head, softhebb, ghl, bp"),
     "--labels wave": ("--labels", "onehot, fourier, morph"),
     "--gate hard": ("--gate", "threshold, symmetric, softmax"),
     "--contrast none": ("--contrast", "labelled, unlabelled, stream"),
@@ -89,7 +89,7 @@ TOGETHER: Cases = {
     "--rule hebbff --reduction sum": ("--reduction sum", "--rule hebbff", "--rule ff"),
     "--contrast stream --label-at output": ("--contrast stream", "it can with --label-at stream"),
     "--contrast labelled --label-at output": ("--contrast labelled", "it can with --label-at image"),
-    "--inference head": ("--inference head", "--rule ff", "it can with --rule bp"),
+    "--inference head": ("--inference head", "--rule ff", "it can with --rule ghl or bp"),
     "--inference linear blocks": ("--inference linear blocks", "it can with --label-at blocks"),
     "--candidates 3 --labels fourier --inference linear": ("--candidates", "--inference linear", "goodness"),
     "--stabiliser-strength 1": ("--stabiliser-strength", "--stabilise"),

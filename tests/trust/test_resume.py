@@ -47,7 +47,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "hebbff": {"rule": "hebbff", "labels": "morph"},
     "output": {"rule": "ff", "label_at": "output"},
     "local_head": {"rule": "local_head"},
-    "softhebb": {"rule": "softhebb", "model": "deephebb"},
+    "ghl": {"rule": "ghl", "model": "deephebb"},
     "bp": {"rule": "bp"},
     "learned": {"rule": "ff", "labels": "learned"},
     "greedy": {"rule": "ff", "label_at": "output", "order": "one_by_one", "epochs": 1, "repeats": 2, "redraw": False},

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from experiments.config.presets.bp_nets import DEEPHEBB_BY_BP
+from experiments.config.presets.ghl_nets import GHL_PRESETS, by_gradient
 from experiments.config.presets.greedy_nets import GREEDY_PRESETS
 from experiments.config.presets.hebbff_nets import HEBBFF_PRESETS
 from experiments.config.presets.image_nets import IMAGE_PRESETS
@@ -27,7 +27,8 @@ NET_PRESETS = {"deep": HEBBFF_PRESETS, "wide": HEBBFF_PRESETS, "greedy": GREEDY_
 OWN_PRESETS: dict[tuple[str, str | None], dict[str, Callable[[Settings], Recipe]]] = {
     ("softhebb", None): SOFTHEBB_PRESETS,
     ("softhebb", "deephebb"): SOFTHEBB_PRESETS,
-    ("bp", "deephebb"): DEEPHEBB_BY_BP,
+    **{("ghl", model): presets for model, presets in GHL_PRESETS.items()},
+    **{("bp", model): by_gradient(presets) for model, presets in GHL_PRESETS.items()},
 }
 WHITENED_SIDE = 3  # of the patches that `--whiten` whitens, in pixels
 
@@ -72,7 +73,7 @@ def _model_options(settings: Settings, options: dict[str, Any]) -> dict[str, Any
     """Return a preset's model options, overridden by those that the settings give."""
     if settings.width is not None:
         options = _of_width(settings.width, options)
-    named = {name: getattr(settings, name) for name in ("widths", "pool_after", "label_scale")}
+    named = {name: getattr(settings, name) for name in ("widths", "pool_after", "label_scale", "depth")}
     named |= {"skip": settings.skip or None, "whiten": WHITENED_SIDE if settings.whiten else None}
     return options | {name: value for name, value in named.items() if value is not None}
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from experiments.config.recipe import Recipe
-from experiments.config.settings import Settings
+from experiments.config.settings import Settings, SettingsError
 
 WIDTHS = {"deep": (2048, 1024, 512, 256, 10), "wide": (2000, 2000, 10)}
 
@@ -35,11 +35,17 @@ def paper(settings: Settings) -> Recipe:
     The paper gives neither learning rate and threshold, nor the label's scale, nor the epochs. The first three
     were found by a search for each data set, network and rule; the epochs are ours.
 
+    Raises:
+        SettingsError: no numbers were searched for the rule.
+
     Example:
         >>> paper(Settings(dataset="mnist", net="wide", rule="bp")).lr
         0.1
     """
     net, rule = settings.net or "deep", settings.rule
+    if ("mnist", net, rule) not in FOUND:
+        known = " or ".join(sorted({rule for _, _, rule in FOUND}))
+        raise SettingsError(f"--net {net} cannot be used with --rule {rule}; it can with --rule {known}")
     # Data sets without a search take the numbers of MNIST; under backpropagation no label is scaled.
     found = {"label_scale": 1.0} | FOUND.get((settings.dataset, net, rule), FOUND["mnist", net, rule])
     return Recipe(

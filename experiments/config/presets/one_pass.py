@@ -9,7 +9,7 @@ from typing import Any
 from experiments.config.recipe import Recipe
 from experiments.config.settings import Settings
 
-RULES = ("local_head", "softhebb", "bp")  # these see each image once, wherever the label is
+RULES = ("local_head", "softhebb", "ghl", "bp")  # these see each image once, wherever the label is
 MIRRORED = ("cifar10", "cifar100", "fashion_mnist")  # not digits and your own images, which mirroring may change
 
 # Widths that 10 divides, for groups of channels; other numbers of classes round them.
@@ -19,6 +19,8 @@ NETS: dict[str, dict[str, Any]] = {
     "mlp": {"widths": (1000, 1000, 1000)},
     "resnet": {"widths": (40, 60, 120)},
     "deephebb": {"widths": (60, 120, 240)},
+    "fasthebb": {"widths": (60, 80, 120, 160)},
+    "resnet_he": {"depth": 20, "widths": (20, 30, 60)},
 }
 
 

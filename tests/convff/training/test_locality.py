@@ -41,7 +41,7 @@ PLACES = {
 }
 LOCAL_HEAD = {"local_head": partial(RULES["local_head"], num_classes=4)}
 MADE = RULES | STABILISED | PLACES | LOCAL_HEAD
-LOCAL_RULES = [name for name in MADE if name != "bp"]
+LOCAL_RULES = [name for name in MADE if name not in ("bp", "ghl")]
 SMALL = {
     "cnn3": {"width": 6, "kernel": 3},
     "cnn6": {"widths": (4, 4, 6, 6), "pool_after": (1,)},
@@ -91,13 +91,14 @@ def test_a_block_learns_the_same_whatever_is_above_it(rule: str, model: str) -> 
     assert not torch.equal(plain.blocks[0].layer.weight, untouched.blocks[0].layer.weight)
 
 
-def test_backpropagation_is_not_local() -> None:
-    """The test above can fail: it does so for backpropagation."""
+@pytest.mark.parametrize("rule", ["bp", "ghl"])
+def test_a_rule_with_a_gradient_is_not_local(rule: str) -> None:
+    """The test above can fail: it does so for backpropagation and the sign of its gradient."""
     plain, disturbed = network(), network()
     with torch.no_grad():
         disturbed.blocks[2].layer.weight.mul_(-1)
-    train(plain, "bp")
-    train(disturbed, "bp")
+    train(plain, rule)
+    train(disturbed, rule)
     assert not torch.equal(plain.blocks[0].layer.weight, disturbed.blocks[0].layer.weight)
 
 

@@ -17,6 +17,7 @@ from convff import (
     Backpropagation,
     DivergedError,
     ForwardForward,
+    GlobalHebbian,
     HebbianForwardForward,
     ImageData,
     LinearReadout,
@@ -34,6 +35,7 @@ from convff import (
     deephebb,
     mlp,
     resnet,
+    resnet_he,
 )
 from convff.stabilisers import SlidingThreshold, WeightNorm
 from labels import ChannelLabels, FourierLabels, LearnedLabels, MorphLabels, NoLabels, OneHotLabels, StreamLabels
@@ -79,6 +81,11 @@ MAKE: dict[str, Callable[[], dict[str, Any]]] = {
         "rule": SoftHebb(temperature=(1.0, 0.5)),
         "net": deephebb(SHAPE, widths=(4, 6), activation="triangle", padding="reflect", init_radius=25.0),
         "schedule": {"optimizer": "norm_dependent", "lr": 0.08, "momentum": 0.0, "block_factors": (1.0, 0.25)},
+    },
+    "ghl": lambda: {
+        "rule": GlobalHebbian(grid=2, hidden=6, dropout=0.5),
+        "net": resnet_he(SHAPE, depth=8, widths=(4, 5, 6)),
+        "schedule": {"optimizer": "sgd", "lr": 0.02, "weight_decay": 0.05, "rest_factor": 0.5, "decay": "cosine"},
     },
     "bp": lambda: {"rule": Backpropagation()},
     "bp, orthogonal": lambda: {"rule": Backpropagation(), "schedule": {"optimizer": "orthogonal"}},

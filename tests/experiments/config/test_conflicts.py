@@ -47,10 +47,13 @@ VALUES = {
     "widths": (20, 20),
     "cache_gib": 1.0,
     "losers": "hard",
+    "signal": "local",
+    "rest_factor": 0.5,
+    "depth": 8,
     "weight_decay": 0.1,
 }
 # Nothing but the table refuses these: the option is silently without effect.
-SILENT = {("label_form", rule) for rule in ("local_head", "softhebb", "bp")}
+SILENT = {("label_form", rule) for rule in ("local_head", "softhebb", "ghl", "bp")}
 CASES = [
     (conflict, value, other)
     for conflict in CONFLICTS

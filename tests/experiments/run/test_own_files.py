@@ -215,7 +215,7 @@ def test_from_the_command_line(
         ("--rule", "hebbf", "did you mean hebbff?"),
         ("--rule", "nowhere.py:Rule", "no file nowhere.py"),
         ("--labels", "mine.py", "FILE.py:NAME"),
-        ("--inference", "accuracy", "goodness,groups"),
+        ("--inference", "accuracy", "both,goodness,"),
     ],
 )
 def test_a_name_of_nothing_is_refused_at_once(
