@@ -104,7 +104,7 @@ class Stop(Exception):
     """The run ends here, as by a kill."""
 
 
-@pytest.mark.parametrize("steps", [1, 4, 5, 6, 9, 12, 17])
+@pytest.mark.parametrize("steps", [1, 5, 12, *(pytest.param(each, marks=pytest.mark.slow) for each in (4, 6, 9, 17))])
 def test_a_run_that_is_killed_within_or_between_blocks_and_portions_is_resumed(
     steps: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,7 +159,13 @@ def test_an_unfinished_run_keeps_its_epochs(
 
 
 @pytest.mark.parametrize("script", [Settings(dataset="digits"), Settings(dataset="digits", model="cnn6")])
-@pytest.mark.parametrize("options", ["", "--label-at blocks", "--labels channel", "--rule local_head"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--labels channel",
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ("", "--label-at blocks", "--rule local_head")),
+    ],
+)
 def test_every_experiment_takes_the_order(script: Settings, options: str, tmp_path: Path) -> None:
     given = "--order one_by_one --repeats 2 --redraw False --cache-gib 1 --portions 2 --preset smoke --train-images 60"
     arguments = [*given.split(), *options.split(), "--out", str(tmp_path), "--device", "cpu", "--inference", "goodness"]

@@ -51,7 +51,15 @@ def test_it_is_the_published_network(depth: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("depth", "millions"), [(20, 0.27), (32, 0.46), (44, 0.66), (56, 0.85), (110, 1.73), (1202, 19.4)]
+    ("depth", "millions"),
+    [
+        (20, 0.27),
+        (32, 0.46),
+        (44, 0.66),
+        (56, 0.85),
+        (110, 1.73),
+        pytest.param(1202, 19.4, marks=pytest.mark.slow),
+    ],
 )
 def test_it_has_the_published_number_of_parameters(depth: int, millions: float) -> None:
     with torch.device("meta"):

@@ -275,6 +275,7 @@ def test_repeats_take_each_batch_several_times_in_a_row_and_the_rate_counts_them
         assert record.images_per_second * record.seconds == pytest.approx(3 * len(data()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("net", ["dense", "convolutional"])
 def test_kept_inputs_can_be_compiled_and_taken_in_parts(net: str) -> None:
     made = [trainer(net, schedule={"epochs": 1, "repeats": 2}) for _ in range(3)]
