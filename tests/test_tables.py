@@ -248,3 +248,11 @@ def test_results_name_no_place_on_a_machine() -> None:
         text = path.read_text(encoding="utf-8")
         assert "/tmp/" not in text, path
         assert "/home/" not in text, path
+
+
+def test_softhebb() -> None:
+    run = committed("softhebb/cifar10-softhebb-quick.json")
+    shares = (run["accuracy"]["dropout"], run["accuracy"]["linear"], run["control"]["untrained_linear"])
+    minutes = f"{run['seconds']['training'] / 60:.1f} minutes"
+    for figure in (*(f"{100 * share:.1f} %" for share in shares), minutes):
+        assert figure in DOCS["softhebb.md"]
