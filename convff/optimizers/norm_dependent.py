@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from convff.optimizers.common import with_momentum
+from convff.units import per_unit, unit_lengths
 
 LEAST = 1e-10  # added to every rate
 
@@ -57,14 +58,7 @@ class NormDependentStep(torch.optim.Optimizer):
             moving = [p for p in group["params"] if p.grad is not None]
             if not moving:
                 continue
-            lengths = torch.stack([_lengths(p) for p in moving]).square().sum(dim=0).sqrt()
-            rates = group["lr"] * (lengths - group["target"]).abs().pow(group["power"]) + LEAST
+            rates = group["lr"] * (unit_lengths(moving) - group["target"]).abs().pow(group["power"]) + LEAST
             for p in moving:
                 moved = with_momentum(self.state[p], p.grad, group["momentum"])
-                p.addcmul_(moved, rates.view(-1, *[1] * (p.ndim - 1)), value=-1)
-
-
-def _lengths(p: Tensor) -> Tensor:
-    """Return the length of each neuron's entries, `[O]`, of a parameter `[O, ...]`."""
-    found: Tensor = torch.linalg.vector_norm(p, dim=tuple(range(1, p.ndim))) if p.ndim > 1 else p.abs()
-    return found
+                p.addcmul_(moved, per_unit(rates, p), value=-1)

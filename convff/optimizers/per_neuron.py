@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from convff.optimizers.common import with_momentum
+from convff.units import per_unit, unit_lengths, unit_squares
 
 
 class PerNeuronStep(torch.optim.Optimizer):
@@ -46,18 +47,13 @@ class PerNeuronStep(torch.optim.Optimizer):
             if not moving:
                 continue
             state, momentum, memory = self.state[moving[0]], group["momentum"], group["memory"]
-            squares = _of_neurons([p.grad for p in moving if p.grad is not None])
+            squares = unit_squares([p.grad for p in moving if p.grad is not None])
             state["steps"] = state.get("steps", 0) + 1
             state["squares"] = torch.lerp(squares, state.get("squares", torch.zeros_like(squares)), memory)
             usual = (state["squares"] / (1 - memory ** state["steps"])).sqrt()
-            share = group["lr"] * _of_neurons(moving).sqrt() / usual.clamp_min(torch.finfo(usual.dtype).tiny)
+            share = group["lr"] * unit_lengths(moving) / usual.clamp_min(torch.finfo(usual.dtype).tiny)
             for p in moving:
                 kept = with_momentum(self.state[p], p.grad, momentum)
                 # A running mean, so that a rate means the same for every momentum.
                 mean = kept * ((1 - momentum) / (1 - momentum ** state["steps"])) if momentum else kept
-                p.sub_(mean * share.view(-1, *[1] * (p.ndim - 1)))
-
-
-def _of_neurons(tensors: list[Tensor]) -> Tensor:
-    """Return the squared length of each neuron's entries over several tensors `[O, ...]`: `[O]`."""
-    return torch.stack([t.reshape(len(t), -1).square().sum(dim=1) for t in tensors]).sum(dim=0)
+                p.sub_(mean * per_unit(share, p))

@@ -13,6 +13,7 @@ from convff.contrasts import Unlabelled
 from convff.network import Block, LayerLocalNet
 from convff.places.classes import refuse_labelled_passes
 from convff.rules.base import LocalUpdate, Seen
+from convff.units import unit_lengths
 
 Losers = Literal["anti", "none", "hard"]
 WEIGHTS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {"anti": anti, "none": unsigned, "hard": hard}
@@ -130,7 +131,7 @@ def _metrics(weight: Tensor, winner: Tensor) -> dict[str, Tensor]:
     `norm_error` is the mean of `| |w_k| - 1 |`, `converged` the share of channels within `CONVERGED`, and
     `winner_entropy` the entropy of the wins over the channels: 1 if all win equally often.
     """
-    lengths: Tensor = torch.linalg.vector_norm(weight, dim=tuple(range(1, weight.ndim)))
+    lengths = unit_lengths([weight])
     distance = (lengths - 1).abs()
     wins = winner.flatten().bincount(minlength=len(weight)).to(weight.dtype)
     return {

@@ -10,12 +10,11 @@ theory"; von der Malsburg 1973, "Self-organization of orientation sensitive cell
 MacKay 1994, "The role of constraints in Hebbian learning".
 """
 
-from collections.abc import Iterable
-
 import torch
 from torch import Tensor
 
 from convff.functional import channel_squares
+from convff.units import per_unit
 
 
 def oja_forgetting(a: Tensor, c: Tensor) -> Tensor:
@@ -79,23 +78,6 @@ def bcm_response(a: Tensor, theta: Tensor) -> Tensor:
     return a * (a - per_unit(theta.to(a.dtype), a[0]))
 
 
-def unit_lengths(parameters: Iterable[Tensor]) -> Tensor:
-    """Return the length of each unit's weight vector, `|(w_k, b_k)|`.
-
-    Args:
-        parameters: tensors `[K, ...]`: the weight, and the bias if there is one.
-
-    Returns:
-        lengths `[K]`.
-
-    Example:
-        >>> unit_lengths([torch.tensor([[3.0, 0.0]]), torch.tensor([4.0])])
-        tensor([5.])
-    """
-    squares = [unit.detach().reshape(len(unit), -1).square().sum(dim=1) for unit in parameters]
-    return torch.stack(squares).sum(dim=0).sqrt()
-
-
 def rescaling(length: Tensor, wanted: Tensor, strength: float) -> Tensor:
     """Return the factor that takes a length to the wanted one, `(wanted / length)^strength`; 1 if the length is 0.
 
@@ -114,13 +96,3 @@ def rescaling(length: Tensor, wanted: Tensor, strength: float) -> Tensor:
         tensor([0.5000, 1.0000])
     """
     return torch.where(length > 0, wanted / length, 1.0) ** strength
-
-
-def per_unit(values: Tensor, like: Tensor) -> Tensor:
-    """Return values `[K]` in a shape to multiply `[K, ...]`.
-
-    Example:
-        >>> per_unit(torch.ones(4), torch.zeros(4, 3, 2, 2)).shape
-        torch.Size([4, 1, 1, 1])
-    """
-    return values.view(-1, *[1] * (like.ndim - 1))

@@ -6,7 +6,8 @@ from typing import Any
 from torch import Tensor
 
 from convff.stabilisers.base import GatedStep, Stabiliser, refuse_strength
-from convff.stabilisers.equations import oja_forgetting, per_unit
+from convff.stabilisers.equations import oja_forgetting
+from convff.units import per_unit
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,8 @@ from torch import Tensor
 
 from convff.network import Block
 from convff.stabilisers.base import Stabiliser, refuse_strength
-from convff.stabilisers.equations import per_unit, rescaling, unit_lengths
+from convff.stabilisers.equations import rescaling
+from convff.units import per_unit, unit_lengths
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -169,6 +169,6 @@ def _wanted(known: KnownDataset) -> str:
     return (
         f"{known.title} is recognised by {known.folder}/ ({known.files}); or {known.key}/train/<class>/* and "
         f"{known.key}/test/<class>/* (PNG, JPEG ...); or {known.key}.zip, {known.key}.tar.xz, {known.key}-jpeg.tar.xz "
-        f"... (such a folder, packed); or train/ and "
+        "... (such a folder, packed); or train/ and "
         f"test/ right in the folder, with {known.num_classes} class folders each"
     )

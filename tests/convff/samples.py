@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from convff import Block, ImageData, LayerLocalNet, Layout, Seen, cnn3, cnn6, keyed_generator
+from convff import Block, ImageData, LayerLocalNet, Layout, OneProcess, Seen, cnn3, cnn6, keyed_generator
 from labels import (
     ChannelLabels,
     FourierLabels,
@@ -22,6 +22,12 @@ ADDITIVE: dict[str, LabelGenerator] = {
     "layerwise": LayerwiseLabels(5, SIZE),
     "learned": LearnedLabels(5, SIZE),
 }
+
+
+class Two(OneProcess):
+    """One process that says that there are two."""
+
+    size = 2
 
 
 def noise(count: int = 12, *, classes: int = 5, channels: int = 3) -> ImageData:

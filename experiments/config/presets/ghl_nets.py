@@ -7,8 +7,8 @@ The others are ours, with times for two cores.
 from collections.abc import Callable
 from dataclasses import replace
 
-from experiments.config.presets.softhebb_nets import HALF, PAPER, QUARTER
-from experiments.config.recipe import Recipe
+from experiments.config.presets.softhebb_nets import HALF, PAPER, QUARTER, of_widths
+from experiments.config.recipe import Recipe, of_few_images
 from experiments.config.settings import Settings
 
 SMALL_IMAGES = ("digits",)  # of 8 x 8 pixels
@@ -113,16 +113,16 @@ def _shorter(
 
     def preset(settings: Settings) -> Recipe:
         recipe = replace(paper(settings), epochs=epochs)
-        return recipe if widths is None else replace(recipe, model_options=recipe.model_options | {"widths": widths})
+        return recipe if widths is None else of_widths(recipe, widths)
 
     return preset
 
 
 def _smoke(quick: Callable[[Settings], Recipe]) -> Callable[[Settings], Recipe]:
-    """Return a preset of one epoch of 1,000 images, judged by 500: only to show that all parts work."""
+    """Return a preset of few images."""
 
     def preset(settings: Settings) -> Recipe:
-        return replace(quick(settings), epochs=1, train_images=1000, readout_images=1000, test_images=500)
+        return of_few_images(quick(settings))
 
     return preset
 

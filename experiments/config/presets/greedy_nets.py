@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from experiments.config.presets.rules import of_rule
-from experiments.config.recipe import Recipe
+from experiments.config.recipe import Recipe, of_few_images
 from experiments.config.settings import Settings
 
 WIDTHS = (512, 512)
@@ -77,7 +77,7 @@ def smoke(settings: Settings) -> Recipe:
         >>> smoke(Settings(net="greedy")).train_images
         1000
     """
-    return replace(quick(settings), epochs=1, train_images=1000, readout_images=1000, test_images=500)
+    return of_few_images(quick(settings))
 
 
 def long(settings: Settings) -> Recipe:

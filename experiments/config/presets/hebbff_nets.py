@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from experiments.config.recipe import Recipe
+from experiments.config.recipe import Recipe, of_few_images
 from experiments.config.settings import Settings, SettingsError
 
 WIDTHS = {"deep": (2048, 1024, 512, 256, 10), "wide": (2000, 2000, 10)}
@@ -95,7 +95,7 @@ def smoke(settings: Settings) -> Recipe:
         >>> smoke(Settings(net="wide")).train_images
         1000
     """
-    return replace(quick(settings), epochs=1, train_images=1000, readout_images=1000, test_images=500)
+    return of_few_images(quick(settings))
 
 
 def long(settings: Settings) -> Recipe:

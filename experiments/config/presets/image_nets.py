@@ -10,7 +10,7 @@ from typing import Any
 
 from experiments.config.presets import one_pass
 from experiments.config.presets.rules import of_dataset, of_labels, of_place, of_rule
-from experiments.config.recipe import Recipe
+from experiments.config.recipe import Recipe, of_few_images
 from experiments.config.settings import Settings, SettingsError
 
 GRAY = ("mnist", "fashion_mnist", "digits")
@@ -38,9 +38,7 @@ def smoke(settings: Settings) -> Recipe:
         1000
     """
     # After few steps the higher blocks are worse than the lower ones, so all but the first count.
-    return replace(
-        quick(settings), epochs=1, train_images=1000, readout_images=1000, test_images=500, first_scored=None
-    )
+    return replace(of_few_images(quick(settings)), first_scored=None)
 
 
 def long(settings: Settings) -> Recipe:

@@ -7,7 +7,7 @@ Times are for two cores; they contain the classifier, which learns after the net
 from collections.abc import Callable
 from dataclasses import replace
 
-from experiments.config.recipe import Recipe
+from experiments.config.recipe import Recipe, of_few_images
 from experiments.config.settings import Settings
 
 PAPER = (96, 384, 1536)
@@ -46,7 +46,7 @@ def quick(settings: Settings) -> Recipe:
         >>> quick(Settings(rule="softhebb")).model_options["widths"]
         (48, 192, 768)
     """
-    return _of_widths(paper(settings), HALF)
+    return of_widths(paper(settings), HALF)
 
 
 def smoke(settings: Settings) -> Recipe:
@@ -56,8 +56,7 @@ def smoke(settings: Settings) -> Recipe:
         >>> smoke(Settings(rule="softhebb")).train_images
         1000
     """
-    recipe = _of_widths(paper(settings), QUARTER)
-    return replace(recipe, train_images=1000, readout_images=1000, test_images=500)
+    return of_few_images(of_widths(paper(settings), QUARTER))
 
 
 def long(settings: Settings) -> Recipe:
@@ -71,7 +70,13 @@ def long(settings: Settings) -> Recipe:
     return replace(paper(settings), epochs=2, augment=augment)
 
 
-def _of_widths(recipe: Recipe, widths: tuple[int, ...]) -> Recipe:
+def of_widths(recipe: Recipe, widths: tuple[int, ...]) -> Recipe:
+    """Return the same recipe for a network of other widths.
+
+    Example:
+        >>> of_widths(Recipe(model="deephebb"), QUARTER).model_options
+        {'widths': (24, 96, 384)}
+    """
     return replace(recipe, model_options=recipe.model_options | {"widths": widths})
 
 

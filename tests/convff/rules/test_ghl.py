@@ -25,12 +25,12 @@ from convff import (
     resnet_he,
 )
 from convff.competition import oja_direction, soft_winners
-from convff.machine.processes import OneProcess
 from convff.rules import ghl
 from convff.rules.base import see
 from convff.rules.ghl import GlobalHebbianStep, hebbian_directions
 from convff.testing import check_rule
 from labels import LearnedLabels, NoLabels
+from tests.convff.samples import Two
 
 CLASSES, SIZE = 3, (8, 8)
 PLAIN = Schedule(optimizer="sgd", lr=2.0**-6, momentum=0.0, decay="cosine")
@@ -331,12 +331,6 @@ def test_it_keeps_the_contract_with_a_head_on_a_grid() -> None:
     check_rule(GlobalHebbian(grid=2, hidden=6, head_norm=True, dropout=0.5), kinds=("convolutional",))
 
 
-class _Two(OneProcess):
-    @property
-    def size(self) -> int:
-        return 2
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -355,7 +349,7 @@ def test_wrong_options_are_refused(options: dict[str, object], message: str) -> 
     ("rule", "changes", "message"),
     [
         (GlobalHebbian(temperature=(1.0,)), {}, "has 2 layers, so as many temperatures are needed, got 1"),
-        (GlobalHebbian(), {"processes": _Two()}, "GlobalHebbian is not a local rule: it runs in one process"),
+        (GlobalHebbian(), {"processes": Two()}, "GlobalHebbian is not a local rule: it runs in one process"),
         (GlobalHebbian(), {"labels": LearnedLabels(CLASSES, SIZE)}, "labels do not learn by it"),
         (GlobalHebbian(), {"compiled": True}, "compiled would be ignored"),
         (GlobalHebbian(), {"net": network().half()}, "float32, bfloat16 or float64, got float16"),

@@ -25,10 +25,10 @@ from convff import (
     keyed_generator,
 )
 from convff.competition import by_largest, oja_direction, soft_winners
-from convff.machine.processes import OneProcess
 from convff.rules.base import see
 from convff.testing import check_rule
 from labels import NoLabels
+from tests.convff.samples import Two
 
 CLASSES = 3
 
@@ -188,12 +188,6 @@ def test_every_block_has_its_own_temperature() -> None:
     assert SoftHebb(temperature=0.5).init_all(net) == [0.5] * 3
 
 
-class _Two(OneProcess):
-    @property
-    def size(self) -> int:
-        return 2
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -212,7 +206,7 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="has 3 layers, so as many temperatures are needed, got 2"):
         SoftHebb(temperature=(1.0, 1.0)).check(small(), CLASSES)
     with pytest.raises(ValueError, match="needs the whole batch: use one process"):
-        LocalStep(SoftHebb(), Setup(net=small(), labels=NoLabels(CLASSES), processes=_Two()))
+        LocalStep(SoftHebb(), Setup(net=small(), labels=NoLabels(CLASSES), processes=Two()))
     rule = SoftHebb()
     seen = seen_of(rule)
     with pytest.raises(ValueError, match="one pass and no label images, got 3 passes"):

@@ -14,7 +14,6 @@ from convff import (
     LayerLocalNet,
     LocalStep,
     LocalUpdate,
-    OneProcess,
     Outer,
     RandomNegatives,
     Schedule,
@@ -33,6 +32,7 @@ from convff.outer import add_outer_linear_, gated
 from convff.stabilisers import Oja
 from experiments.tools.clock import peak_mib
 from labels import LayerwiseLabels
+from tests.convff.samples import Two
 
 LABELS = LayerwiseLabels(4, (8, 8))
 PLAIN = Schedule(optimizer="sgd", momentum=0.0, lr=0.01)
@@ -108,10 +108,6 @@ def peak(rule: Any, schedule: Schedule = PLAIN, **changes: Any) -> float:
     batch = Batch(torch.rand(8, 3, 8, 8), torch.arange(8) % 4)
     taken = step(rule, net((1024, 1024)), schedule, **changes)
     return peak_mib(lambda: taken(batch, keyed_generator(0, "step")), torch.device("cpu"))
-
-
-class Two(OneProcess):
-    size = 2
 
 
 def test_a_whole_direction_is_held_only_where_it_is_needed() -> None:
