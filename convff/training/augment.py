@@ -50,9 +50,43 @@ def flips_shifts(images: Tensor, generator: torch.Generator) -> Tensor:
     return shifts(flips(images, generator), generator)
 
 
+CUT = 3 / 8  # of each side: 12 of 32 pixels, as in the longer runs of the same record
+
+
+def cutout(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Fill a square of each image `[B, C, H, W]` with the image's mean colour (DeVries & Taylor 2017).
+
+    The square's sides are 3/8 of the image's; its centre is any pixel, so that a part of it may lie outside.
+
+    Example:
+        >>> cutout(torch.rand(4, 3, 8, 8), torch.Generator()).shape
+        torch.Size([4, 3, 8, 8])
+    """
+    count, _, height, width = images.shape
+    rows = _stretch(height, count, generator).to(images.device)
+    columns = _stretch(width, count, generator).to(images.device)
+    cut = rows[:, None, :, None] & columns[:, None, None, :]
+    return torch.where(cut, images.mean((2, 3), keepdim=True), images)
+
+
+def _stretch(side: int, count: int, generator: torch.Generator) -> Tensor:
+    """Return for each of `count` images which of `side` rows (or columns) its square takes `[count, side]`."""
+    length = round(CUT * side)
+    first = torch.randint(side, (count, 1), generator=generator) - length // 2
+    place = torch.arange(side)
+    return (place >= first) & (place < first + length)
+
+
+def flips_shifts_cutout(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Mirror, shift and cut each image: `flips_shifts`, then `cutout`."""
+    return cutout(flips_shifts(images, generator), generator)
+
+
 AUGMENTATIONS: dict[str, Augmentation] = {
     "none": unchanged,
     "flips": flips,
     "shifts": shifts,
     "flips_shifts": flips_shifts,
+    "cutout": cutout,
+    "flips_shifts_cutout": flips_shifts_cutout,
 }

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from convff import keyed_generator
-from convff.training.augment import AUGMENTATIONS, MOST_SHIFT, flips, shifts
+from convff.training.augment import AUGMENTATIONS, MOST_SHIFT, cutout, flips, shifts
 
 IMAGES = torch.rand(40, 3, 9, 8, generator=keyed_generator(0, "images"))
 
@@ -30,6 +30,25 @@ def test_flips_mirror_about_half_of_the_images() -> None:
     same = [torch.equal(new, old) for new, old in zip(flipped, IMAGES, strict=True)]
     assert all(one != other for one, other in zip(mirrored, same, strict=True))
     assert 10 < sum(mirrored) < 30
+
+
+def test_cutout_fills_one_square_of_each_image_with_its_mean_colour() -> None:
+    images = torch.rand(300, 3, 16, 24, generator=keyed_generator(0, "large"))
+    cut = cutout(images, keyed_generator(0, "cutout"))
+    centres = set()
+    for new, old in zip(cut, images, strict=True):
+        changed = (new != old).any(0)
+        rows, columns = changed.any(1).nonzero().flatten().tolist(), changed.any(0).nonzero().flatten().tolist()
+        assert changed.sum() == len(rows) * len(columns) > 0  # a rectangle without holes
+        assert rows == list(range(rows[0], rows[-1] + 1))
+        assert 3 <= len(rows) <= 6  # three eighths of 16, or the part that lies inside
+        assert 4 <= len(columns) <= 9
+        inside = old.mean((1, 2))[:, None].expand(3, int(changed.sum()))
+        torch.testing.assert_close(new[:, changed], inside)
+        if len(rows) == 6 and len(columns) == 9:
+            centres.add((rows[0], columns[0]))
+    assert {row for row, _ in centres} == set(range(11))  # every place at which the whole square lies inside
+    assert {column for _, column in centres} == set(range(16))
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
