@@ -65,6 +65,7 @@ from convff.places import (
 )
 from convff.randomness import keyed_generator
 from convff.rules import (
+    REDUCTIONS,
     RULES,
     Autograd,
     Backpropagation,
@@ -75,6 +76,7 @@ from convff.rules import (
     HebbianForwardForward,
     LocalHead,
     LocalUpdate,
+    Reduction,
     Seen,
     Setup,
     Similar,
@@ -110,6 +112,7 @@ __all__ = [
     "OPTIMIZERS",
     "ORDERS",
     "PLACES",
+    "REDUCTIONS",
     "RULES",
     "SCHEDULES",
     "STABILISERS",
@@ -170,6 +173,7 @@ __all__ = [
     "PlaneLabels",
     "Processes",
     "RandomNegatives",
+    "Reduction",
     "Remembering",
     "Schedule",
     "Score",

@@ -1,4 +1,4 @@
-"""How a block normalises its input: by the length of each sample, and with a border of reflected pixels."""
+"""How a block normalises its input: by the length or the mean of each sample, and with a reflected border."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from convff.functional import length_normalise
+from convff.functional import length_normalise, mean_activity
 
 
 class LengthNorm(nn.Module):
@@ -15,6 +15,37 @@ class LengthNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Normalise `[N, ...]`."""
         return length_normalise(x)
+
+
+def activity_normalise(x: Tensor, eps: float = 1e-8) -> Tensor:
+    """Divide each sample by its mean, `x / mean_i x_i`: the norm for goodness of the activity instead of its squares.
+
+    Args:
+        x: activity `[N, ...]`, not negative.
+        eps: added to the mean, so that a silent layer stays silent instead of becoming NaN.
+
+    Returns:
+        `[N, ...]` of the dtype of `x`, each sample with mean 1.
+
+    Example:
+        >>> import torch
+        >>> activity_normalise(torch.tensor([[1.0, 3.0]]))
+        tensor([[0.5000, 1.5000]])
+
+    Reference:
+        Hinton 2022, footnote 21: "When using the unsquared activities, the layer normalization must normalize the sum
+        of the activities".
+    """
+    scale = 1 / (mean_activity(x) + eps)
+    return x * scale.to(x.dtype).view(-1, *[1] * (x.ndim - 1))
+
+
+class ActivityNorm(nn.Module):
+    """Flattens its input and divides each sample by its mean: `[N, ...]` -> `[N, n]`; see `activity_normalise`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Flatten and normalise."""
+        return activity_normalise(x.flatten(1))
 
 
 class PaddedNorm(nn.Module):

@@ -79,6 +79,7 @@ def test_the_command_line_offers_what_the_tables_hold() -> None:
         OPTIMIZERS,
         ORDERS,
         PLACES,
+        REDUCTIONS,
         RULES,
         STABILISERS,
     )
@@ -102,6 +103,7 @@ def test_the_command_line_offers_what_the_tables_hold() -> None:
         (choices.OptimizerName, OPTIMIZERS),
         (choices.AugmentName, AUGMENTATIONS),
         (choices.OrderName, ORDERS),
+        (choices.ReductionName, REDUCTIONS),
         (choices.DatasetName, DATASETS),
         (choices.PresetName, [*PRESETS, *settings.RENAMED]),
         (benchmark.SectionName, SECTIONS),

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from convff.functional import length_normalise
 from convff.models.unit_length import UnitLength
 from convff.network import Block, LayerLocalNet
-from convff.norms import LengthNorm
+from convff.norms import ActivityNorm, LengthNorm
 
 
 class FlatLengthNorm(LengthNorm):
@@ -76,12 +76,13 @@ def mlp(
             `LayerLocalNet`.
         label_scale: ratio of the length of that label to that of the activity, see `LabelBesideLengthNorm`; if omitted,
             the label is normalised together with the activity.
-        norm: what the input of each layer is divided by: its root mean square ("rms"), or its length ("unit").
+        norm: what the input of each layer is divided by: its root mean square ("rms"), its length ("unit"), or
+            its mean ("activity", for goodness of the activity instead of its squares).
         standardise: with "unit", mean and standard deviation of pixels, by which images are standardised first.
 
     Raises:
-        ValueError: a scale without label channels, or one that is not positive; an unknown norm; a scale with "unit",
-            or pixels to standardise without it.
+        ValueError: a scale without label channels, or one that is not positive; an unknown norm; a scale with
+            another norm than "rms", or pixels to standardise with another than "unit".
 
     Example:
         >>> len(mlp((1, 28, 28)))
@@ -93,10 +94,10 @@ def mlp(
         raise ValueError(
             f"label_scale must be positive and needs label channels, got {label_scale} and {label_channels}"
         )
-    if norm not in ("rms", "unit"):
-        raise ValueError(f"norm must be rms or unit, got {norm!r}")
-    if norm == "unit" and label_scale is not None:
-        raise ValueError(f"label_scale must be None with norm unit, got {label_scale}")
+    if norm not in ("rms", "unit", "activity"):
+        raise ValueError(f"norm must be rms, unit or activity, got {norm!r}")
+    if norm != "rms" and label_scale is not None:
+        raise ValueError(f"label_scale must be None with norm {norm}, got {label_scale}")
     if norm != "unit" and standardise is not None:
         raise ValueError(f"standardise must be None unless norm is unit, got {standardise}")
     channels, *size = image_shape
@@ -106,6 +107,8 @@ def mlp(
         if norm == "unit":
             mean, deviation = (0.0, 1.0) if standardise is None or layer else standardise
             return UnitLength(mean=mean, deviation=deviation)
+        if norm == "activity":
+            return ActivityNorm()
         return FlatLengthNorm() if label_scale is None else LabelBesideLengthNorm(label_channels, label_scale)
 
     blocks = (

@@ -11,6 +11,7 @@ from convff.rules.ghl import GlobalHebbian
 from convff.rules.headed import head_scores
 from convff.rules.hebbff import HebbianForwardForward
 from convff.rules.local_head import LocalHead
+from convff.rules.reductions import REDUCTIONS, Reduction
 from convff.rules.similarity import Similar
 from convff.rules.softhebb import SoftHebb
 from convff.rules.stabilised import Stabilised
@@ -25,6 +26,7 @@ RULES: dict[str, Any] = {
 }
 
 __all__ = [
+    "REDUCTIONS",
     "RULES",
     "Autograd",
     "Backpropagation",
@@ -36,6 +38,7 @@ __all__ = [
     "LocalHead",
     "LocalRule",
     "LocalUpdate",
+    "Reduction",
     "Seen",
     "Setup",
     "Similar",

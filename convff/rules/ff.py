@@ -11,6 +11,7 @@ from convff.places import AtImage, AtOutput, Place
 from convff.rules.base import Gating, LocalUpdate, Seen
 from convff.rules.gated import gated_input_direction, gated_update, gating
 from convff.rules.placed import Placed
+from convff.rules.reductions import REDUCTIONS, Reduction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +24,13 @@ class ForwardForward(Placed):
 
     Args:
         gate: how goodness becomes a weight; see `convff.gates`.
-        reduction: goodness is the "mean" or the "sum" of squares, or with "activity" the mean of the activity itself,
-            whose derivative is the same for all active units (DeeperForward).
+        reduction: name in `REDUCTIONS`: goodness is the "mean" or the "sum" of squares, or with "activity" the mean of
+            the activity itself, whose derivative is the same for all active units (DeeperForward); with "minus_mean",
+            "minus_sum" or "minus_activity" right labels make a layer less active (Hinton 2022, section 9).
         label_at: where the label meets the activity; see `convff.places`.
 
     Raises:
-        ValueError: goodness of the activity, with a place that is built on squares.
+        ValueError: an unknown reduction; or one of the activity or with a minus, with a place that is built on squares.
 
     Example:
         >>> import torch
@@ -43,8 +45,14 @@ class ForwardForward(Placed):
     label_at: Place = field(default_factory=AtImage)
 
     def __post_init__(self) -> None:
-        if self.reduction == "activity" and not isinstance(self.label_at, AtImage | AtOutput):
+        if self.reduction not in REDUCTIONS:
+            raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, got {self.reduction!r}")
+        if self.reduction not in ("mean", "sum") and not isinstance(self.label_at, AtImage | AtOutput):
             raise ValueError(f"{type(self.label_at).__name__} is built on squares: goodness must be their mean or sum")
+
+    @property
+    def _reduction(self) -> Reduction:
+        return REDUCTIONS[self.reduction]
 
     def scores(self, seen: Seen) -> Tensor:
         """Return the goodness of every class by one pass per image, `[B, K]`, if the place of the label gives it."""
@@ -55,28 +63,31 @@ class ForwardForward(Placed):
 
     def goodness(self, a: Tensor) -> Tensor:
         """Return the goodness `[N]` of activity `[N, ...]`, or `[N, K]` with the label at the output."""
-        return self.label_at.goodness(a, self.reduction)
+        return self._reduction.signed(self.label_at.goodness(a, self._reduction.of))
 
     def contribution(self, a: Tensor) -> Tensor:
         """Return what each unit adds to its goodness, in the shape of `a`."""
-        whole = a if self.reduction == "activity" else a.square()
-        return whole if self.reduction == "sum" else whole / self.label_at.units(a)
+        return self._reduction.contribution(a, self.label_at.units(a))
 
     def loss(self, seen: Seen) -> Tensor:
         """Return the mean FF loss of the batch, whose gradient is the direction."""
         g = self.label_at.tries(seen, self.goodness, self.reduction)
-        return self.gate.loss(g, self._unit_goodness(self.label_at.units(seen.a))).mean()
+        return self.gate.loss(g, self._reduction.of_ones(self.label_at.units(seen.a))).mean()
 
     def gain(self, units: int, images: int) -> float:
-        """Return the factor that makes the direction a gradient: `2 s / (n B)`, or `s / (n B)` for mean activity."""
-        derivative = {"mean": 2 / units, "sum": 2.0, "activity": 1 / units}[self.reduction]
-        return self.gate.scale * derivative / images
+        """Return the factor that makes the direction a gradient, e.g. `2 s / (n B)` for the mean of squares."""
+        return self.gate.scale * self._reduction.gain(units) / images
 
     def gating(self, seen: Seen) -> Gating:
         """Return the gate of each try, times the gain."""
         units, g = self.label_at.units(seen.a), self.label_at.tries(seen, self.goodness, self.reduction)
         return gating(
-            seen, g, self.gate, self.label_at, unit_goodness=self._unit_goodness(units), gain=self.gain(units, len(g))
+            seen,
+            g,
+            self.gate,
+            self.label_at,
+            unit_goodness=self._reduction.of_ones(units),
+            gain=self.gain(units, len(g)),
         )
 
     def direction(self, seen: Seen, state: None) -> LocalUpdate:
@@ -88,9 +99,5 @@ class ForwardForward(Placed):
         return gated_input_direction(self._sloped(seen), self.gating(seen), self.label_at)
 
     def _sloped(self, seen: Seen) -> Seen:
-        """Replace the activity by the slope of goodness: for mean activity, 1 where a unit is active."""
-        return seen if self.reduction != "activity" else seen._replace(a=(seen.a > 0).to(seen.a.dtype))
-
-    def _unit_goodness(self, units: int) -> float:
-        """Return the goodness of units that are all 1."""
-        return float(units) if self.reduction == "sum" else 1.0
+        """Replace the activity by the slope of goodness."""
+        return seen._replace(a=self._reduction.slope(seen.a))

@@ -20,12 +20,12 @@ def gating(seen: Seen, g: Tensor, gate: Gate, place: Place, *, unit_goodness: fl
         gate: the gate.
         place: where the label is.
         unit_goodness: the goodness of units that are all 1.
-        gain: the weight of a fully open gate.
+        gain: the weight of a fully open gate; negative where less activity is good.
     """
     gates = gate(g, unit_goodness)
     tries = gates * gain
     metrics = gate_metrics(gate, g, gates, unit_goodness, passes=len(seen.layout.targets) * seen.layout.passes)
-    return Gating(place.gate_units(tries, seen.a, seen.layout), tries, len(g) * gain, metrics)
+    return Gating(place.gate_units(tries, seen.a, seen.layout), tries, len(g) * abs(gain), metrics)
 
 
 def gated_update(seen: Seen, found: Gating, place: Place, state: object) -> LocalUpdate:

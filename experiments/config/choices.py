@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     OptimizerName: TypeAlias = str
     AugmentName: TypeAlias = str
     OrderName: TypeAlias = str
+    ReductionName: TypeAlias = str
     StabiliserName: TypeAlias = str
 else:  # the command line offers the keys of the tables
     LabelName = part_of("labels", "labels/__init__.py", "LABELS")
@@ -29,6 +30,7 @@ else:  # the command line offers the keys of the tables
     DatasetName = Literal[names_in("experiments/datasets/__init__.py", "DATASETS")]
     OptimizerName = Literal[names_in("convff/optimizers/__init__.py", "OPTIMIZERS")]
     AugmentName = Literal[names_in("convff/training/augment.py", "AUGMENTATIONS")]
+    ReductionName = Literal[names_in("convff/rules/reductions.py", "REDUCTIONS")]
     OrderName = Literal[names_in("convff/training/order.py", "ORDERS")]
     StabiliserName = Literal[names_in("convff/stabilisers/__init__.py", "STABILISERS")]
 

@@ -27,6 +27,7 @@ PLACED_RULES = ("ff", "hebbff")  # rules whose label can be at several places
 OF_NEGATIVES = ("negatives", "negatives_from")  # which a contrast of the user's own may take anywhere
 OF_GOODNESS = ("gate", "scale", "theta", "reduction", "stabilise", "candidates", "label_form", "label_gains")
 ELSEWHERE = ("blocks", "output", "gains")  # no label image of any kind
+UNUSUAL = ("activity", "minus_mean", "minus_sum", "minus_activity")  # reductions that are not of plain squares
 CONVOLUTIONS = ("cnn3", "cnn6", "resnet", "deephebb", "fasthebb", "resnet_he")
 WITHOUT_DECAY = ("relative", "orthogonal", "per_neuron", "norm_dependent", "sign")
 
@@ -68,8 +69,8 @@ def _conflicts() -> Iterator[Conflict]:
     for name in ("signal", "rest_factor"):
         yield Conflict(name, anything, "rule", ("ff", "hebbff", "local_head", "softhebb", "bp"))
     yield Conflict("weight_decay", anything, "optimizer", WITHOUT_DECAY)
-    yield Conflict("reduction", ("sum", "activity"), "rule", ("hebbff",))
-    yield Conflict("reduction", ("activity",), "label_at", ("blocks", "gains", *LABELS_APART))
+    yield Conflict("reduction", ("sum", *UNUSUAL), "rule", ("hebbff",))
+    yield Conflict("reduction", UNUSUAL, "label_at", ("blocks", "gains", *LABELS_APART))
     yield Conflict("stabilise", anything, "label_at", ("blocks", "gains", *LABELS_APART))
     for name in (*OF_NEGATIVES, "candidates"):
         yield Conflict(name, anything, "label_at", (*ELSEWHERE, *LABELS_APART))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from experiments.config.choices import AugmentName, GateName, OptimizerName, OrderName, SelectionName
+from experiments.config.choices import AugmentName, GateName, OptimizerName, OrderName, ReductionName, SelectionName
 from experiments.config.many_classes import ManyClasses
 from experiments.config.rule_options import RateOverrides
 
@@ -39,8 +39,8 @@ class Overrides(RateOverrides, ManyClasses):
     theta: float | None = None
     """Threshold of the threshold gate."""
 
-    reduction: Literal["mean", "sum", "activity"] | None = None
-    """Goodness is the mean or the sum of squares, or the mean of the activity itself."""
+    reduction: ReductionName | None = None
+    """Goodness is the mean or the sum of squares, or the mean of the activity itself; or minus one of them."""
 
     similarity: float | None = None
     """Weight of an extra term that makes images of one class look alike to a block, and others different."""

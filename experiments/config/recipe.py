@@ -29,7 +29,7 @@ class Recipe:
         gate: name in `convff.GATES`.
         scale: steepness of the gate.
         theta: threshold of the threshold gate; None for the goodness of a layer whose units are all 1.
-        reduction: goodness is the "mean" or the "sum" of squares (HebbFF: always the mean), or the mean "activity".
+        reduction: name in `convff.rules.reductions.REDUCTIONS`: what goodness is; HebbFF: always "mean".
         coarse_blocks: number of blocks, from the first on, that learn superclasses; None for none.
         negatives: wrong labels per image in each step.
         negatives_from: where they are from, a name in `convff.NEGATIVES`; None for all wrong classes.

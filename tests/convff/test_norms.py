@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from convff import Block, LengthNorm, PaddedNorm, keyed_generator
+from convff import Block, LengthNorm, PaddedNorm, keyed_generator, mlp
+from convff.norms import activity_normalise
 
 
 def drawn(*shape: int) -> torch.Tensor:
@@ -41,3 +42,12 @@ def test_a_map_must_be_larger_than_its_border() -> None:
         PaddedNorm(LengthNorm(), 2)(drawn(1, 1, 2, 6))
     with pytest.raises(ValueError, match="at least 0, got -1"):
         PaddedNorm(LengthNorm(), -1)
+
+
+def test_activity_normalise_divides_by_the_mean_and_keeps_silence() -> None:
+    x = torch.tensor([[1.0, 3.0, 8.0], [0.0, 0.0, 0.0]], dtype=torch.float64)
+    torch.testing.assert_close(activity_normalise(x), torch.tensor([[0.25, 0.75, 2.0], [0, 0, 0]], dtype=torch.float64))
+    net = mlp((1, 2, 2), widths=(3, 3), norm="activity").double()
+    h = next(iter(net)).normalised(torch.rand(5, 1, 2, 2, dtype=torch.float64))
+    assert h.shape == (5, 4)
+    torch.testing.assert_close(h.mean(dim=1), torch.ones(5, dtype=torch.float64))

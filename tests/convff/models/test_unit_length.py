@@ -83,7 +83,7 @@ def test_only_images_are_standardised() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"norm": "length"}, "norm must be rms or unit, got 'length'"),
+        ({"norm": "length"}, "norm must be rms, unit or activity, got 'length'"),
         ({"standardise": (0.1, 0.3)}, "standardise must be None unless norm is unit"),
         ({"norm": "unit", "label_channels": 1, "label_scale": 0.5}, "label_scale must be None with norm unit, got 0.5"),
         ({"norm": "unit", "standardise": (0.1, 0.0)}, "eps and deviation must be positive, got 0.0001 and 0.0"),

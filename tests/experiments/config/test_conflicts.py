@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from convff import REDUCTIONS
 from experiments.config.conflicts import CONFLICTS, TABLES, Conflict, check_together
 from experiments.config.names import bound_in, names_in
 from experiments.config.presets import recipe_for
@@ -112,7 +113,7 @@ def test_the_table_names_only_what_there_is() -> None:
     known = {name: set(names_in(*table)) for name, table in TABLES.items()}
     known |= {"inference": set(names_in("convff/evaluations/__init__.py", "EVALUATIONS"))}
     known |= {"contrast": set(names_in("convff/contrasts/__init__.py", "CONTRASTS"))}
-    known |= {"reduction": {"mean", "sum", "activity"}}
+    known |= {"reduction": set(REDUCTIONS)}
     for conflict in CONFLICTS:
         assert set(conflict.others) < known[conflict.other]
         assert not conflict.values or set(conflict.values) <= known[conflict.name]
