@@ -6,6 +6,7 @@ from convff.places.base import Place
 from convff.places.beside import AtBeside, LabelFilters
 from convff.places.blocks import AtBlocks, LabelTerms
 from convff.places.gains import AtGains, Gains
+from convff.places.groups import InGroups
 from convff.places.image import AtImage
 from convff.places.merged import Merged, for_superclasses
 from convff.places.output import AtOutput, fitting_width
@@ -29,6 +30,7 @@ __all__ = [
     "AtOutput",
     "AtStream",
     "Gains",
+    "InGroups",
     "LabelFilters",
     "LabelTerms",
     "Merged",
