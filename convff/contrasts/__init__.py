@@ -8,6 +8,7 @@ from collections.abc import Callable
 from convff.contrasts.base import Contrast, Layout, Passes, Remembering, Scores, memory_of
 from convff.contrasts.beside import LabelsBeside
 from convff.contrasts.confusion_negatives import ConfusionNegatives
+from convff.contrasts.hybrid import HybridContrast
 from convff.contrasts.labelled import LabelContrast
 from convff.contrasts.negatives import RandomNegatives
 from convff.contrasts.stream import LabelImages, LabelStream
@@ -20,6 +21,7 @@ CONTRASTS: dict[str, Callable[..., Contrast]] = {
     "unlabelled": Unlabelled,
     "stream": LabelStream,
     "beside": LabelsBeside,
+    "hybrid": HybridContrast,
 }
 NEGATIVES: dict[str, Callable[..., Negatives]] = {
     "all": RandomNegatives,
@@ -32,6 +34,7 @@ __all__ = [
     "NEGATIVES",
     "ConfusionNegatives",
     "Contrast",
+    "HybridContrast",
     "LabelContrast",
     "LabelImages",
     "LabelStream",

@@ -8,6 +8,7 @@ from convff.places.blocks import AtBlocks, LabelTerms
 from convff.places.gains import AtGains, Gains
 from convff.places.image import AtImage
 from convff.places.merged import Merged, for_superclasses
+from convff.places.nowhere import AtNowhere
 from convff.places.output import AtOutput, fitting_width
 from convff.places.stream import AtStream
 
@@ -18,6 +19,7 @@ PLACES: dict[str, Callable[..., Place]] = {
     "stream": AtStream,
     "gains": AtGains,
     "beside": AtBeside,
+    "nowhere": AtNowhere,
 }
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "AtBlocks",
     "AtGains",
     "AtImage",
+    "AtNowhere",
     "AtOutput",
     "AtStream",
     "Gains",
