@@ -7,6 +7,7 @@ from convff.contrasts import (
     NEGATIVES,
     ConfusionNegatives,
     Contrast,
+    HybridContrast,
     LabelContrast,
     LabelsBeside,
     LabelStream,
@@ -38,11 +39,12 @@ from convff.inference.participation import participation_ratios
 from convff.inference.readout import LinearReadout
 from convff.inference.scores import block_scores, block_scores_of
 from convff.labelling import AdditiveLabels, Labels, Negatives, PlaneLabels, TrainableLabels, label_passes
+from convff.local_linear import Layer, LocalLinear
 from convff.machine.allocator import keep_freed_memory
 from convff.machine.memory import require_memory
 from convff.machine.precision import autocast, fastest_precision
 from convff.machine.processes import DataParallel, LostProcessError, OneProcess, Processes
-from convff.models import MODELS, cnn3, cnn6, deephebb, fasthebb, mlp, resnet, resnet_he
+from convff.models import MODELS, cnn3, cnn6, deephebb, fasthebb, local_fields, mlp, resnet, resnet_he
 from convff.network import Block, LayerLocalNet, evaluating
 from convff.norms import LengthNorm, PaddedNorm
 from convff.optimizers import OPTIMIZERS
@@ -53,6 +55,7 @@ from convff.places import (
     AtBlocks,
     AtGains,
     AtImage,
+    AtNowhere,
     AtOutput,
     AtStream,
     Gains,
@@ -118,6 +121,7 @@ __all__ = [
     "AtBlocks",
     "AtGains",
     "AtImage",
+    "AtNowhere",
     "AtOutput",
     "AtStream",
     "Autograd",
@@ -143,6 +147,7 @@ __all__ = [
     "GlobalHebbian",
     "Head",
     "HebbianForwardForward",
+    "HybridContrast",
     "ImageData",
     "LabelContrast",
     "LabelFilters",
@@ -150,11 +155,13 @@ __all__ = [
     "LabelTerms",
     "Labels",
     "LabelsBeside",
+    "Layer",
     "LayerLocalNet",
     "Layout",
     "LengthNorm",
     "LinearReadout",
     "LocalHead",
+    "LocalLinear",
     "LocalStep",
     "LocalUpdate",
     "LostProcessError",
@@ -215,6 +222,7 @@ __all__ = [
     "label_passes",
     "load_checkpoint",
     "load_tensors",
+    "local_fields",
     "mean_goodness",
     "memory_of",
     "mlp",

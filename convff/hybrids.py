@@ -34,7 +34,8 @@ def blur_matrix(size: int, blurs: int) -> Tensor:
     for place in range(size):
         for step, weight in ((-1, 0.25), (0, 0.5), (1, 0.25)):
             once[place, min(max(place + step, 0), size - 1)] += weight
-    return torch.linalg.matrix_power(once, blurs)
+    repeated: Tensor = torch.linalg.matrix_power(once, blurs)
+    return repeated
 
 
 def blurred(bits: Tensor, blurs: int) -> Tensor:
