@@ -48,6 +48,12 @@ class Overrides(RateOverrides, ManyClasses):
     negatives: int | None = None
     """Wrong labels per image and step."""
 
+    blurs: int | None = None
+    """With --label-at nowhere: how often the bits of a hybrid's mask are blurred; more blurs make larger regions."""
+
+    first_block: int | None = None
+    """Readout and goodness count the blocks from this one on; 0 is the first. Default: 1, as in most papers."""
+
     augment: AugmentName | None = None
     """How training images are augmented."""
 

@@ -33,6 +33,7 @@ class Recipe:
         coarse_blocks: number of blocks, from the first on, that learn superclasses; None for none.
         negatives: wrong labels per image in each step.
         negatives_from: where they are from, a name in `convff.NEGATIVES`; None for all wrong classes.
+        blurs: of the masks of hybrid images; see `convff.HybridContrast`.
         augment: name in `convff.training.augment.AUGMENTATIONS`.
         optimizer, lr, momentum, decay, epochs, batch_size, stagger, repeats: see `convff.Schedule`.
         weight_decay, block_factors, rest_factor: see `convff.Schedule`.
@@ -71,6 +72,7 @@ class Recipe:
     coarse_blocks: int | None = None
     negatives: int = 1
     negatives_from: str | None = None
+    blurs: int = 10
     augment: str = "none"
     optimizer: str = "adam"
     lr: float = 1e-3

@@ -126,7 +126,7 @@ class Parts:
             run=run,
             judged=self.judged,
             evaluations=evaluations_of(self.settings, self.rule),
-            contrast=lambda labels: new_contrast(make_contrast, labels, RandomNegatives()),
+            contrast=lambda labels: new_contrast(make_contrast, labels, RandomNegatives(), blurs=recipe.blurs),
             batch_size=recipe.batch_size,
         )
 
@@ -152,7 +152,7 @@ class Parts:
     def _contrast(self) -> Contrast:
         """Return the contrast, which makes the passes of each step."""
         negatives = new_negatives(self.recipe, self.train)
-        return new_contrast(contrast_maker(self.settings, self.rule), self.labels, negatives)
+        return new_contrast(contrast_maker(self.settings, self.rule), self.labels, negatives, blurs=self.recipe.blurs)
 
     def untrained(self) -> tuple[LayerLocalNet, LabelGenerator]:
         """Return the network and the labels as they were before any training."""
@@ -226,6 +226,8 @@ def _try_one_step(parts: Parts) -> None:
         recipe=replace(parts.recipe, epochs=1, repeats=1),
     )
     net = parts.new_net()
+    if parts.settings.first_block is not None and parts.settings.first_block >= len(net):
+        raise ValueError(f"--first-block must be less than {len(net)}, the blocks, got {parts.settings.first_block}")
     parts.evaluator().require_memory(net)
     trainer, two = parts.new_trainer(net, None), parts.train.part(0, 2)
     trainer.refuse_large_cache(parts.portions[0])
