@@ -11,12 +11,14 @@ from convff.contrasts import (
     LabelsBeside,
     LabelStream,
     Layout,
+    NeutralNegatives,
     Passes,
     RandomNegatives,
     Remembering,
     SuperclassNegatives,
     Unlabelled,
     memory_of,
+    wants_scores,
 )
 from convff.data import Batch, Data, ImageData, as_floats
 from convff.evaluations import EVALUATIONS, Context, Evaluation, Score
@@ -37,6 +39,8 @@ from convff.inference.goodness import block_goodness, block_goodness_of, goodnes
 from convff.inference.participation import participation_ratios
 from convff.inference.readout import LinearReadout
 from convff.inference.scores import block_scores, block_scores_of
+from convff.inference.softmax_readout import SoftmaxReadout
+from convff.initial_weights import INITIAL_WEIGHTS
 from convff.labelling import AdditiveLabels, Labels, Negatives, PlaneLabels, TrainableLabels, label_passes
 from convff.machine.allocator import keep_freed_memory
 from convff.machine.memory import require_memory
@@ -105,6 +109,7 @@ __all__ = [
     "EVALUATIONS",
     "GATES",
     "GOODNESS",
+    "INITIAL_WEIGHTS",
     "MODELS",
     "NEGATIVES",
     "OPTIMIZERS",
@@ -161,6 +166,7 @@ __all__ = [
     "MemoryWarning",
     "Merged",
     "Negatives",
+    "NeutralNegatives",
     "NoSpaceError",
     "OneProcess",
     "Outer",
@@ -178,6 +184,7 @@ __all__ = [
     "Similar",
     "SoftHebb",
     "Softmax",
+    "SoftmaxReadout",
     "Stabilised",
     "Step",
     "SuperclassNegatives",
@@ -230,5 +237,6 @@ __all__ = [
     "start",
     "stop_if_diverged",
     "sum_goodness",
+    "wants_scores",
     "write_atomically",
 ]

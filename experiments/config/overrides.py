@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from experiments.config.choices import AugmentName, GateName, OptimizerName, OrderName, SelectionName
+from experiments.config.choices import AugmentName, GateName, InitName, OptimizerName, OrderName, SelectionName
 from experiments.config.many_classes import ManyClasses
 from experiments.config.rule_options import RateOverrides
 
@@ -47,6 +47,9 @@ class Overrides(RateOverrides, ManyClasses):
 
     negatives: int | None = None
     """Wrong labels per image and step."""
+
+    init: InitName | None = None
+    """Initial weights. own: the network's, usually PyTorch's; normal: N(0, 1 / inputs), without biases."""
 
     augment: AugmentName | None = None
     """How training images are augmented."""
