@@ -12,12 +12,14 @@ from convff.contrasts import (
     LabelsBeside,
     LabelStream,
     Layout,
+    NeutralNegatives,
     Passes,
     RandomNegatives,
     Remembering,
     SuperclassNegatives,
     Unlabelled,
     memory_of,
+    wants_scores,
 )
 from convff.data import Batch, Data, ImageData, as_floats
 from convff.evaluations import EVALUATIONS, Context, Evaluation, Score
@@ -38,6 +40,8 @@ from convff.inference.goodness import block_goodness, block_goodness_of, goodnes
 from convff.inference.participation import participation_ratios
 from convff.inference.readout import LinearReadout
 from convff.inference.scores import block_scores, block_scores_of
+from convff.inference.softmax_readout import SoftmaxReadout
+from convff.initial_weights import INITIAL_WEIGHTS
 from convff.labelling import AdditiveLabels, Labels, Negatives, PlaneLabels, TrainableLabels, label_passes
 from convff.local_linear import Layer, LocalLinear
 from convff.machine.allocator import keep_freed_memory
@@ -108,6 +112,7 @@ __all__ = [
     "EVALUATIONS",
     "GATES",
     "GOODNESS",
+    "INITIAL_WEIGHTS",
     "MODELS",
     "NEGATIVES",
     "OPTIMIZERS",
@@ -168,6 +173,7 @@ __all__ = [
     "MemoryWarning",
     "Merged",
     "Negatives",
+    "NeutralNegatives",
     "NoSpaceError",
     "OneProcess",
     "Outer",
@@ -185,6 +191,7 @@ __all__ = [
     "Similar",
     "SoftHebb",
     "Softmax",
+    "SoftmaxReadout",
     "Stabilised",
     "Step",
     "SuperclassNegatives",
@@ -238,5 +245,6 @@ __all__ = [
     "start",
     "stop_if_diverged",
     "sum_goodness",
+    "wants_scores",
     "write_atomically",
 ]

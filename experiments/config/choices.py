@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     EvaluationName: TypeAlias = str
     OptimizerName: TypeAlias = str
     AugmentName: TypeAlias = str
+    InitName: TypeAlias = str
     OrderName: TypeAlias = str
     StabiliserName: TypeAlias = str
 else:  # the command line offers the keys of the tables
@@ -29,6 +30,7 @@ else:  # the command line offers the keys of the tables
     DatasetName = Literal[names_in("experiments/datasets/__init__.py", "DATASETS")]
     OptimizerName = Literal[names_in("convff/optimizers/__init__.py", "OPTIMIZERS")]
     AugmentName = Literal[names_in("convff/training/augment.py", "AUGMENTATIONS")]
+    InitName = Literal[names_in("convff/initial_weights.py", "INITIAL_WEIGHTS")]
     OrderName = Literal[names_in("convff/training/order.py", "ORDERS")]
     StabiliserName = Literal[names_in("convff/stabilisers/__init__.py", "STABILISERS")]
 

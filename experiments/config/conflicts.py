@@ -58,6 +58,7 @@ def _conflicts() -> Iterator[Conflict]:
     yield Conflict("order", ("one_by_one",), "rule", ("ghl", "bp"))
     yield Conflict("stagger", anything, "order", ("one_by_one",))
     yield Conflict("cache_gib", anything, "order", ("together",))
+    yield Conflict("negatives_from", ("neutral",), "order", ("one_by_one",))
     for name in ("labels", "label_intensity", "label_selection", "label_scale", "label_planes"):
         yield Conflict(name, anything, "rule", LABEL_FREE_RULES)
         yield Conflict(name, anything, "label_at", (*ELSEWHERE, NOWHERE))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from experiments.config.choices import AugmentName, GateName, OptimizerName, OrderName, SelectionName
+from experiments.config.choices import AugmentName, GateName, InitName, OptimizerName, OrderName, SelectionName
 from experiments.config.many_classes import ManyClasses
 from experiments.config.rule_options import RateOverrides
 
@@ -53,6 +53,8 @@ class Overrides(RateOverrides, ManyClasses):
 
     first_block: int | None = None
     """Readout and goodness count the blocks from this one on; 0 is the first. Default: 1, as in most papers."""
+    init: InitName | None = None
+    """Initial weights. own: the network's, usually PyTorch's; normal: N(0, 1 / inputs), without biases."""
 
     augment: AugmentName | None = None
     """How training images are augmented."""
