@@ -63,7 +63,7 @@ def explained(trained: RunWithNetwork) -> Explained:
     Raises:
         SettingsError: the run has neither readout nor head, or its layers are dense and have no positions.
     """
-    if any(isinstance(block.layer, nn.Linear) for block in trained.net):
+    if not all(isinstance(block.layer, nn.Conv2d) for block in trained.net):
         raise SettingsError(f"{trained.run.folder}: dense layers have no positions, so there is nothing to map")
     evaluator = trained.parts.evaluator()
     first = evaluator.run.first_of(trained.net)

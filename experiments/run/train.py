@@ -10,8 +10,6 @@ from torch import OutOfMemoryError
 
 from convff import (
     DivergedError,
-    LayerLocalNet,
-    LinearReadout,
     LostProcessError,
     NoSpaceError,
     Processes,
@@ -97,7 +95,7 @@ def _all_seeds(settings: Settings, group: Processes, signals: Signals) -> list[R
 def train_along(parts: Parts, state: TrainingState | None) -> None:
     """Do this process's share of a run that rank 0 writes and judges; from a state on, if the run is resumed."""
     net = parts.new_net()
-    trainer = parts.new_trainer(net, _joint_readout(parts, net))
+    trainer = parts.new_trainer(net, parts.joint_readout(net))
     if state is not None:
         trainer.resume(state)
     portions = parts.portions
@@ -105,13 +103,6 @@ def train_along(parts: Parts, state: TrainingState | None) -> None:
     for portion in portions[first:]:
         for record in trainer.fit(portion):
             stop_if_diverged(record.epoch, record.metrics, blocks=record.blocks)
-
-
-def _joint_readout(parts: Parts, net: LayerLocalNet) -> LinearReadout | None:
-    """Return the readout of every position that is trained beside the blocks; None if the recipe has none."""
-    evaluator = parts.evaluator()
-    wanted = parts.recipe.joint_readout and "linear" in evaluator.evaluations
-    return replace(evaluator.run, readout_grid=None).new_readout(net) if wanted else None
 
 
 def run(parts: Parts, signals: Signals, state: TrainingState | None) -> Results:
@@ -126,7 +117,7 @@ def run(parts: Parts, signals: Signals, state: TrainingState | None) -> Results:
     commit = machine.git_commit()  # before the training: the files may change meanwhile
     folder = settings.resume or new_folder(settings.out, run_name(settings))
     net, evaluator = parts.new_net(), parts.evaluator()
-    joint = _joint_readout(parts, net)
+    joint = parts.joint_readout(net)
     trainer = parts.new_trainer(net, joint)
     beside = dict(trainer.step.modules) | ({} if joint is None else {"joint_readout": joint})
     training = Training(parts, trainer, evaluator, beside, folder)

@@ -25,6 +25,16 @@ def one_pass(recipe: Recipe) -> Recipe:
     return recipe
 
 
+def unsupervised(recipe: Recipe) -> Recipe:
+    """Use mean goodness, and steps without a decay of the weights.
+
+    Example:
+        >>> unsupervised(Recipe(model="mlp", reduction="sum")).reduction
+        'mean'
+    """
+    return replace(every(recipe), reduction="mean", weight_decay=0.0)
+
+
 def paper(recipe: Recipe) -> Recipe:
     """Use mean goodness; the same threshold is then 1.
 

@@ -1,0 +1,97 @@
+"""Presets without labels: networks that learn to tell images from hybrids (Hinton 2022, 3.2). Imports no torch.
+
+Published are the networks, their epochs, and what the readout reads. Rates, batches, decay of weights and the strength
+of peer normalisation are those of Hinton's code for his supervised networks: our reconstruction. Networks for images
+(`--model cnn3`, `cnn6`, ...) keep their own presets; see `at_nowhere.py`. Times are for two cores.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from experiments.config.presets.image_nets import IMAGE_PRESETS
+from experiments.config.presets.rules import of_rule
+from experiments.config.recipe import Recipe, of_few_images
+from experiments.config.settings import Settings
+
+Preset = Callable[[Settings], Recipe]
+FILLED = ("mnist", "fashion_mnist")  # images of 28 x 28 pixels, which the paper's fields fill
+NETS = {"local": "local_fields", "dense": "mlp"}
+DENSE = (2000, 2000, 2000, 2000)
+
+
+def net_of(settings: Settings) -> str | None:
+    """Return which of Hinton's networks is asked for, "local" or "dense"; None for a network for images.
+
+    Example:
+        >>> [net_of(Settings(dataset="mnist", net=net)) for net in (None, "dense")], net_of(Settings(model="cnn6"))
+        (['local', 'dense'], None)
+    """
+    if settings.net in NETS:
+        return settings.net
+    by_model = {model: net for net, model in NETS.items()}
+    return by_model.get(settings.model or ("local_fields" if settings.dataset in FILLED else "cnn6"))
+
+
+def paper(settings: Settings) -> Recipe:
+    """Return the published setting: `local` for 60 epochs, about 12 minutes, or `dense` for 100, about an hour.
+
+    Example:
+        >>> paper(Settings(net="local")).epochs, paper(Settings(net="dense")).epochs
+        (60, 100)
+    """
+    local = net_of(settings) == "local"
+    recipe = Recipe(
+        model="local_fields" if local else "mlp",
+        model_options={} if local else {"widths": DENSE},
+        gate="threshold",
+        scale=1.0,
+        reduction="sum",
+        lr=0.005,
+        epochs=60 if local else 100,
+        batch_size=100,
+        readout_images=None,
+        curve_images=0,
+        validation_images=10_000,
+    )
+    return of_rule(settings.rule, "unsupervised")(recipe)
+
+
+def quick(settings: Settings) -> Recipe:
+    """Return the paper's networks for 5 minutes: 20 epochs of `local`, or 6 of `dense`.
+
+    Example:
+        >>> quick(Settings(net="local")).epochs
+        20
+    """
+    return replace(paper(settings), epochs=20 if net_of(settings) == "local" else 6)
+
+
+def smoke(settings: Settings) -> Recipe:
+    """Return `quick` with 1,000 images, judged by 500: 30 seconds, only to show that all parts work.
+
+    Example:
+        >>> smoke(Settings(net="local")).train_images
+        1000
+    """
+    return of_few_images(quick(settings))
+
+
+def long(settings: Settings) -> Recipe:
+    """Return the networks for about 30 minutes: 120 epochs of `local`, 40 of `dense`.
+
+    Example:
+        >>> long(Settings(net="dense")).epochs
+        40
+    """
+    return replace(paper(settings), epochs=120 if net_of(settings) == "local" else 40)
+
+
+def _of_its_kind(name: str, preset: Preset) -> Preset:
+    """Return a preset that leaves networks for images to their own presets."""
+    return lambda settings: (IMAGE_PRESETS[name] if net_of(settings) is None else preset)(settings)
+
+
+UNSUPERVISED_PRESETS: dict[str, Preset] = {
+    name: _of_its_kind(name, preset)
+    for name, preset in {"smoke": smoke, "quick": quick, "paper": paper, "long": long}.items()
+}
