@@ -48,7 +48,7 @@ from convff.machine.allocator import keep_freed_memory
 from convff.machine.memory import require_memory
 from convff.machine.precision import autocast, fastest_precision
 from convff.machine.processes import DataParallel, LostProcessError, OneProcess, Processes
-from convff.models import MODELS, cnn3, cnn6, deephebb, fasthebb, local_fields, mlp, resnet, resnet_he
+from convff.models import MODELS, cnn3, cnn6, deephebb, fasthebb, local_fields, mlp, recurrent, resnet, resnet_he
 from convff.network import Block, LayerLocalNet, evaluating
 from convff.norms import LengthNorm, PaddedNorm
 from convff.optimizers import OPTIMIZERS
@@ -72,6 +72,7 @@ from convff.places import (
     for_superclasses,
 )
 from convff.randomness import keyed_generator
+from convff.recurrent import RecurrentNet, settled_goodness
 from convff.rules import (
     REDUCTIONS,
     RULES,
@@ -84,6 +85,7 @@ from convff.rules import (
     HebbianForwardForward,
     LocalHead,
     LocalUpdate,
+    RecurrentForwardForward,
     Reduction,
     Seen,
     Setup,
@@ -188,6 +190,8 @@ __all__ = [
     "PlaneLabels",
     "Processes",
     "RandomNegatives",
+    "RecurrentForwardForward",
+    "RecurrentNet",
     "Reduction",
     "Remembering",
     "Schedule",
@@ -241,6 +245,7 @@ __all__ = [
     "mlp",
     "participation_ratios",
     "predictions",
+    "recurrent",
     "remove_unfinished",
     "require_memory",
     "require_space",
@@ -248,6 +253,7 @@ __all__ = [
     "resnet_he",
     "save_checkpoint",
     "save_tensors",
+    "settled_goodness",
     "start",
     "stop_if_diverged",
     "sum_goodness",

@@ -11,6 +11,7 @@ from convff.rules.ghl import GlobalHebbian
 from convff.rules.headed import head_scores
 from convff.rules.hebbff import HebbianForwardForward
 from convff.rules.local_head import LocalHead
+from convff.rules.recurrent import RecurrentForwardForward
 from convff.rules.reductions import REDUCTIONS, Reduction
 from convff.rules.similarity import Similar
 from convff.rules.softhebb import SoftHebb
@@ -22,6 +23,7 @@ RULES: dict[str, Any] = {
     "local_head": LocalHead,
     "softhebb": SoftHebb,
     "ghl": GlobalHebbian,
+    "recurrent": RecurrentForwardForward,
     "bp": Backpropagation,
 }
 
@@ -38,6 +40,7 @@ __all__ = [
     "LocalHead",
     "LocalRule",
     "LocalUpdate",
+    "RecurrentForwardForward",
     "Reduction",
     "Seen",
     "Setup",

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from convff.functional import GOODNESS
+
 
 @dataclass(frozen=True)
 class Reduction:
@@ -38,6 +40,10 @@ class Reduction:
     def signed(self, goodness: Tensor) -> Tensor:
         """Return goodness with its sign."""
         return goodness if self.sign == 1 else -goodness
+
+    def goodness(self, a: Tensor) -> Tensor:
+        """Return the goodness `[N]` of an activity `[N, ...]`."""
+        return self.signed(GOODNESS[self.of](a))
 
     def slope(self, a: Tensor) -> Tensor:
         """Return the slope of goodness by each unit up to `gain`: `a`, or for mean activity 1 where it is active."""
