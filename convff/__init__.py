@@ -48,7 +48,19 @@ from convff.machine.allocator import keep_freed_memory
 from convff.machine.memory import require_memory
 from convff.machine.precision import autocast, fastest_precision
 from convff.machine.processes import DataParallel, LostProcessError, OneProcess, Processes
-from convff.models import MODELS, cnn3, cnn6, deephebb, fasthebb, local_fields, mlp, recurrent, resnet, resnet_he
+from convff.models import (
+    MODELS,
+    cnn3,
+    cnn6,
+    deephebb,
+    fasthebb,
+    local_fields,
+    mlp,
+    recurrent,
+    recurrent_local,
+    resnet,
+    resnet_he,
+)
 from convff.network import Block, LayerLocalNet, evaluating
 from convff.norms import LengthNorm, PaddedNorm
 from convff.optimizers import OPTIMIZERS
@@ -246,6 +258,7 @@ __all__ = [
     "participation_ratios",
     "predictions",
     "recurrent",
+    "recurrent_local",
     "remove_unfinished",
     "require_memory",
     "require_space",

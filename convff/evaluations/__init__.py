@@ -5,6 +5,7 @@ from convff.evaluations.goodness import judge_by_goodness
 from convff.evaluations.head import judge_by_head
 from convff.evaluations.one_pass import judge_by_scores
 from convff.evaluations.readout import judge_by_dropout_readout, judge_by_joint_readout, judge_by_readout
+from convff.evaluations.settled import judge_by_settling
 from convff.evaluations.summed import judge_on_training_images, judge_without_first
 
 EVALUATIONS: dict[str, Evaluation] = {
@@ -16,6 +17,7 @@ EVALUATIONS: dict[str, Evaluation] = {
     "gains": Evaluation("goodness of channels by each class's gains, one pass", judge_by_scores, each_epoch=True),
     "beside": Evaluation("goodness of every label beside every block, one pass", judge_by_scores, each_epoch=True),
     "stream": Evaluation("agreement with a stream of labels, one pass", judge_by_scores, each_epoch=True),
+    "settled": Evaluation("goodness of every label while the network settles", judge_by_settling, each_epoch=True),
     "local_heads": Evaluation("linear heads of all blocks, one pass", judge_by_scores, each_epoch=True),
     "linear": Evaluation("linear readout, fitted at the end (L-BFGS)", judge_by_readout),
     "dropout": Evaluation("linear readout with dropout, fitted at the end (Adam)", judge_by_dropout_readout),

@@ -9,11 +9,24 @@ from convff.models.fasthebb import fasthebb
 from convff.models.local_fields import local_fields
 from convff.models.mlp import mlp
 from convff.models.recurrent import recurrent
+from convff.models.recurrent_local import recurrent_local
 from convff.models.resnet import resnet
 from convff.models.resnet_he import resnet_he
 from convff.network import LayerLocalNet
 
-__all__ = ["MODELS", "cnn3", "cnn6", "deephebb", "fasthebb", "local_fields", "mlp", "recurrent", "resnet", "resnet_he"]
+__all__ = [
+    "MODELS",
+    "cnn3",
+    "cnn6",
+    "deephebb",
+    "fasthebb",
+    "local_fields",
+    "mlp",
+    "recurrent",
+    "recurrent_local",
+    "resnet",
+    "resnet_he",
+]
 
 MODELS: dict[str, Callable[..., LayerLocalNet]] = {
     "cnn3": cnn3,
@@ -21,6 +34,7 @@ MODELS: dict[str, Callable[..., LayerLocalNet]] = {
     "mlp": mlp,
     "local_fields": local_fields,
     "recurrent": recurrent,
+    "recurrent_local": recurrent_local,
     "resnet": resnet,
     "deephebb": deephebb,
     "fasthebb": fasthebb,

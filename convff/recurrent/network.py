@@ -18,6 +18,7 @@ class BelowAlone(nn.Module):
         above: number of inputs from the layer above.
 
     Example:
+        >>> import torch
         >>> BelowAlone(1)(torch.tensor([[3.0, 3.0]])).round(decimals=3)
         tensor([[1., 1., 0.]])
     """
@@ -52,6 +53,7 @@ class RecurrentNet(LayerLocalNet):
         ValueError: a layer's inputs are not those of its neighbours.
 
     Example:
+        >>> import torch
         >>> from convff.models import recurrent
         >>> net = recurrent((1, 8, 8), classes=3, widths=(6, 5))
         >>> [tuple(block.layer.weight.shape) for block in net], [a.shape[1] for a in net(torch.rand(2, 1, 8, 8))]

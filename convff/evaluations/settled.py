@@ -1,0 +1,52 @@
+"""Inference by settling: a recurrent network tries every label, and the one it settles best under is chosen."""
+
+import torch
+from torch import Tensor
+
+from convff.data import ImageData, as_floats
+from convff.evaluations.base import Context, Score, accuracy_of, discrimination
+from convff.inference.goodness import predictions
+from convff.machine.precision import autocast
+from convff.network import LayerLocalNet
+from convff.recurrent.goodness import settled_goodness
+from convff.recurrent.network import RecurrentNet
+
+BATCH = 500
+
+
+def judge_by_settling(net: LayerLocalNet, run: Context, data: ImageData) -> Score:
+    """Score the accuracy by the goodness of the layers that count, averaged over the rule's counted iterations.
+
+    Returns:
+        the accuracy, and for each layer its `accuracy` alone and its `discrimination`.
+    """
+    with run.timed("goodness"):
+        by_layer = settled_goodness_of(net, run, data)
+        predicted = predictions(by_layer, range(run.first_scored_of(net), len(by_layer)))
+        alone = [predictions(by_layer, [layer]) for layer in range(len(by_layer))]
+    return Score(
+        value=accuracy_of(predicted, data.classes),
+        predicted=predicted,
+        per_block={
+            "discrimination": discrimination(by_layer, data.classes).tolist(),
+            "accuracy": [accuracy_of(prediction, data.classes) for prediction in alone],
+        },
+    )
+
+
+def settled_goodness_of(net: LayerLocalNet, run: Context, data: ImageData) -> Tensor:
+    """Return the goodness `[layers, N, K]` of a whole image set, batch by batch; see `settled_goodness`."""
+    assert isinstance(net, RecurrentNet)
+    rule, parts = run.rule, []
+    for images in data.images.split(BATCH):
+        with autocast(images.device, run.precision):
+            part = settled_goodness(
+                net,
+                as_floats(images),
+                goodness=rule.goodness,
+                counted=rule.counted,
+                damping=rule.damping,
+                updates=rule.updates,
+            )
+        parts.append(part)
+    return torch.cat(parts, dim=1)
