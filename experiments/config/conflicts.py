@@ -103,6 +103,9 @@ def _conflicts() -> Iterator[Conflict]:
     yield Conflict("widths", anything, "model", ("cnn3",))
     yield Conflict("depth", anything, "model", ("cnn6", "mlp", "local_fields", "resnet", "deephebb", "fasthebb"))
     yield Conflict("theta", anything, "gate", ("symmetric", "softmax"))
+
+
+def _conflicts_of_inference() -> Iterator[Conflict]:
     yield Conflict("inference", ("head",), "rule", ("ff", "hebbff", "local_head", "softhebb"))
     yield Conflict("inference", ("local_heads",), "rule", ("ff", "hebbff", "softhebb", "ghl", "bp"))
     yield Conflict("inference", ("dropout",), "rule", ("ff", "hebbff", "local_head", "ghl", "bp"))
@@ -117,7 +120,7 @@ def _conflicts() -> Iterator[Conflict]:
         yield Conflict("inference", (evaluation,), "label_at", (*ELSEWHERE, *LABELS_APART, NOWHERE))
 
 
-CONFLICTS = tuple(_conflicts())
+CONFLICTS = (*_conflicts(), *_conflicts_of_inference())
 
 
 def check_together(settings: Settings, given: frozenset[str]) -> None:

@@ -120,6 +120,7 @@ class Parts:
             first_block=recipe.first_block,
             first_scored=recipe.first_scored,
             readout_grid=recipe.readout_grid,
+            readout_normalised=recipe.readout_normalised,
             readout_images=recipe.readout_images,
             readout_l2=recipe.readout_l2,
             candidates=recipe.candidates,

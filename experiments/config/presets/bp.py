@@ -22,7 +22,15 @@ def unsupervised(recipe: Recipe) -> Recipe:
         >>> unsupervised(Recipe(model="local_fields", epochs=60)).epochs
         15
     """
-    return replace(recipe, optimizer="adam", lr=1e-3, momentum=0.9, weight_decay=0.0, epochs=-(-recipe.epochs // 4))
+    return replace(
+        recipe,
+        optimizer="adam",
+        lr=1e-3,
+        momentum=0.9,
+        weight_decay=0.0,
+        joint_readout=False,
+        epochs=-(-recipe.epochs // 4),
+    )
 
 
 def greedy(recipe: Recipe) -> Recipe:

@@ -1,8 +1,9 @@
 """Presets without labels: networks that learn to tell images from hybrids (Hinton 2022, 3.2). Imports no torch.
 
-Published are the networks, their epochs, and what the readout reads. Rates, batches, decay of weights and the strength
-of peer normalisation are those of Hinton's code for his supervised networks: our reconstruction. Networks for images
-(`--model cnn3`, `cnn6`, ...) keep their own presets; see `at_nowhere.py`. Times are for two cores.
+Published are the networks, their epochs, and what the readout reads. First weights, rates, batches and decay of weights
+are those of Hinton's code for his supervised networks, translated as in `hinton_nets.py`: our reconstruction. The
+weights of the `linear` readout decay as chosen on a tenth of the training images. Networks for images (`--model cnn3`,
+`cnn6`, ...) keep their own presets; see `at_nowhere.py`. Times are for two cores, and estimates.
 """
 
 from collections.abc import Callable
@@ -43,13 +44,22 @@ def paper(settings: Settings) -> Recipe:
     recipe = Recipe(
         model="local_fields" if local else "mlp",
         model_options={} if local else {"widths": DENSE},
+        init="normal",
         gate="threshold",
         scale=1.0,
         reduction="sum",
+        optimizer="smoothed",
         lr=0.005,
+        momentum=0.9,
+        weight_decay=0.002,
         epochs=60 if local else 100,
         batch_size=100,
+        precision="float32",
+        joint_readout=True,
+        joint_softmax=True,
         readout_images=None,
+        readout_l2=None,
+        readout_normalised=True,
         curve_images=0,
         validation_images=10_000,
     )
