@@ -52,3 +52,13 @@ def greedy(recipe: Recipe) -> Recipe:
         portions=1,
         redraw=True,
     )
+
+
+def hinton(recipe: Recipe) -> Recipe:
+    """Take Adam and a head for Hinton's step and softmax: the network, its first weights and the batches stay.
+
+    Example:
+        >>> hinton(Recipe(model="mlp", joint_readout=True)).joint_readout
+        False
+    """
+    return replace(recipe, optimizer="adam", lr=1e-3, weight_decay=0.0, negatives_from=None, joint_readout=False)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from experiments.config.presets.image_nets import IMAGE_PRESETS
 from experiments.config.presets.rules import of_rule
 from experiments.config.recipe import Recipe, of_few_images
-from experiments.config.settings import Settings
+from experiments.config.settings import Settings, SettingsError
 
 Preset = Callable[[Settings], Recipe]
 FILLED = ("mnist", "fashion_mnist")  # images of 28 x 28 pixels, which the paper's fields fill
@@ -36,10 +36,17 @@ def net_of(settings: Settings) -> str | None:
 def paper(settings: Settings) -> Recipe:
     """Return the published setting: `local` for 60 epochs, about 12 minutes, or `dense` for 100, about an hour.
 
+    Raises:
+        SettingsError: one of the networks is asked for, and images shall carry labels.
+
     Example:
-        >>> paper(Settings(net="local")).epochs, paper(Settings(net="dense")).epochs
-        (60, 100)
+        >>> [paper(Settings(net=net, label_at="nowhere")).epochs for net in NETS]
+        [60, 100]
     """
+    if settings.net in NETS and settings.label_at != "nowhere":
+        raise SettingsError(
+            f"--net {settings.net} cannot be used with --label-at {settings.label_at}; it can with nowhere"
+        )
     local = net_of(settings) == "local"
     recipe = Recipe(
         model="local_fields" if local else "mlp",
@@ -70,7 +77,7 @@ def quick(settings: Settings) -> Recipe:
     """Return the paper's networks for 5 minutes: 20 epochs of `local`, or 6 of `dense`.
 
     Example:
-        >>> quick(Settings(net="local")).epochs
+        >>> quick(Settings(net="local", label_at="nowhere")).epochs
         20
     """
     return replace(paper(settings), epochs=20 if net_of(settings) == "local" else 6)
@@ -80,7 +87,7 @@ def smoke(settings: Settings) -> Recipe:
     """Return `quick` with 1,000 images, judged by 500: 30 seconds, only to show that all parts work.
 
     Example:
-        >>> smoke(Settings(net="local")).train_images
+        >>> smoke(Settings(net="local", label_at="nowhere")).train_images
         1000
     """
     return of_few_images(quick(settings))
@@ -90,7 +97,7 @@ def long(settings: Settings) -> Recipe:
     """Return the networks for about 30 minutes: 120 epochs of `local`, 40 of `dense`.
 
     Example:
-        >>> long(Settings(net="dense")).epochs
+        >>> long(Settings(net="dense", label_at="nowhere")).epochs
         40
     """
     return replace(paper(settings), epochs=120 if net_of(settings) == "local" else 40)
