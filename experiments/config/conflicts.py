@@ -95,7 +95,7 @@ def _conflicts() -> Iterator[Conflict]:
     yield Conflict("label_planes", anything, "labels", ("onehot", "fourier", "morph", "layerwise", "echo", "learned"))
     yield Conflict("label_scale", anything, "labels", ("onehot", "fourier", "morph", "channel", "echo", "learned"))
     yield Conflict("label_scale", anything, "model", (*CONVOLUTIONS, "local_fields"))
-    yield Conflict("net", anything, "model", (*CONVOLUTIONS, "local_fields"))
+    yield Conflict("net", anything, "model", CONVOLUTIONS)
     for name in ("skip", "whiten", "pool_after"):
         yield Conflict(
             name, anything, "model", tuple(each for each in (*CONVOLUTIONS, "mlp", "local_fields") if each != "cnn6")
