@@ -43,7 +43,7 @@ from convff.inference.scores import block_scores, block_scores_of
 from convff.inference.softmax_readout import SoftmaxReadout
 from convff.initial_weights import INITIAL_WEIGHTS
 from convff.labelling import AdditiveLabels, Labels, Negatives, PlaneLabels, TrainableLabels, label_passes
-from convff.local_linear import Layer, LocalLinear
+from convff.local_linear import LocalLinear
 from convff.machine.allocator import keep_freed_memory
 from convff.machine.memory import require_memory
 from convff.machine.precision import autocast, fastest_precision
@@ -179,7 +179,6 @@ __all__ = [
     "LabelTerms",
     "Labels",
     "LabelsBeside",
-    "Layer",
     "LayerLocalNet",
     "Layout",
     "LengthNorm",

@@ -84,10 +84,10 @@ class LocalLinear(nn.Module):
         connections = inside if mask is None else mask & inside
         self.in_features, self.out_features = in_features, locations * units
         self.locations, self.units = locations, units
-        self.reads_outside = not bool(inside.all())
+        self.reads_outside = not _all(inside)
         # Both follow from the network's options, so they are in no checkpoint.
         self.register_buffer("sources", sources.where(sources >= 0, in_features), persistent=False)
-        self.register_buffer("connections", None if bool(connections.all()) else connections, persistent=False)
+        self.register_buffer("connections", None if _all(connections) else connections, persistent=False)
         bound = connections.sum(dim=2, keepdim=True).clamp_min(1).rsqrt()  # as of `nn.Linear`, by a unit's own inputs
         drawn = torch.rand(locations, units, inputs) * 2 - 1
         self.weight = nn.Parameter((drawn * bound * connections).view(-1, inputs))
@@ -146,12 +146,17 @@ Layer = nn.Linear | nn.Conv2d | LocalLinear
 """The layers of a block, each with a closed form of its direction; see `convff.outer`."""
 
 
+def _all(values: Tensor) -> bool:
+    """Return whether all are true; of a sketch without values, that they are."""
+    return values.is_meta or bool(values.all())
+
+
 def _check(sources: Tensor, units: int, in_features: int, mask: Tensor | None) -> None:
     if sources.ndim != 2 or sources.dtype != torch.int64 or not sources.numel():
         raise ValueError(
             f"sources must be int64 indices [locations, inputs], got {sources.dtype} {list(sources.shape)}"
         )
-    least, most = int(sources.min()), int(sources.max())
+    least, most = (0, 0) if sources.is_meta else (int(sources.min()), int(sources.max()))
     if least < -1 or most >= in_features:
         raise ValueError(f"sources must be inputs from 0 to {in_features - 1}, or -1, got {least} to {most}")
     if units < 1:

@@ -6,14 +6,39 @@ Example: `python experiments/unsupervised.py --preset smoke`. A hybrid is made o
 `docs/hinton.md`.
 """
 
-from experiments.config.command_line import parse
-from experiments.config.settings import Settings
+from experiments.config.command_line import parse_as
+from experiments.config.peer import AskedWithPeer, with_peer
+from experiments.config.presets.unsupervised_nets import net_of
+from experiments.config.settings import Settings, SettingsError
+from experiments.tools.command import exit_on
 
 DEFAULT = Settings(dataset="mnist", label_at="nowhere")
 
+
+def asked_for(arguments: list[str] | None = None) -> Settings:
+    """Return the settings of a training; exit with 2 if they are invalid.
+
+    Hinton's networks have peer normalisation unless told otherwise; networks for images have it if it is asked for.
+
+    Args:
+        arguments: the command line; the process's own if omitted.
+
+    Example:
+        >>> asked_for([]).stabilise, asked_for(["--model", "cnn6"]).stabilise, asked_for(["--rule", "bp"]).stabilise
+        (('peer',), (), ())
+    """
+    asked, settings = parse_as(AskedWithPeer, DEFAULT, __doc__, arguments)
+    if asked.peer is None and net_of(settings) is None:
+        return settings
+    with exit_on(SettingsError):
+        return with_peer(settings, asked.peer)
+
+
 if __name__ == "__main__":
-    settings = parse(DEFAULT, __doc__)
+    settings = asked_for()
 
-    from experiments.run.train import main  # after the parsing: it imports torch
+    from experiments.run.errors import inference_errors  # after the parsing: both import torch
+    from experiments.run.train import main
 
-    main(settings)
+    if results := main(settings):
+        print(f"\n{inference_errors([run.accuracy | run.control for run in results])}")

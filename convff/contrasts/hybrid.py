@@ -1,13 +1,29 @@
 """Each image, and a hybrid of it and another one: a contrast without labels (Hinton 2022, section 3.2)."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from convff.contrasts.base import Layout, Passes, Scores
 from convff.data import Batch
 from convff.hybrids import draw_masks, draw_partners, hybrids, refuse_blurs
 from convff.labelling import Labels
+
+
+class Mixture(NamedTuple):
+    """Hybrids, and what they are made of.
+
+    Args:
+        images: the hybrids `[N, C, H, W]`.
+        others: for each image, the one that it was mixed with `[N, C, H, W]`.
+        masks: where a hybrid has the image's pixels, and not the other one's: bool `[N, 1, H, W]`.
+    """
+
+    images: Tensor
+    others: Tensor
+    masks: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,10 +63,20 @@ class HybridContrast:
         self, batch: Batch, generator: torch.Generator, scores: Scores | None = None, rows: slice = slice(None)
     ) -> Passes:
         """Make the passes; see `Contrast`. The scores are ignored."""
-        count, device = len(batch.inputs), batch.inputs.device
-        partners = draw_partners(count, generator).to(device)
-        masks = draw_masks(count, (batch.inputs.shape[2], batch.inputs.shape[3]), generator, blurs=self.blurs)
-        images = batch.inputs[rows]
-        mixed = hybrids(images, batch.inputs[partners[rows]], masks[rows].to(device))
-        both = torch.stack([self.neutral.neutral(images), self.neutral.neutral(mixed)], dim=1)
+        of_rows = batch.inputs[rows]
+        mixed = self.mix(batch.inputs, generator, rows).images
+        both = torch.stack([self.neutral.neutral(of_rows), self.neutral.neutral(mixed)], dim=1)
         return Passes(both.flatten(0, 1), Layout(batch.targets[rows], passes=2))
+
+    def mix(self, images: Tensor, generator: torch.Generator, rows: slice = slice(None)) -> "Mixture":
+        """Draw masks and partners for all images `[B, C, H, W]`, and make the hybrids of some.
+
+        Args:
+            images: the images of a batch.
+            generator: the source of every draw.
+            rows: the images whose hybrids to make.
+        """
+        partners = draw_partners(len(images), generator).to(images.device)
+        masks = draw_masks(len(images), (images.shape[2], images.shape[3]), generator, blurs=self.blurs)
+        others, masks = images[partners[rows]], masks[rows].to(images.device)
+        return Mixture(hybrids(images[rows], others, masks), others, masks)

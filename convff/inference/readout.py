@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from convff.data import ImageData, as_floats
+from convff.functional import length_normalise
 from convff.inference.regression import best_penalty, logistic_regression
 from convff.labelling import Labels
 from convff.machine.precision import autocast
@@ -23,7 +24,7 @@ class LinearReadout(nn.Module):
     """Class scores `W . features + b`, where the features are the activity of all blocks from `first` on.
 
     Activity is read before the next block's normalisation, and averaged over a grid of regions of each map. An average
-    is linear, so a score is still a sum over positions of weight times activity.
+    is linear, so a score is still a sum over positions of weight times activity, unless that is `normalised`.
 
     Args:
         net: the network to read; it is not part of the readout (not in its parameters, never trained by it).
@@ -31,6 +32,7 @@ class LinearReadout(nn.Module):
         image_shape: channels, height and width of an image, without label.
         first: index of the first block that is read; 1 excludes the first block, as in the papers.
         grid: maps are averaged to `grid x grid` regions; None reads every position, as in the paper.
+        normalised: read the activity of each block divided by its root mean square; maps, before they are averaged.
         lr: learning rate of Adam if the readout is trained beside the blocks by `step`.
 
     Raises:
@@ -59,6 +61,7 @@ class LinearReadout(nn.Module):
         *,
         first: int = 1,
         grid: int | None = 4,
+        normalised: bool = False,
         lr: float = 1e-3,
     ) -> None:
         super().__init__()
@@ -68,6 +71,7 @@ class LinearReadout(nn.Module):
         self.labels = labels
         self.first = first
         self.grid = grid
+        self.normalised = normalised
         like = next(net.parameters())
         device = like.device
         size = self.features(like.new_zeros(2, *image_shape)).shape[1]
@@ -222,6 +226,7 @@ class LinearReadout(nn.Module):
 
     def _read(self, a: Tensor) -> Tensor:
         """Return what is read of the activity of a block, float32 `[B, D]`."""
+        a = length_normalise(a.float()) if self.normalised else a
         return self._regions(a).flatten(1).float()
 
     def _regions(self, a: Tensor) -> Tensor:

@@ -16,8 +16,8 @@ class ReadoutBeside:
     """What a trainer does for the readout beside its blocks: nothing, if there is none.
 
     A readout that reads first, or a contrast with hard negatives, needs a neutral pass before each step: a pass of the
-    images without a label. It gives features, for the readout's own step, and class scores, for the contrast (Hinton
-    2022, section 3.3): those of before the batch's update of blocks and readout.
+    images without a label, by the weights that the batch has not changed yet. It gives features, for the readout's own
+    step, and class scores, for the contrast (Hinton 2022, section 3.3).
 
     Args:
         readout: the readout.

@@ -37,6 +37,6 @@ else:  # the command line offers the keys of the tables
     StabiliserName = Literal[names_in("convff/stabilisers/__init__.py", "STABILISERS")]
 
 PresetName = Literal["smoke", "quick", "paper", "long", "best"]
-NetName = Literal["deep", "wide", "greedy", "local", "dense"]
+NetName = Literal["deep", "wide", "greedy", "hinton", "local", "dense"]
 SelectionName = Literal["optimised", "random"]
 EngineName = Literal["closed", "autograd"]

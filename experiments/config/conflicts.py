@@ -96,7 +96,7 @@ def _conflicts() -> Iterator[Conflict]:
     yield Conflict("label_planes", anything, "labels", ("onehot", "fourier", "morph", "layerwise", "echo", "learned"))
     yield Conflict("label_scale", anything, "labels", ("onehot", "fourier", "morph", "channel", "echo", "learned"))
     yield Conflict("label_scale", anything, "model", (*CONVOLUTIONS, "local_fields"))
-    yield Conflict("net", anything, "model", (*CONVOLUTIONS, "local_fields"))
+    yield Conflict("net", anything, "model", CONVOLUTIONS)
     for name in ("skip", "whiten", "pool_after"):
         yield Conflict(
             name, anything, "model", tuple(each for each in (*CONVOLUTIONS, "mlp", "local_fields") if each != "cnn6")
@@ -104,6 +104,9 @@ def _conflicts() -> Iterator[Conflict]:
     yield Conflict("widths", anything, "model", ("cnn3",))
     yield Conflict("depth", anything, "model", ("cnn6", "mlp", "local_fields", "resnet", "deephebb", "fasthebb"))
     yield Conflict("theta", anything, "gate", ("symmetric", "softmax"))
+
+
+def _conflicts_of_inference() -> Iterator[Conflict]:
     yield Conflict("inference", ("head",), "rule", ("ff", "hebbff", "local_head", "softhebb"))
     yield Conflict("inference", ("local_heads",), "rule", ("ff", "hebbff", "softhebb", "ghl", "bp"))
     yield Conflict("inference", ("dropout",), "rule", ("ff", "hebbff", "local_head", "ghl", "bp"))
@@ -118,7 +121,7 @@ def _conflicts() -> Iterator[Conflict]:
         yield Conflict("inference", (evaluation,), "label_at", (*ELSEWHERE, *LABELS_APART, NOWHERE))
 
 
-CONFLICTS = tuple(_conflicts())
+CONFLICTS = (*_conflicts(), *_conflicts_of_inference())
 
 
 def check_together(settings: Settings, given: frozenset[str]) -> None:

@@ -61,6 +61,7 @@ class Overrides(RateOverrides, ManyClasses):
 
     first_block: int | None = None
     """Readout and goodness count the blocks from this one on; 0 is the first. Default: 1, as in most papers."""
+
     init: InitName | None = None
     """Initial weights. own: the network's, usually PyTorch's; normal: N(0, 1 / inputs), without biases."""
 

@@ -49,6 +49,7 @@ class Recipe:
         readout_images: images that the final readout is fitted to; None for all.
         readout_l2: penalty of its weights; None chooses one on a tenth of these images.
         readout_grid: the final readout averages each map over n x n regions.
+        readout_normalised: it reads normalised activity, as Hinton's softmax does.
         candidates: goodness inference tries the readout's n best labels; 0 for every label.
         first_block: readout and goodness count the blocks from this one on; 1 skips the first, as most papers do.
         first_scored: the same for goodness, or the scores that the rule has instead; None for `first_block`.
@@ -100,6 +101,7 @@ class Recipe:
     readout_images: int | None = 20_000
     readout_l2: float | None = 1e-3
     readout_grid: int = 4
+    readout_normalised: bool = False
     candidates: int = 0
     first_block: int = 1
     first_scored: int | None = None

@@ -26,6 +26,7 @@ from convff import (
     Trainer,
     as_floats,
     fastest_precision,
+    wants_scores,
 )
 from experiments.config.own import own_file
 from experiments.config.presets import recipe_for
@@ -120,6 +121,7 @@ class Parts:
             first_block=recipe.first_block,
             first_scored=recipe.first_scored,
             readout_grid=recipe.readout_grid,
+            readout_normalised=recipe.readout_normalised,
             readout_images=recipe.readout_images,
             readout_l2=recipe.readout_l2,
             candidates=recipe.candidates,
@@ -134,13 +136,19 @@ class Parts:
         )
 
     def new_trainer(self, net: LayerLocalNet, readout: LinearReadout | None) -> Trainer:
-        """Return the trainer of this run; it trains the readout beside the blocks if one is given."""
+        """Return the trainer of this run; it trains the readout beside the blocks if one is given.
+
+        Where wrong labels are chosen by the scores of a readout, and none is given, it makes one.
+        """
+        contrast = self._contrast() if hasattr(self.rule, "direction") else None
+        if readout is None and wants_scores(contrast):
+            readout = self.joint_readout(net)
         return Trainer(
             net,
             self.labels,
             self.rule,
             schedule=self.recipe.schedule(),
-            contrast=self._contrast() if hasattr(self.rule, "direction") else None,
+            contrast=contrast,
             augment=AUGMENTATIONS[self.recipe.augment],
             readout=readout,
             seed=self.settings.seed,
@@ -236,7 +244,7 @@ def _try_one_step(parts: Parts) -> None:
     if parts.settings.first_block is not None and parts.settings.first_block >= len(net):
         raise ValueError(f"--first-block must be less than {len(net)}, the blocks, got {parts.settings.first_block}")
     parts.evaluator().require_memory(net)
-    trainer, two = parts.new_trainer(net, parts.joint_readout(net)), parts.train.part(0, 2)
+    trainer, two = parts.new_trainer(net, None), parts.train.part(0, 2)
     trainer.refuse_large_cache(parts.portions[0])
     for epoch in range(trainer.stretches.total):
         trainer.epoch(two, epoch)

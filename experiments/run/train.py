@@ -10,11 +10,13 @@ from torch import OutOfMemoryError
 
 from convff import (
     DivergedError,
+    HybridContrast,
     LostProcessError,
     NoSpaceError,
     Processes,
     TrainingState,
     TrainingWarning,
+    as_floats,
     keep_freed_memory,
     save_checkpoint,
     stop_if_diverged,
@@ -22,7 +24,7 @@ from convff import (
 from experiments.config.command_line import check
 from experiments.config.settings import Settings, SettingsError
 from experiments.datasets import DataError
-from experiments.run import figures
+from experiments.run import figures, hybrid_figure
 from experiments.run.evaluate import Evaluated, scores_as_json
 from experiments.run.folder import keep_own_files, new_file, new_folder, run_name, write_json
 from experiments.run.parts import Parts, prepare
@@ -150,10 +152,16 @@ def run(parts: Parts, signals: Signals, state: TrainingState | None) -> Results:
     rule = rule_in_words(results.rule, results.variant + results.stabilise, results.order)
     title = f"{results.dataset}\nlabels {labels}, rule {rule}, preset {results.preset}"
     rows = training.metrics.rows
-    figures.draw_learning_curve(rows, folder / "figures" / "learning_curve.png", title=title)
+    contrast = getattr(trainer.step, "contrast", None)
+    decision = {"decision": "image over hybrid"} if isinstance(contrast, HybridContrast) else {}
+    figures.draw_learning_curve(rows, folder / "figures" / "learning_curve.png", title=title, **decision)
     figures.draw_confusion_matrix(
         found.predicted, parts.judged, folder / "figures" / "confusion_matrix.png", title=title
     )
+    if isinstance(contrast, HybridContrast):
+        images = as_floats(parts.train.images[: hybrid_figure.SHOWN].cpu())
+        path = folder / "figures" / "hybrids.png"
+        hybrid_figure.draw_hybrids(contrast, images, path, seed=settings.seed, title=parts.train.name)
     print(closing_table(results))
     print(f"  {results.seconds['total']:.0f} s in all; everything is in {folder}")
     return results

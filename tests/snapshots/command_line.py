@@ -47,6 +47,12 @@ SCRIPTS = (
         differs={"label_at": None},
     ),
     Script(
+        "experiments/hinton_mlp.py",
+        "experiments.hinton_mlp.Hinton",
+        default="experiments.hinton_mlp.DEFAULT",
+        differs={"label_at": None},
+    ),
+    Script(
         "experiments/softhebb.py",
         _SETTINGS,
         default="experiments.softhebb.DEFAULT",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.config.presets.ghl_nets import GHL_PRESETS, by_gradient
 from experiments.config.presets.greedy_nets import GREEDY_PRESETS
 from experiments.config.presets.hebbff_nets import HEBBFF_PRESETS
+from experiments.config.presets.hinton_nets import HINTON_PRESETS
 from experiments.config.presets.image_nets import IMAGE_PRESETS
 from experiments.config.presets.rules import of_rule
 from experiments.config.presets.softhebb_nets import SOFTHEBB_PRESETS
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 # The default rate of each optimiser, used if the preset has another optimiser; plain steps have none.
 RATES = {"adam": 1e-3, "relative": 0.005, "orthogonal": 0.01, "per_neuron": 0.03, "sign": 0.01, "norm_dependent": 0.05}
 PRESETS: dict[str, Callable[[Settings], Recipe]] = IMAGE_PRESETS
-NET_PRESETS = {"deep": HEBBFF_PRESETS, "wide": HEBBFF_PRESETS, "greedy": GREEDY_PRESETS}
-NET_PRESETS |= {"local": UNSUPERVISED_PRESETS, "dense": UNSUPERVISED_PRESETS}  # of `--net`
+NET_PRESETS = {"deep": HEBBFF_PRESETS, "wide": HEBBFF_PRESETS, "greedy": GREEDY_PRESETS, "hinton": HINTON_PRESETS}
+NET_PRESETS |= {"local": UNSUPERVISED_PRESETS, "dense": UNSUPERVISED_PRESETS}
 # Presets of a rule on a network of its own; None is the network that the rule has if none is named.
 OWN_PRESETS: dict[tuple[str, str | None], dict[str, Callable[[Settings], Recipe]]] = {
     ("softhebb", None): SOFTHEBB_PRESETS,

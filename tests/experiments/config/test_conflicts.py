@@ -24,6 +24,7 @@ VALUES = {
     "theta": 1.0,
     "reduction": "sum",
     "negatives": 2,
+    "blurs": 6,
     "coarse_blocks": 1,
     "negatives_from": "confusion",
     "stabilise": ("oja",),
