@@ -110,6 +110,12 @@ class LocalLinear(nn.Module):
         z = z.transpose(0, 1).reshape(len(x), -1)
         return z if self.bias is None else z + self.bias.to(z.dtype)
 
+    def fan_in(self) -> Tensor:
+        """Return the number of inputs that each unit has, int64 `[L * O]`."""
+        if self.connections is None:
+            return torch.full((self.out_features,), self.sources.shape[1], device=self.sources.device)
+        return self.connections.sum(dim=2).expand(-1, self.units).flatten()
+
     def connected(self, weight: Tensor) -> Tensor:
         """Return values `[L * O, F]` of connections, with 0 where there is none."""
         if self.connections is None:

@@ -11,7 +11,7 @@ from experiments.config.names import names_in
 from experiments.config.presets import recipe_for
 from experiments.config.presets.one_pass import RULES as BASELINES
 from experiments.config.ranges import option
-from experiments.config.settings import LABEL_FREE_RULES, LABELS_APART, Settings, SettingsError
+from experiments.config.settings import LABEL_FREE_RULES, LABELS_APART, SETTLING, Settings, SettingsError
 
 # The options that others depend on, and where their names are.
 TABLES = {
@@ -29,6 +29,13 @@ OF_GOODNESS = ("gate", "scale", "theta", "reduction", "stabilise", "candidates",
 ELSEWHERE = ("blocks", "output", "gains")  # no label image of any kind
 UNUSUAL = ("activity", "minus_mean", "minus_sum", "minus_activity")  # reductions that are not of plain squares
 NOWHERE = "nowhere"
+OF_SETTLING = (
+    "settled",
+    "goodness",
+    "linear",
+    "softmax_joint",
+    "linear_joint",
+)  # inferences; goodness is settled there
 CONVOLUTIONS = ("cnn3", "cnn6", "resnet", "deephebb", "fasthebb", "resnet_he")
 WITHOUT_DECAY = ("relative", "orthogonal", "per_neuron", "norm_dependent", "sign")
 
@@ -106,6 +113,30 @@ def _conflicts() -> Iterator[Conflict]:
     yield Conflict("theta", anything, "gate", ("symmetric", "softmax"))
 
 
+def _conflicts_of_settling() -> Iterator[Conflict]:
+    rule, anything = ("recurrent",), ()
+    others = tuple(name for name in names_in(*TABLES["rule"]) if name not in rule)
+    for name in ("iterations", "counted", "learn_from", "damping", "updates"):
+        yield Conflict(name, anything, "rule", others)
+    yield Conflict("label_at", (*ELSEWHERE, *LABELS_APART, NOWHERE), "rule", rule)
+    for name in ("similarity", "stagger", "contrast", "compile", "engine", "label_regions", "coarse_blocks", "blurs"):
+        yield Conflict(name, anything, "rule", rule)
+    for name in ("losers", "signal", "rest_factor", "candidates", "label_form", "label_gains"):
+        yield Conflict(name, anything, "rule", rule)
+    yield Conflict("order", ("one_by_one",), "rule", rule)
+    stabilisers = names_in("convff/stabilisers/__init__.py", "STABILISERS")
+    yield Conflict("stabilise", tuple(name for name in stabilisers if name != "peer"), "rule", rule)
+    yield Conflict("inference", ("settled",), "rule", others)
+    of_others = names_in("convff/evaluations/__init__.py", "EVALUATIONS")
+    yield Conflict("inference", tuple(name for name in of_others if name not in OF_SETTLING), "rule", rule)
+    for model in SETTLING:
+        yield Conflict("rule", tuple(name for name in others if name != "bp"), "model", (model,))
+    for name in ("skip", "whiten", "pool_after", "label_scale", "net"):
+        yield Conflict(name, anything, "model", SETTLING)
+    yield Conflict("widths", anything, "model", ("recurrent_local",))
+    yield Conflict("depth", anything, "model", ("recurrent",))
+
+
 def _conflicts_of_inference() -> Iterator[Conflict]:
     yield Conflict("inference", ("head",), "rule", ("ff", "hebbff", "local_head", "softhebb"))
     yield Conflict("inference", ("local_heads",), "rule", ("ff", "hebbff", "softhebb", "ghl", "bp"))
@@ -121,7 +152,7 @@ def _conflicts_of_inference() -> Iterator[Conflict]:
         yield Conflict("inference", (evaluation,), "label_at", (*ELSEWHERE, *LABELS_APART, NOWHERE))
 
 
-CONFLICTS = (*_conflicts(), *_conflicts_of_inference())
+CONFLICTS = (*_conflicts(), *_conflicts_of_settling(), *_conflicts_of_inference())
 
 
 def check_together(settings: Settings, given: frozenset[str]) -> None:

@@ -37,6 +37,21 @@ class RuleOptions:
     """With --rule ghl: what sets a step. both: Hebbian size, the gradient's sign; sign: the sign alone; local: the
     Hebbian direction alone; gradient: plain gradient descent."""
 
+    iterations: int | None = None
+    """With --rule recurrent: how often the network is updated while it settles."""
+
+    counted: tuple[int, int] | None = None
+    """With --rule recurrent: the first and the last iteration whose goodness counts at inference, from 1."""
+
+    learn_from: int | None = None
+    """With --rule recurrent: the first iteration that is learnt from, counted from 1."""
+
+    damping: float | None = None
+    """With --rule recurrent: the share of the new activity in a state, in (0, 1]."""
+
+    updates: Literal["synchronous", "alternating"] | None = None
+    """With --rule recurrent: all layers from the states before, or the even ones first and then the odd ones."""
+
     def rule_options(self) -> dict[str, Any]:
         """Return the options that are given, by name.
 

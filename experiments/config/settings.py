@@ -23,8 +23,10 @@ from experiments.config.values import typed_fields
 
 RENAMED: dict[str, PresetName] = {"best": "long"}  # presets
 LABELS_APART = ("stream", "beside")  # places where labels are images of their own
-LABEL_FREE_RULES = ("local_head", "softhebb", "ghl")  # rules under which no image carries a label
-LABEL_FREE = {*LABEL_FREE_RULES, *(("bp", net) for net in ("deephebb", "fasthebb", "resnet_he"))}  # or on some networks
+SETTLING = ("recurrent", "recurrent_local")  # networks that settle
+LABEL_FREE_RULES = ("local_head", "softhebb", "ghl", "recurrent")  # rules under which no image carries a label
+OWN_NETS = ("deephebb", "fasthebb", "resnet_he", *SETTLING)  # networks of such rules
+LABEL_FREE = {*LABEL_FREE_RULES, *(("bp", net) for net in OWN_NETS)}  # or backpropagation in their networks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,7 @@ class Settings(Overrides, RuleOptions, NetworkOptions):
 
     rule: RuleName = "ff"
     """How a layer learns. ff: Forward-Forward; hebbff: its Hebbian form; softhebb: without labels; ghl: Hebbian
-    steps, signs of the gradient; or a baseline: local_head, a linear classifier per block, or bp, backpropagation."""
+    steps, signs of the gradient; recurrent: FF while a network settles; or a baseline: local_head, a linear classifier per block, or bp, backpropagation."""
 
     contrast: ContrastName | None = None
     """What goes through the network in a step. Default: the contrast of the rule."""

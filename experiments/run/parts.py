@@ -34,6 +34,7 @@ from experiments.config.recipe import Recipe
 from experiments.config.settings import LABELS_APART, Settings, SettingsError
 from experiments.datasets import Dataset
 from experiments.run import data
+from experiments.run.building import takes
 from experiments.run.evaluate import Evaluator
 from experiments.run.inference import evaluations_of
 from experiments.run.joint_readout import new_joint_readout
@@ -92,7 +93,10 @@ class Parts:
     def model_options(self) -> dict[str, Any]:
         """The recipe's model options, and the number of label channels to repeat for every block."""
         repeated = getattr(self.labels, "repeated_channels", 0)
-        return self.recipe.model_options | ({"label_channels": repeated} if repeated else {})
+        known = {"label_channels": repeated} if repeated else {}
+        if takes(MODELS[self.recipe.model], "classes"):
+            known["classes"] = self.train.num_classes
+        return self.recipe.model_options | known
 
     def new_net(self) -> LayerLocalNet:
         """Build a network with the initial weights of this run's seed; the same at every call."""
@@ -140,7 +144,8 @@ class Parts:
 
         Where wrong labels are chosen by the scores of a readout, and none is given, it makes one.
         """
-        contrast = self._contrast() if hasattr(self.rule, "direction") else None
+        makes_passes = hasattr(self.rule, "direction") or hasattr(self.rule, "contrast")
+        contrast = self._contrast() if makes_passes else None
         if readout is None and wants_scores(contrast):
             readout = self.joint_readout(net)
         return Trainer(

@@ -111,17 +111,23 @@ def _idle_for_rule(settings: Settings, recipe: Recipe, rule: Any) -> Reasons:
         (("stabiliser_strength",), not settings.stabilise, "--stabilise names no stabiliser"),
         (("blurs",), not takes(contrast_maker(settings, rule), "blurs"), "no pass is a hybrid"),
         (OF_NEGATIVES, not takes(contrast_maker(settings, rule), "negatives"), "no pass has a wrong label"),
-        ((*OF_NEGATIVES, "contrast", "compile", "engine"), has_no_steps, f"{named} has no local steps"),
+        (OF_NEGATIVES, has_no_steps and not hasattr(rule, "contrast"), f"{named} has no local steps"),
+        (("contrast", "compile", "engine"), has_no_steps, f"{named} has no local steps"),
         (("stagger", "similarity", "coarse_blocks"), has_no_steps, f"{named} has no local steps"),
         (("reduction",), not takes(made, "gate"), f"{named} has no goodness"),
         (("coarse_blocks",), _is_of_one_label(rule), "each pass carries a class, right or wrong"),
         (("rest_factor",), not getattr(rule, "trains_rest", False), f"{named} has one rate for all that it trains"),
         (("label_gains",), settings.label_at != "gains", f"--label-at {settings.label_at} has no gains"),
-        (("stabilise",), has_no_steps, f"{named} has no Hebbian direction to stabilise"),
+        (("stabilise",), has_no_steps and not _has_peers(settings, rule), f"{named} has no direction to stabilise"),
         (("candidates",), "goodness" not in rule.evaluations, f"{named} tries no labels"),
         (("candidates",), settings.inference == ("linear",), "--inference linear tries no labels"),
     )
     return {name: reason for names, holds, reason in reasons if holds for name in names}
+
+
+def _has_peers(settings: Settings, rule: Any) -> bool:
+    """Return whether a rule has peer normalisation of its own, and nothing else is asked of it."""
+    return hasattr(rule, "peer") and settings.stabilise == ("peer",)
 
 
 def _has_no_place(made: Any, settings: Settings) -> bool:

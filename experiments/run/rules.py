@@ -16,6 +16,7 @@ from convff import (
     ImageData,
     LabelContrast,
     Negatives,
+    PeerNormalisation,
     Place,
     Similar,
     Stabilised,
@@ -53,7 +54,7 @@ def new_rule(settings: Settings, recipe: Recipe, num_classes: int, superclasses:
         rule = Similar(rule=rule, weight=recipe.similarity, num_classes=num_classes)
     if settings.engine == "autograd":
         rule = Autograd(rule=rule)
-    if not settings.stabilise:
+    if not settings.stabilise or hasattr(rule, "peer"):
         return rule
     strength = settings.stabiliser_strength
     firmness = {} if strength is None else {"strength": strength}
@@ -66,6 +67,9 @@ def _bare_rule(
     """Build the rule with its gate and its place of the label; for superclasses, if they are given."""
     make = look_up("rule", settings.rule, RULES)
     asked: dict[str, Any] = dict(recipe.rule_options)
+    if takes(make, "peer") and settings.stabilise == ("peer",):  # a rule that settles has peers of its own
+        strength = settings.stabiliser_strength
+        asked["peer"] = PeerNormalisation().strength if strength is None else strength
     if takes(make, "gate"):
         theta = {} if recipe.theta is None else {"theta": recipe.theta}
         gate = look_up("gate", recipe.gate, GATES)

@@ -12,11 +12,12 @@ from experiments.config.presets.greedy_nets import GREEDY_PRESETS
 from experiments.config.presets.hebbff_nets import HEBBFF_PRESETS
 from experiments.config.presets.hinton_nets import HINTON_PRESETS
 from experiments.config.presets.image_nets import IMAGE_PRESETS
+from experiments.config.presets.recurrent_nets import RECURRENT_PRESETS
 from experiments.config.presets.rules import of_rule
 from experiments.config.presets.softhebb_nets import SOFTHEBB_PRESETS
 from experiments.config.presets.unsupervised_nets import UNSUPERVISED_PRESETS
 from experiments.config.recipe import Recipe
-from experiments.config.settings import RENAMED, Settings, SettingsError
+from experiments.config.settings import RENAMED, SETTLING, Settings, SettingsError
 
 if TYPE_CHECKING:
     from convff import Schedule
@@ -30,6 +31,8 @@ NET_PRESETS |= {"local": UNSUPERVISED_PRESETS, "dense": UNSUPERVISED_PRESETS}
 OWN_PRESETS: dict[tuple[str, str | None], dict[str, Callable[[Settings], Recipe]]] = {
     ("softhebb", None): SOFTHEBB_PRESETS,
     ("softhebb", "deephebb"): SOFTHEBB_PRESETS,
+    **{("recurrent", model): RECURRENT_PRESETS for model in (None, *SETTLING)},
+    **{("bp", model): RECURRENT_PRESETS for model in SETTLING},
     **{("ghl", model): presets for model, presets in GHL_PRESETS.items()},
     **{("bp", model): by_gradient(presets) for model, presets in GHL_PRESETS.items()},
 }

@@ -62,3 +62,13 @@ def hinton(recipe: Recipe) -> Recipe:
         False
     """
     return replace(recipe, optimizer="adam", lr=1e-3, weight_decay=0.0, negatives_from=None, joint_readout=False)
+
+
+def recurrent(recipe: Recipe) -> Recipe:
+    """Take Adam and a head for settling: a single pass from the bottom up through the same fields.
+
+    Example:
+        >>> recurrent(Recipe(model="recurrent", joint_readout=True, rule_options={"iterations": 8})).rule_options
+        {}
+    """
+    return replace(hinton(recipe), rule_options={})
