@@ -1,9 +1,9 @@
 """Hinton's recurrent networks: a label holds at the top, an image at the bottom, and the layers between them settle.
 
 Example: `python experiments/recurrent.py --preset smoke`. The network learns at every iteration, and the label under
-which it settles best is its answer. On MNIST it has two dense layers (`--widths`), on CIFAR-10 (`--dataset cifar10`) two
-layers of fields of 11 x 11 places (`--depth`), with less activity for the right label (`--reduction minus_sum`). `--rule
-bp` trains the same network by backpropagation, without top-down connections. See `docs/hinton.md`.
+which it settles best is its answer. On MNIST it has two dense layers (`--widths`), on CIFAR-10 (`--dataset cifar10`)
+two layers of fields of 11 x 11 places (`--depth`), with less activity for the right label (`--reduction minus_sum`).
+`--rule bp` trains the same network by backpropagation, without top-down connections. See `docs/hinton.md`.
 """
 
 from dataclasses import replace

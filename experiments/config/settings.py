@@ -41,7 +41,8 @@ class Settings(Overrides, RuleOptions, NetworkOptions):
 
     rule: RuleName = "ff"
     """How a layer learns. ff: Forward-Forward; hebbff: its Hebbian form; softhebb: without labels; ghl: Hebbian
-    steps, signs of the gradient; recurrent: FF while a network settles; or a baseline: local_head, a linear classifier per block, or bp, backpropagation."""
+    steps, signs of the gradient; recurrent: FF while a network settles; or a baseline: local_head, a linear classifier
+    per block, or bp, backpropagation."""
 
     contrast: ContrastName | None = None
     """What goes through the network in a step. Default: the contrast of the rule."""
