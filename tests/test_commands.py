@@ -32,6 +32,7 @@ DATASET_SCRIPTS = (
     "softhebb.py",
     "ghl.py",
     "hinton_mlp.py",
+    "unsupervised.py",
 )
 
 

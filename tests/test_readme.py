@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import tyro
 
-from experiments import greedy, hinton_mlp
+from experiments import greedy, hinton_mlp, unsupervised
 from experiments.config.command_line import parse
 from experiments.config.settings import Settings
 from experiments.ghl import DEFAULT as GHL
@@ -24,6 +24,7 @@ OF_SYSTEMS = {  # scripts with networks of their own: what reads their command l
     "experiments/ghl.py": (partial(parse, GHL, None), ("deephebb", "fasthebb", "resnet_he")),
     "experiments/softhebb.py": (partial(parse, SOFTHEBB, None), ("deephebb",)),
     "experiments/hinton_mlp.py": (hinton_mlp.asked_for, ("hinton",)),
+    "experiments/unsupervised.py": (unsupervised.asked_for, (None, "local", "dense", "cnn3", "cnn6")),
 }
 MOST_WORDS, MOST_LINES, WIDE = 1800, 200, 140
 

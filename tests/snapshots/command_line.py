@@ -48,9 +48,14 @@ SCRIPTS = (
     ),
     Script(
         "experiments/hinton_mlp.py",
-        "experiments.hinton_mlp.Hinton",
+        "experiments.config.peer.AskedWithPeer",
         default="experiments.hinton_mlp.DEFAULT",
         differs={"label_at": None},
+    ),
+    Script(
+        "experiments/unsupervised.py",
+        "experiments.config.peer.AskedWithPeer",
+        default="experiments.unsupervised.DEFAULT",
     ),
     Script(
         "experiments/softhebb.py",
