@@ -7,16 +7,19 @@ from convff.contrasts import (
     NEGATIVES,
     ConfusionNegatives,
     Contrast,
+    HybridContrast,
     LabelContrast,
     LabelsBeside,
     LabelStream,
     Layout,
+    NeutralNegatives,
     Passes,
     RandomNegatives,
     Remembering,
     SuperclassNegatives,
     Unlabelled,
     memory_of,
+    wants_scores,
 )
 from convff.data import Batch, Data, ImageData, as_floats
 from convff.evaluations import EVALUATIONS, Context, Evaluation, Score
@@ -37,12 +40,15 @@ from convff.inference.goodness import block_goodness, block_goodness_of, goodnes
 from convff.inference.participation import participation_ratios
 from convff.inference.readout import LinearReadout
 from convff.inference.scores import block_scores, block_scores_of
+from convff.inference.softmax_readout import SoftmaxReadout
+from convff.initial_weights import INITIAL_WEIGHTS
 from convff.labelling import AdditiveLabels, Labels, Negatives, PlaneLabels, TrainableLabels, label_passes
+from convff.local_linear import LocalLinear
 from convff.machine.allocator import keep_freed_memory
 from convff.machine.memory import require_memory
 from convff.machine.precision import autocast, fastest_precision
 from convff.machine.processes import DataParallel, LostProcessError, OneProcess, Processes
-from convff.models import MODELS, cnn3, cnn6, deephebb, fasthebb, mlp, resnet, resnet_he
+from convff.models import MODELS, cnn3, cnn6, deephebb, fasthebb, local_fields, mlp, resnet, resnet_he
 from convff.network import Block, LayerLocalNet, evaluating
 from convff.norms import LengthNorm, PaddedNorm
 from convff.optimizers import OPTIMIZERS
@@ -53,6 +59,7 @@ from convff.places import (
     AtBlocks,
     AtGains,
     AtImage,
+    AtNowhere,
     AtOutput,
     AtStream,
     Gains,
@@ -108,6 +115,7 @@ __all__ = [
     "EVALUATIONS",
     "GATES",
     "GOODNESS",
+    "INITIAL_WEIGHTS",
     "MODELS",
     "NEGATIVES",
     "OPTIMIZERS",
@@ -122,6 +130,7 @@ __all__ = [
     "AtBlocks",
     "AtGains",
     "AtImage",
+    "AtNowhere",
     "AtOutput",
     "AtStream",
     "Autograd",
@@ -147,6 +156,7 @@ __all__ = [
     "GlobalHebbian",
     "Head",
     "HebbianForwardForward",
+    "HybridContrast",
     "ImageData",
     "InGroups",
     "LabelContrast",
@@ -160,12 +170,14 @@ __all__ = [
     "LengthNorm",
     "LinearReadout",
     "LocalHead",
+    "LocalLinear",
     "LocalStep",
     "LocalUpdate",
     "LostProcessError",
     "MemoryWarning",
     "Merged",
     "Negatives",
+    "NeutralNegatives",
     "NoSpaceError",
     "OneProcess",
     "Outer",
@@ -184,6 +196,7 @@ __all__ = [
     "Similar",
     "SoftHebb",
     "Softmax",
+    "SoftmaxReadout",
     "Stabilised",
     "Step",
     "SuperclassNegatives",
@@ -221,6 +234,7 @@ __all__ = [
     "label_passes",
     "load_checkpoint",
     "load_tensors",
+    "local_fields",
     "mean_goodness",
     "memory_of",
     "mlp",
@@ -236,5 +250,6 @@ __all__ = [
     "start",
     "stop_if_diverged",
     "sum_goodness",
+    "wants_scores",
     "write_atomically",
 ]

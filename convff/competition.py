@@ -8,8 +8,9 @@ arXiv 2601.21367, "Global-guided Hebbian learning" (GHL).
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from convff.local_linear import Layer
 from convff.outer import outer_weight
 
 TINY = 1e-30  # added to the largest entry, so that zeros stay zeros
@@ -78,7 +79,7 @@ def hard(y: Tensor, top: Tensor, winner: Tensor) -> Tensor:
     return torch.zeros_like(y).scatter_(1, winner, top)
 
 
-def oja_direction(x: Tensor, u: Tensor, y: Tensor, layer: nn.Linear | nn.Conv2d) -> Tensor:
+def oja_direction(x: Tensor, u: Tensor, y: Tensor, layer: Layer) -> Tensor:
     """Return `D_k = sum_nl y_k (x - u_k w_k)`: Oja's rule for weighted channels, with one weight-gradient call.
 
     The first part is the weight gradient of the layer with y as the error, the second a number per channel:
@@ -94,7 +95,7 @@ def oja_direction(x: Tensor, u: Tensor, y: Tensor, layer: nn.Linear | nn.Conv2d)
         a direction for the weight that a step adds, in float32 or better; the first part is computed in the dtype of u.
 
     Example:
-        >>> layer = nn.Linear(2, 1, bias=False)
+        >>> layer = torch.nn.Linear(2, 1, bias=False)
         >>> _ = layer.weight.data.copy_(torch.tensor([[1.0, 0.0]]))
         >>> x, u, y = torch.tensor([[1.0, 2.0]]), torch.tensor([[1.0]]), torch.tensor([[1.0]])
         >>> oja_direction(x, u, y, layer)
@@ -138,11 +139,11 @@ def by_largest(direction: Tensor) -> tuple[Tensor, Tensor]:
     return direction.div_(largest), (of_channels < SLOW * largest).float().mean()
 
 
-def competing(layer: nn.Linear | nn.Conv2d, z: Tensor) -> Tensor:
+def competing(layer: Layer, z: Tensor) -> Tensor:
     """Return `u = W * x`, for the output z of a layer `[N, K, ...]`: z without the layer's bias.
 
     Example:
-        >>> layer = nn.Linear(1, 1)
+        >>> layer = torch.nn.Linear(1, 1)
         >>> x = torch.ones(1, 1)
         >>> torch.allclose(competing(layer, layer(x)), layer.weight)
         True

@@ -31,6 +31,21 @@ class Negatives(Protocol):
         ...
 
 
+class ScoredNegatives(Protocol):
+    """Draws the wrong labels of a batch by the network's class scores; it says so by `wants_scores`, which is true."""
+
+    @property
+    def wants_scores(self) -> bool:
+        """Whether it must be given scores."""
+        ...
+
+    def __call__(
+        self, classes: Tensor, num_classes: int, generator: torch.Generator, scores: Tensor | None = None
+    ) -> Tensor:
+        """Return wrong classes, int64 `[B, M]`, for right classes `[B]` and class scores `[B, K]`."""
+        ...
+
+
 @runtime_checkable
 class AdditiveLabels(Labels, Protocol):
     """Labels that are a base from the image plus a summand from the class: waves, one-hot codes, label channels."""

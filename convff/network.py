@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from convff.local_linear import Layer
 from convff.norms import normalised_stream
 
 
@@ -25,7 +26,7 @@ class Block(nn.Module):
         activation: what follows the layer; ReLU if omitted. Rules whose closed form is for ReLU refuse any other.
 
     Raises:
-        TypeError: `layer` is neither `nn.Linear` nor `nn.Conv2d`.
+        TypeError: `layer` is none of `nn.Linear`, `nn.Conv2d` and `LocalLinear`.
         ValueError: `norm` has parameters, or the padding of `layer` is given by name or is not of zeros.
 
     Example:
@@ -40,13 +41,13 @@ class Block(nn.Module):
     def __init__(
         self,
         norm: nn.Module,
-        layer: nn.Linear | nn.Conv2d,
+        layer: Layer,
         pool: nn.Module | None = None,
         activation: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        if not isinstance(layer, nn.Linear | nn.Conv2d):
-            raise TypeError(f"a block's layer must be nn.Linear or nn.Conv2d, got {type(layer).__name__}")
+        if not isinstance(layer, Layer):
+            raise TypeError(f"a block's layer must be nn.Linear, nn.Conv2d or LocalLinear, got {type(layer).__name__}")
         if any(True for _ in norm.parameters()):
             raise ValueError(f"a block's norm must have no learned parameters, got {norm}: use affine=False")
         if isinstance(layer, nn.Conv2d) and layer.padding_mode != "zeros":

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from convff.local_linear import Layer, LocalLinear, input_local, outer_local
 from convff.planar import WithPlanes
 from convff.planes import plane_direction, run_sums
 
@@ -50,7 +51,7 @@ class Outer(NamedTuple):
     x: Tensor
     post: Tensor
 
-    def dense(self, layer: nn.Linear | nn.Conv2d) -> dict[str, Tensor]:
+    def dense(self, layer: Layer) -> dict[str, Tensor]:
         """Return the dense direction by parameter name, in the dtype of the layer's parameters."""
         weight, bias = outer_product(self.x, self.post, layer)
         whole = {"weight": weight.to(layer.weight.dtype)}
@@ -107,7 +108,7 @@ def outer_conv2d(x: Tensor, post: Tensor, layer: nn.Conv2d) -> tuple[Tensor, Ten
     return weight, bias
 
 
-def outer_weight(x: Tensor, post: Tensor, layer: nn.Linear | nn.Conv2d) -> Tensor:
+def outer_weight(x: Tensor, post: Tensor, layer: Layer) -> Tensor:
     """Return the outer product for the weight alone; see `outer_product`.
 
     Example:
@@ -116,7 +117,7 @@ def outer_weight(x: Tensor, post: Tensor, layer: nn.Linear | nn.Conv2d) -> Tenso
     """
     if isinstance(layer, nn.Conv2d):
         return _convolution_backward(x, post, layer, wanted=[False, True, False])[1]
-    return outer_linear(x, post)[0]
+    return outer_product(x, post, layer)[0]
 
 
 def _outer_with_planes(x: WithPlanes, post: Tensor, layer: nn.Conv2d) -> tuple[Tensor, Tensor]:
@@ -131,14 +132,16 @@ def _outer_with_planes(x: WithPlanes, post: Tensor, layer: nn.Conv2d) -> tuple[T
     return torch.cat([of_images, of_planes.to(of_images.dtype)], dim=1), bias.to(of_images.dtype)
 
 
-def outer_product(x: Tensor, post: Tensor, layer: nn.Linear | nn.Conv2d) -> tuple[Tensor, Tensor]:
-    """Return the outer product of either kind of layer; see `outer_linear` and `outer_conv2d`."""
+def outer_product(x: Tensor, post: Tensor, layer: Layer) -> tuple[Tensor, Tensor]:
+    """Return the outer product of any layer; see `outer_linear`, `outer_conv2d` and `outer_local`."""
     if isinstance(layer, nn.Conv2d):
         return outer_conv2d(x, post, layer)
+    if isinstance(layer, LocalLinear):
+        return outer_local(x, post, layer)
     return outer_linear(x, post)
 
 
-def input_product(x: Tensor, post: Tensor, layer: nn.Linear | nn.Conv2d) -> Tensor:
+def input_product(x: Tensor, post: Tensor, layer: Layer) -> Tensor:
     """Return the direction for the input, `dx_n = W^T post_n`: the counterpart of the outer product.
 
     With ReLU, goodness (the sum of squares) has the derivative `2 a x^T` by the weights and `2 W^T a` by the input, so
@@ -160,6 +163,8 @@ def input_product(x: Tensor, post: Tensor, layer: nn.Linear | nn.Conv2d) -> Tens
     """
     if isinstance(layer, nn.Conv2d):
         return _convolution_backward(x, post, layer, wanted=[True, False, False])[0]
+    if isinstance(layer, LocalLinear):
+        return input_local(post, layer)
     return post @ layer.weight.to(post.dtype)
 
 

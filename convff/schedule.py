@@ -43,7 +43,7 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
     "cooldown": linear_cooldown,
     "cosine": cosine,
 }
-DECAYING = ("sgd", "adam")  # optimisers to whose direction a decay of the weights can be added
+DECAYING = ("sgd", "adam", "smoothed")  # optimisers that can let weights decay
 
 
 BESIDE_RATE = 1e-3
@@ -62,7 +62,8 @@ class Schedule:
         decay: how the rate falls: a name in `SCHEDULES`.
         stagger: how far lower blocks are ahead of higher ones in training, in [0, 1); see `window`.
         repeats: steps on each batch, all with the same passes.
-        weight_decay: d in `direction + d w`, which the optimiser, "sgd" or "adam", takes instead of the direction.
+        weight_decay: d in `direction + d w`, which the optimiser, "sgd" or "adam", takes instead of the direction; of
+            "smoothed", the decay of weights beside the direction.
         block_factors: the rate of each block relative to `lr`, from the first to the last; 1 for all if empty.
         rest_factor: the rate, relative to `lr`, of what belongs to no block's layer (a head, scales of norms), for
             rules that train both by the same optimiser.

@@ -36,6 +36,7 @@ class BenchmarkSettings:
         "hebbff",
         "one_pass",
         "planes",
+        "local_fields",
     )
     """Sections to measure; "pruning" trains for some minutes on a task of 100 classes, and runs only if named."""
 

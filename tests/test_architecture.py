@@ -133,7 +133,10 @@ def test_every_override_is_a_number_of_the_recipe() -> None:
 
 @pytest.mark.parametrize(
     ("script", "option"),
-    [(name, "--labels") for name in ("mnist", "fashion_mnist", "cifar10", "cifar100", "greedy")]
+    [
+        (name, "--labels")
+        for name in ("mnist", "fashion_mnist", "cifar10", "cifar100", "greedy", "hinton_mlp", "unsupervised")
+    ]
     + [("benchmark", "--sections"), ("label_gallery", "--classes")]
     + [(name, "--out") for name in ("figures", "cam_figures")],
 )

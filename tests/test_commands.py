@@ -24,7 +24,16 @@ SHORTER: dict[str, tuple[str, ...]] = {
     "ablation.py": ("--minutes", "0.02", "--rows", "as preset"),
 }
 NAMED = ("cam_figures.py", "label_gallery.py", "benchmark.py")  # without options the pages only name them
-DATASET_SCRIPTS = ("mnist.py", "fashion_mnist.py", "cifar10.py", "cifar100.py", "softhebb.py", "ghl.py")
+DATASET_SCRIPTS = (
+    "mnist.py",
+    "fashion_mnist.py",
+    "cifar10.py",
+    "cifar100.py",
+    "softhebb.py",
+    "ghl.py",
+    "hinton_mlp.py",
+    "unsupervised.py",
+)
 
 
 @pytest.fixture(scope="module")

@@ -2,21 +2,30 @@
 
 import re
 import shlex
+from functools import partial
 from pathlib import Path
 
 import pytest
 import tyro
 
+from experiments import greedy, hinton_mlp, unsupervised
 from experiments.config.command_line import parse
 from experiments.config.settings import Settings
 from experiments.ghl import DEFAULT as GHL
-from experiments.greedy import asked_for
-from experiments.hebbff_mlp import DEFAULT
+from experiments.hebbff_mlp import DEFAULT as HEBBFF
 from experiments.search import Search
 from experiments.softhebb import DEFAULT as SOFTHEBB
 from tests.pages import DOCS, PAGES, README, ROOT, commands, filled, python_blocks
 
 DATASET_SCRIPTS = {f"experiments/{name}.py" for name in ("mnist", "fashion_mnist", "cifar10", "cifar100")}
+OF_SYSTEMS = {  # scripts with networks of their own: what reads their command line, and the networks
+    "experiments/hebbff_mlp.py": (partial(parse, HEBBFF, None), ("deep", "wide")),
+    "experiments/greedy.py": (greedy.asked_for, ("greedy",)),
+    "experiments/ghl.py": (partial(parse, GHL, None), ("deephebb", "fasthebb", "resnet_he")),
+    "experiments/softhebb.py": (partial(parse, SOFTHEBB, None), ("deephebb",)),
+    "experiments/hinton_mlp.py": (hinton_mlp.asked_for, ("hinton",)),
+    "experiments/unsupervised.py": (unsupervised.asked_for, (None, "local", "dense", "cnn3", "cnn6")),
+}
 MOST_WORDS, MOST_LINES, WIDE = 1800, 200, 140
 
 
@@ -33,14 +42,11 @@ def test_every_command_names_a_script_and_known_options(command: str, tmp_path: 
         arguments[arguments.index("./mine.py:Covariance")] = "ff"  # the file is in the README
     if script in DATASET_SCRIPTS:
         assert isinstance(parse(Settings(dataset="digits"), None, arguments), Settings)
-    elif script == "experiments/hebbff_mlp.py":
-        assert parse(DEFAULT, None, arguments).net in ("deep", "wide")
-    elif script == "experiments/greedy.py":
-        assert all(isinstance(settings, Settings) for settings in asked_for(arguments))
-    elif script == "experiments/ghl.py":
-        assert parse(GHL, None, arguments).model in ("deephebb", "fasthebb", "resnet_he")
-    elif script == "experiments/softhebb.py":
-        assert parse(SOFTHEBB, None, arguments).model == "deephebb"
+    elif script in OF_SYSTEMS:
+        read, nets = OF_SYSTEMS[script]
+        settings = read(arguments)
+        for each in settings if isinstance(settings, list) else [settings]:
+            assert (each.net or each.model) in nets
     elif script == "experiments/search.py":
         assert isinstance(tyro.cli(Search, args=arguments), Search)
 

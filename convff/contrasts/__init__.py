@@ -5,11 +5,13 @@ A new one is a file and a row of its table.
 
 from collections.abc import Callable
 
-from convff.contrasts.base import Contrast, Layout, Passes, Remembering, Scores, memory_of
+from convff.contrasts.base import Contrast, Layout, Passes, Remembering, Scores, memory_of, wants_scores
 from convff.contrasts.beside import LabelsBeside
 from convff.contrasts.confusion_negatives import ConfusionNegatives
+from convff.contrasts.hybrid import HybridContrast
 from convff.contrasts.labelled import LabelContrast
 from convff.contrasts.negatives import RandomNegatives
+from convff.contrasts.neutral_negatives import NeutralNegatives
 from convff.contrasts.stream import LabelImages, LabelStream
 from convff.contrasts.superclass_negatives import SuperclassNegatives
 from convff.contrasts.unlabelled import Unlabelled
@@ -20,11 +22,13 @@ CONTRASTS: dict[str, Callable[..., Contrast]] = {
     "unlabelled": Unlabelled,
     "stream": LabelStream,
     "beside": LabelsBeside,
+    "hybrid": HybridContrast,
 }
 NEGATIVES: dict[str, Callable[..., Negatives]] = {
     "all": RandomNegatives,
     "superclass": SuperclassNegatives,
     "confusion": ConfusionNegatives,
+    "neutral": NeutralNegatives,
 }
 
 __all__ = [
@@ -32,11 +36,13 @@ __all__ = [
     "NEGATIVES",
     "ConfusionNegatives",
     "Contrast",
+    "HybridContrast",
     "LabelContrast",
     "LabelImages",
     "LabelStream",
     "LabelsBeside",
     "Layout",
+    "NeutralNegatives",
     "Passes",
     "RandomNegatives",
     "Remembering",
@@ -44,4 +50,5 @@ __all__ = [
     "SuperclassNegatives",
     "Unlabelled",
     "memory_of",
+    "wants_scores",
 ]

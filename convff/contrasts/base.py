@@ -71,9 +71,10 @@ class Passes(NamedTuple):
 class Contrast(Protocol):
     """Makes the passes of a step, which a network learns to tell apart.
 
-    Optional members are for a contrast that learns which passes are hard, see `memory_of`: `memory`, tensors by name,
-    and `observe(layout, goodness)`, called after each step with the goodness of every pass in every block, `[blocks,
-    N]`. All that `observe` remembers must be in the memory, which is part of the state of a training.
+    Optional members are `wants_scores`, which is true if it must be given scores, and two for a contrast that learns
+    which passes are hard, see `memory_of`: `memory`, tensors by name, and `observe(layout, goodness)`, called after
+    each step with the goodness of every pass in every block, `[blocks, N]`. All that `observe` remembers must be in the
+    memory, which is part of the state of a training.
     """
 
     @property
@@ -120,3 +121,16 @@ def memory_of(contrast: object) -> dict[str, Tensor]:
         {}
     """
     return contrast.memory if isinstance(contrast, Remembering) else {}
+
+
+def wants_scores(part: object) -> bool:
+    """Return whether a contrast, or a source of negatives, chooses by the network's class scores.
+
+    Example:
+        >>> from convff.contrasts import LabelContrast, NeutralNegatives
+        >>> from labels import FourierLabels
+        >>> labels = FourierLabels(3, (8, 8))
+        >>> wants_scores(LabelContrast(labels)), wants_scores(LabelContrast(labels, NeutralNegatives()))
+        (False, True)
+    """
+    return bool(getattr(part, "wants_scores", False))

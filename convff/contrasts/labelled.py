@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from convff.contrasts.base import Layout, Passes, Remembering, Scores, memory_of
+from convff.contrasts.base import Layout, Passes, Remembering, Scores, memory_of, wants_scores
 from convff.contrasts.negatives import RandomNegatives
 from convff.data import Batch
-from convff.labelling import Labels, Negatives, label_passes
+from convff.labelling import Labels, Negatives, ScoredNegatives, label_passes
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,10 +34,16 @@ class LabelContrast:
     def __call__(
         self, batch: Batch, generator: torch.Generator, scores: Scores | None = None, rows: slice = slice(None)
     ) -> Passes:
-        """Make the passes; see `Contrast`. The scores are ignored."""
-        labels = self.draw(batch.targets, generator)[rows]
+        """Make the passes; see `Contrast`. Only negatives that choose by scores make use of them."""
+        known = scores(batch.inputs) if scores is not None and self.wants_scores else None
+        labels = self.draw(batch.targets, generator, known)[rows]
         inputs = label_passes(self.labels, batch.inputs[rows], labels)
         return Passes(inputs, Layout(labels[:, 0], labels, labels.shape[1]))
+
+    @property
+    def wants_scores(self) -> bool:
+        """Whether the negatives choose by scores; see `Contrast`."""
+        return wants_scores(self.negatives)
 
     @property
     def memory(self) -> dict[str, Tensor]:
@@ -49,7 +55,17 @@ class LabelContrast:
         if isinstance(self.negatives, Remembering):
             self.negatives.observe(layout, goodness)
 
-    def draw(self, classes: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the label of each pass `[B, P]` for images of right classes `[B]`: the right one, then wrong ones."""
-        wrong = self.negatives(classes, self.labels.num_classes, generator)
+    def draw(self, classes: Tensor, generator: torch.Generator, scores: Tensor | None = None) -> Tensor:
+        """Return the label of each pass `[B, P]`: the right one, then wrong ones.
+
+        Args:
+            classes: right classes `[B]`.
+            generator: the source of the draw.
+            scores: class scores of the images `[B, K]`, for negatives that choose by them.
+        """
+        if self.wants_scores:
+            scored: ScoredNegatives = self.negatives  # type: ignore[assignment]
+            wrong = scored(classes, self.labels.num_classes, generator, scores)
+        else:
+            wrong = self.negatives(classes, self.labels.num_classes, generator)
         return torch.cat([classes[:, None], wrong], dim=1)

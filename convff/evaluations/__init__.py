@@ -20,6 +20,7 @@ EVALUATIONS: dict[str, Evaluation] = {
     "linear": Evaluation("linear readout, fitted at the end (L-BFGS)", judge_by_readout),
     "dropout": Evaluation("linear readout with dropout, fitted at the end (Adam)", judge_by_dropout_readout),
     "linear_joint": Evaluation("linear readout, trained beside the blocks (Adam)", judge_by_joint_readout),
+    "softmax_joint": Evaluation("softmax, trained beside the blocks (smoothed steps)", judge_by_joint_readout),
     "head": Evaluation("softmax head, trained by backpropagation", judge_by_head, each_epoch=True),
 }
 

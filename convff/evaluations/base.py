@@ -45,6 +45,7 @@ class Context:
         first_scored: the same for goodness, or the scores that replace it; None for `first_block`. A rule whose first
             blocks do not know the classes has an attribute of this name, and counts no block below it.
         readout_grid: the readout averages each map to n x n regions; None reads every position.
+        readout_normalised: the readout reads normalised activity; see `LinearReadout`.
         readout_images: the readout is fitted to the first n training images; None for all.
         readout_l2: penalty of the readout's weights; None chooses it, see `LinearReadout.fit`.
         candidates: goodness inference tries the readout's n best labels; 0 for every label.
@@ -61,6 +62,7 @@ class Context:
     first_block: int = 1
     first_scored: int | None = None
     readout_grid: int | None = 4
+    readout_normalised: bool = False
     readout_images: int | None = None
     readout_l2: float | None = 1e-3
     candidates: int = 0
@@ -79,7 +81,14 @@ class Context:
 
     def new_readout(self, net: LayerLocalNet) -> LinearReadout:
         """Return an untrained readout of a network."""
-        return LinearReadout(net, self.labels, self.train.shape, first=self.first_of(net), grid=self.readout_grid)
+        return LinearReadout(
+            net,
+            self.labels,
+            self.train.shape,
+            first=self.first_of(net),
+            grid=self.readout_grid,
+            normalised=self.readout_normalised,
+        )
 
     def readout(self, net: LayerLocalNet) -> LinearReadout:
         """Return a readout fitted to the current network; it is fitted once, for all evaluations."""

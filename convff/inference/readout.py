@@ -4,7 +4,7 @@ Scodellaro et al. 2025, Methods: "H neurons of every layer (except the first) ar
 classification layer of N nodes". It reads an image without a label; its loss never reaches the network.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from convff.data import ImageData, as_floats
+from convff.functional import length_normalise
 from convff.inference.regression import best_penalty, logistic_regression
 from convff.labelling import Labels
 from convff.machine.precision import autocast
@@ -23,7 +24,7 @@ class LinearReadout(nn.Module):
     """Class scores `W . features + b`, where the features are the activity of all blocks from `first` on.
 
     Activity is read before the next block's normalisation, and averaged over a grid of regions of each map. An average
-    is linear, so a score is still a sum over positions of weight times activity.
+    is linear, so a score is still a sum over positions of weight times activity, unless that is `normalised`.
 
     Args:
         net: the network to read; it is not part of the readout (not in its parameters, never trained by it).
@@ -31,10 +32,15 @@ class LinearReadout(nn.Module):
         image_shape: channels, height and width of an image, without label.
         first: index of the first block that is read; 1 excludes the first block, as in the papers.
         grid: maps are averaged to `grid x grid` regions; None reads every position, as in the paper.
+        normalised: read the activity of each block divided by its root mean square; maps, before they are averaged.
         lr: learning rate of Adam if the readout is trained beside the blocks by `step`.
 
     Raises:
         ValueError: `first` leaves no block.
+
+    Attributes:
+        evaluation: the evaluation that judges it if it is trained beside the blocks, a name in `convff.EVALUATIONS`.
+        reads_first: whether `step` learns from the features of the network as it is before the step of the blocks.
 
     Example:
         >>> from convff import cnn3
@@ -44,6 +50,9 @@ class LinearReadout(nn.Module):
         (torch.Size([5, 3]), 32)
     """
 
+    evaluation: ClassVar[str] = "linear_joint"
+    reads_first: ClassVar[bool] = False
+
     def __init__(
         self,
         net: LayerLocalNet,
@@ -52,6 +61,7 @@ class LinearReadout(nn.Module):
         *,
         first: int = 1,
         grid: int | None = 4,
+        normalised: bool = False,
         lr: float = 1e-3,
     ) -> None:
         super().__init__()
@@ -61,13 +71,20 @@ class LinearReadout(nn.Module):
         self.labels = labels
         self.first = first
         self.grid = grid
-        device = next(net.parameters()).device
-        size = self.features(torch.zeros(2, *image_shape, device=device)).shape[1]
+        self.normalised = normalised
+        like = next(net.parameters())
+        device = like.device
+        size = self.features(like.new_zeros(2, *image_shape)).shape[1]
+        self.linear = self._new_linear(size, device)
+        self._optimizer: torch.optim.Optimizer = torch.optim.Adam(self.linear.parameters(), lr=lr)
+
+    def _new_linear(self, size: int, device: torch.device, **options: Any) -> nn.Linear:
+        """Return a linear layer that starts at zero."""
         # Skip the usual initialisation, which draws from global randomness.
-        self.linear: nn.Linear = skip_init(nn.Linear, size, labels.num_classes, device=device)
-        nn.init.zeros_(self.linear.weight)
-        nn.init.zeros_(self.linear.bias)
-        self._optimizer = torch.optim.Adam(self.linear.parameters(), lr=lr)
+        linear: nn.Linear = skip_init(nn.Linear, size, self.labels.num_classes, device=device, **options)
+        for parameter in linear.parameters():
+            nn.init.zeros_(parameter)
+        return linear
 
     @property
     def net(self) -> LayerLocalNet:
@@ -83,32 +100,38 @@ class LinearReadout(nn.Module):
         def visit(index: int, block: Block, h: Tensor) -> Tensor:
             a: Tensor = block(h)
             if index >= self.first:
-                read.append(self._regions(a).flatten(1))
+                read.append(self._read(a))
             return a
 
         with evaluating(self.net):
             self.net.route(neutral, visit)
-        return torch.cat(read, dim=1).float()
+        return torch.cat(read, dim=1)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return class scores `[B, K]` of unlabelled images `[B, C, H, W]`."""
         scores: Tensor = self.linear(self.features(images).to(self.linear.weight.dtype))
         return scores
 
-    def step(self, images: Tensor, classes: Tensor, processes: Processes | None = None) -> Tensor:
-        """Take one step of Adam on the cross-entropy, beside the step of the blocks.
+    def set_gain(self, gain: float) -> None:
+        """Set the rate of `step` to a fraction of the first one, in [0, 1]; Adam's stays as it is."""
+
+    def step(
+        self, images: Tensor, classes: Tensor, processes: Processes | None = None, features: Tensor | None = None
+    ) -> Tensor:
+        """Take one step of the optimiser on the cross-entropy, beside the step of the blocks.
 
         Args:
             images: float `[B, C, H, W]` in [0, 1], unlabelled: the whole batch.
             classes: int64 `[B]`.
             processes: the processes that share the batch; this process alone if omitted.
+            features: of this process's images, if they are known already; computed if omitted.
 
         Returns:
             this process's part of the mean loss, `[1]`.
         """
         processes = processes or OneProcess()
         shard = processes.shard(len(images))
-        features = self.features(images[shard.rows])
+        features = self.features(images[shard.rows]) if features is None else features
         with torch.enable_grad(), torch.autocast(images.device.type, enabled=False):
             loss = F.cross_entropy(self.linear(features), classes[shard.rows])
             self._optimizer.zero_grad()
@@ -200,6 +223,11 @@ class LinearReadout(nn.Module):
     def _batch(data: ImageData) -> int:
         """Return the number of images per batch: 256 of 32 x 32 pixels, fewer if they are larger."""
         return max(1, min(256, 2**18 // data.images[0, 0].numel()))
+
+    def _read(self, a: Tensor) -> Tensor:
+        """Return what is read of the activity of a block, float32 `[B, D]`."""
+        a = length_normalise(a.float()) if self.normalised else a
+        return self._regions(a).flatten(1).float()
 
     def _regions(self, a: Tensor) -> Tensor:
         if a.ndim == 2 or self.grid is None:

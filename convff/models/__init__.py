@@ -6,17 +6,19 @@ from convff.models.cnn3 import cnn3
 from convff.models.cnn6 import cnn6
 from convff.models.deephebb import deephebb
 from convff.models.fasthebb import fasthebb
+from convff.models.local_fields import local_fields
 from convff.models.mlp import mlp
 from convff.models.resnet import resnet
 from convff.models.resnet_he import resnet_he
 from convff.network import LayerLocalNet
 
-__all__ = ["MODELS", "cnn3", "cnn6", "deephebb", "fasthebb", "mlp", "resnet", "resnet_he"]
+__all__ = ["MODELS", "cnn3", "cnn6", "deephebb", "fasthebb", "local_fields", "mlp", "resnet", "resnet_he"]
 
 MODELS: dict[str, Callable[..., LayerLocalNet]] = {
     "cnn3": cnn3,
     "cnn6": cnn6,
     "mlp": mlp,
+    "local_fields": local_fields,
     "resnet": resnet,
     "deephebb": deephebb,
     "fasthebb": fasthebb,

@@ -10,6 +10,7 @@ from convff.optimizers.orthogonal import OrthogonalStep, orthogonalise
 from convff.optimizers.per_neuron import PerNeuronStep
 from convff.optimizers.relative import RelativeStep
 from convff.optimizers.sign import SignStep
+from convff.optimizers.smoothed import SmoothedStep
 
 
 def _adam(params: Iterable[nn.Parameter], lr: float, momentum: float) -> torch.optim.Optimizer:
@@ -30,6 +31,7 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "per_neuron": PerNeuronStep,
     "norm_dependent": NormDependentStep,
     "sign": SignStep,
+    "smoothed": SmoothedStep,
 }
 
 __all__ = [
@@ -39,5 +41,6 @@ __all__ = [
     "PerNeuronStep",
     "RelativeStep",
     "SignStep",
+    "SmoothedStep",
     "orthogonalise",
 ]

@@ -9,6 +9,7 @@ from convff.places.gains import AtGains, Gains
 from convff.places.groups import InGroups
 from convff.places.image import AtImage
 from convff.places.merged import Merged, for_superclasses
+from convff.places.nowhere import AtNowhere
 from convff.places.output import AtOutput, fitting_width
 from convff.places.stream import AtStream
 
@@ -19,6 +20,7 @@ PLACES: dict[str, Callable[..., Place]] = {
     "stream": AtStream,
     "gains": AtGains,
     "beside": AtBeside,
+    "nowhere": AtNowhere,
 }
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "AtBlocks",
     "AtGains",
     "AtImage",
+    "AtNowhere",
     "AtOutput",
     "AtStream",
     "Gains",

@@ -91,7 +91,7 @@ class AtBeside:
         """
         if num_classes != self.num_classes:
             raise ValueError(f"the labels beside every block are for {self.num_classes} classes, got {num_classes}")
-        if any(isinstance(block.layer, nn.Linear) for block in net):
+        if not all(isinstance(block.layer, nn.Conv2d) for block in net):
             raise ValueError("labels beside every block need convolutions, got a dense layer: use --label-at blocks")
 
     def fitting(self, width: int) -> int:

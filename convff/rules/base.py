@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from convff.contrasts import Contrast, LabelContrast, Layout, Scores
 from convff.data import Batch
 from convff.labelling import Labels
+from convff.local_linear import Layer
 from convff.machine.processes import OneProcess, Processes
 from convff.network import Block, LayerLocalNet
 from convff.outer import Outer
@@ -37,7 +38,7 @@ class LocalUpdate(NamedTuple):
     metrics: dict[str, Tensor]
     input: Tensor | None = None
 
-    def dense(self, layer: nn.Linear | nn.Conv2d) -> dict[str, Tensor]:
+    def dense(self, layer: Layer) -> dict[str, Tensor]:
         """Return the dense direction by parameter name, each in the parameter's dtype.
 
         Names are the layer's, and `beside.NAME` for the module beside it.

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from convff.competition import by_largest, competing, oja_direction, soft_winners
 from convff.data import Batch
+from convff.local_linear import Layer
 from convff.rules.base import Setup
 from convff.rules.headed import Headed, differentiate
 from convff.rules.softhebb import check_temperature, temperatures_of
@@ -91,7 +92,7 @@ class GlobalHebbianStep:
         self.net, self.head, self.labels = setup.net, head, setup.labels
         self.signal = rule.signal
         self.modules: dict[str, nn.Module] = {"head": head}
-        self.layers: list[nn.Linear | nn.Conv2d] = [block.layer for block in setup.net]
+        self.layers: list[Layer] = [block.layer for block in setup.net]
         self.temperatures = temperatures_of(rule.temperature, len(self.layers))
         weights: list[nn.Parameter] = [layer.weight for layer in self.layers]  # type: ignore[misc]
         known = {id(weight) for weight in weights}
@@ -137,9 +138,7 @@ Local = tuple[Tensor, Tensor]
 
 
 @contextmanager
-def hebbian_directions(
-    layers: list[nn.Linear | nn.Conv2d], temperatures: tuple[float, ...]
-) -> Iterator[dict[int, Local]]:
+def hebbian_directions(layers: list[Layer], temperatures: tuple[float, ...]) -> Iterator[dict[int, Local]]:
     """Compute the Hebbian direction of layers in the forward passes within a `with` block.
 
     Each is computed as soon as its layer has run, so no activity is kept for it; over several runs of a layer, it is
@@ -164,7 +163,7 @@ def hebbian_directions(
     def hook(index: int) -> "Hook":
         @torch.no_grad()
         def look(layer: nn.Module, inputs: tuple[Tensor, ...], z: Tensor) -> None:
-            assert isinstance(layer, nn.Linear | nn.Conv2d)
+            assert isinstance(layer, Layer)
             u = competing(layer, z.detach())
             y = soft_winners(u, temperatures[index])
             direction = oja_direction(inputs[0].detach(), u, y, layer)
@@ -182,7 +181,7 @@ def hebbian_directions(
             handle.remove()
 
 
-def _gradient(layer: nn.Linear | nn.Conv2d) -> Tensor:
+def _gradient(layer: Layer) -> Tensor:
     """Return the gradient of a layer's weight; zeros if nothing depends on it."""
     if layer.weight.grad is None:
         layer.weight.grad = torch.zeros_like(layer.weight)

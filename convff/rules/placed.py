@@ -19,7 +19,7 @@ class Placed:
     @property
     def evaluations(self) -> tuple[str, ...]:
         """The evaluation of the place of the label, and the linear readout."""
-        return (self.label_at.evaluation, "linear")
+        return tuple(dict.fromkeys((self.label_at.evaluation, "linear")))
 
     @property
     def contrast(self) -> Callable[..., Contrast]:

@@ -57,18 +57,19 @@ class Stabilised(Wrapped):
         return StabilisedState(self.rule.init(block), tuple(piece.init(block) for piece in self.stabilisers))
 
     def direction(self, seen: Seen, state: StabilisedState) -> LocalUpdate:
-        """Return the rule's direction minus the stabilisers' terms, which are ascents, with the rule's metrics."""
+        """Return the rule's direction minus the stabilisers' terms, which are ascents, with the metrics of all."""
         update, found = self.rule.direction(seen, state.rule), self.gating(seen)
         if found.c is None:
             raise ValueError("stabilisers need a weight for each unit's activity, and this place of the label has none")
-        step = GatedStep(seen.block, seen.x, seen.a, found.c, found.open_weight)
-        terms, kept = list(update.terms), []
+        step = GatedStep(seen.block, seen.x, seen.a, found.c, found.open_weight, seen.layout.passes)
+        terms, kept, metrics = list(update.terms), [], dict(update.metrics)
         for piece, before in zip(self.stabilisers, state.stabilisers, strict=True):
             term, after = piece.term(step, before)
             if term:
                 terms.append({name: -ascent for name, ascent in term.items()})
             kept.append(after)
-        return update._replace(terms=tuple(terms), state=StabilisedState(update.state, tuple(kept)))
+            metrics |= piece.metrics(after)
+        return update._replace(terms=tuple(terms), state=StabilisedState(update.state, tuple(kept)), metrics=metrics)
 
     def input_direction(self, seen: Seen) -> Tensor:
         """Return the rule's direction for the input: stabilisers act on weights, not on labels."""

@@ -6,6 +6,7 @@ from convff.stabilisers.base import GatedStep, Stabiliser
 from convff.stabilisers.bcm import SlidingThreshold
 from convff.stabilisers.decay import Decay
 from convff.stabilisers.oja import Oja
+from convff.stabilisers.peer import PeerNormalisation
 from convff.stabilisers.weight_norm import WeightNorm
 
 STABILISERS: dict[str, Callable[..., Stabiliser]] = {
@@ -13,6 +14,16 @@ STABILISERS: dict[str, Callable[..., Stabiliser]] = {
     "oja": Oja,
     "bcm": SlidingThreshold,
     "weight_norm": WeightNorm,
+    "peer": PeerNormalisation,
 }
 
-__all__ = ["STABILISERS", "Decay", "GatedStep", "Oja", "SlidingThreshold", "Stabiliser", "WeightNorm"]
+__all__ = [
+    "STABILISERS",
+    "Decay",
+    "GatedStep",
+    "Oja",
+    "PeerNormalisation",
+    "SlidingThreshold",
+    "Stabiliser",
+    "WeightNorm",
+]

@@ -19,6 +19,7 @@ class GatedStep(NamedTuple):
             `[N, C]` or `[N, C, 1, 1]` for one per unit or channel.
         open_weight: scale of the rule's direction: the total weight of the right tries of the batch if all gates were
             fully open, B for HebbFF and `2 s / n` for FF.
+        passes: passes per image, in a row; the first is the right one.
     """
 
     block: Block
@@ -26,6 +27,7 @@ class GatedStep(NamedTuple):
     a: Tensor
     c: Tensor
     open_weight: float
+    passes: int = 1
 
 
 class Stabiliser(Protocol):
@@ -47,6 +49,10 @@ class Stabiliser(Protocol):
     def term(self, step: GatedStep, state: Any) -> tuple[dict[str, Tensor], Any]:
         """Return the ascent to add, by parameter name, and the new state; no ascent by default."""
         return {}, state
+
+    def metrics(self, state: Any) -> dict[str, Tensor]:
+        """Return what the state says of a block, as 0-d tensors by name; nothing by default."""
+        return {}
 
     def constrain(self, block: Block, state: Any) -> None:
         """Constrain the parameters in place after each step; a no-op by default."""

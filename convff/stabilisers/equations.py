@@ -7,7 +7,7 @@ per position, with shared weights, so its sums and means also run over the posit
 Sources: Oja 1982, "A simplified neuron model as a principal component analyzer"; Bienenstock, Cooper & Munro 1982,
 "Theory for the development of neuron selectivity"; Intrator & Cooper 1992, "Objective function formulation of the BCM
 theory"; von der Malsburg 1973, "Self-organization of orientation sensitive cells in the striate cortex"; Miller &
-MacKay 1994, "The role of constraints in Hebbian learning".
+MacKay 1994, "The role of constraints in Hebbian learning"; Hinton 2022, "The Forward-Forward Algorithm".
 """
 
 import torch
@@ -96,3 +96,32 @@ def rescaling(length: Tensor, wanted: Tensor, strength: float) -> Tensor:
         tensor([0.5000, 1.0000])
     """
     return torch.where(length > 0, wanted / length, 1.0) ** strength
+
+
+def running_activity(a: Tensor, means: Tensor, momentum: float) -> Tensor:
+    """Return the running mean of each unit's activity, `m_k <- tau m_k + (1 - tau) mean a_k` (Hinton 2022).
+
+    Args:
+        a: activity of right passes, `[B, K]` or `[B, K, H, W]`.
+        means: the previous means `[K]`.
+        momentum: tau in [0, 1).
+
+    Returns:
+        means `[K]` of the dtype of `means`.
+
+    Example:
+        >>> running_activity(torch.tensor([[3.0], [1.0]]), torch.tensor([4.0]), 0.5)
+        tensor([3.])
+    """
+    mean = a.mean(dim=(0, *range(2, a.ndim)), dtype=means.dtype)
+    return momentum * means + (1 - momentum) * mean
+
+
+def peer_push(means: Tensor) -> Tensor:
+    """Return how much less active than its peers each unit is, `mean_j m_j - m_k`: `[K]` for means `[K]`.
+
+    Example:
+        >>> peer_push(torch.tensor([0.0, 1.0, 2.0]))
+        tensor([ 1.,  0., -1.])
+    """
+    return means.mean() - means

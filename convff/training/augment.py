@@ -35,13 +35,39 @@ def shifts(images: Tensor, generator: torch.Generator) -> Tensor:
         >>> shifts(torch.rand(4, 3, 8, 8), torch.Generator()).shape
         torch.Size([4, 3, 8, 8])
     """
-    count, channels, height, width = images.shape
-    moved = torch.randint(2 * MOST_SHIFT + 1, (2, count), generator=generator).to(images.device)
-    padded = F.pad(images, (MOST_SHIFT,) * 4, mode="reflect")
-    rows = torch.arange(height, device=images.device) + moved[0, :, None]
-    columns = torch.arange(width, device=images.device) + moved[1, :, None]
-    image = torch.arange(count, device=images.device)[:, None, None, None]
-    channel = torch.arange(channels, device=images.device)[None, :, None, None]
+    return _cut_at_random(F.pad(images, (MOST_SHIFT,) * 4, mode="reflect"), MOST_SHIFT, generator)
+
+
+def shifts_zero(images: Tensor, generator: torch.Generator, most: int = MOST_SHIFT) -> Tensor:
+    """Shift each image `[B, C, H, W]` by up to `most` pixels each way, at random; the border is filled with 0.
+
+    With 2 pixels there are the 25 shifts of Hinton 2022, section 3.3; a new one is drawn each time (ours).
+
+    Raises:
+        ValueError: an image could be shifted out of sight, or `most` is negative.
+
+    Example:
+        >>> shifts_zero(torch.ones(2, 1, 3, 3), torch.Generator(), most=0).equal(torch.ones(2, 1, 3, 3))
+        True
+    """
+    height, width = images.shape[2:]
+    if not 0 <= most < min(height, width):
+        raise ValueError(
+            f"images must be shifted by 0 or more pixels and fewer than their side, got {most} for {height} x {width}"
+        )
+    return _cut_at_random(F.pad(images, (most,) * 4), most, generator)
+
+
+def _cut_at_random(padded: Tensor, border: int, generator: torch.Generator) -> Tensor:
+    """Cut images out of images with a border, each at a place of its own."""
+    count, channels = padded.shape[:2]
+    height, width = (side - 2 * border for side in padded.shape[2:])
+    device = padded.device
+    moved = torch.randint(2 * border + 1, (2, count), generator=generator).to(device)
+    rows = torch.arange(height, device=device) + moved[0, :, None]
+    columns = torch.arange(width, device=device) + moved[1, :, None]
+    image = torch.arange(count, device=device)[:, None, None, None]
+    channel = torch.arange(channels, device=device)[None, :, None, None]
     return padded[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
 
 
@@ -89,4 +115,5 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "flips_shifts": flips_shifts,
     "cutout": cutout,
     "flips_shifts_cutout": flips_shifts_cutout,
+    "shifts_zero": shifts_zero,
 }

@@ -25,7 +25,7 @@ from convff.training.block_step import BlockInput, BlockStep, Normalised, block_
 from convff.training.blockwise import Prepared, frozen_activity, is_pure, raw_input
 from convff.training.compiled import CompiledBlockStep
 from convff.training.halving import HalvingStep
-from convff.training.setting_up import modules_beside, refuse_to_observe, refuse_unfit, take_step
+from convff.training.setting_up import keep_connections, modules_beside, refuse_to_observe, refuse_unfit, take_step
 from convff.training.sums import add_by_name
 from convff.training.trainable_labels import trainable_labels
 
@@ -45,7 +45,9 @@ def start(rule: LocalRule | StartingRule, setup: Setup) -> Step:
         >>> {name: list(start(RULES[name](), setup).modules) for name in ("ff", "hebbff", "bp")}
         {'ff': [], 'hebbff': [], 'bp': ['head']}
     """
-    return rule.start(setup) if isinstance(rule, StartingRule) else LocalStep(rule, setup)
+    step = rule.start(setup) if isinstance(rule, StartingRule) else LocalStep(rule, setup)
+    keep_connections(setup.net, step.optimizers)
+    return step
 
 
 class LocalStep:

@@ -1,10 +1,13 @@
 """What a local step checks and makes before it learns, and how it moves parameters."""
 
 from collections.abc import Iterable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from convff.local_linear import LocalLinear
+from convff.network import LayerLocalNet
 from convff.randomness import keyed_generator
 from convff.rules.base import LocalRule, Setup
 
@@ -44,6 +47,29 @@ def modules_beside(rule: LocalRule, setup: Setup) -> list[nn.Module | None]:
         module = None if make is None else make(block, keyed_generator(setup.seed, "beside", index))
         made.append(None if module is None else module.to(block.layer.weight))
     return made
+
+
+def keep_connections(net: LayerLocalNet, optimizers: Iterable[torch.optim.Optimizer]) -> None:
+    """Let optimisers leave weights at 0 that are no connections of layers with local fields.
+
+    Their directions are 0 there, which is enough for steps entry by entry. A step that mixes the entries of a matrix,
+    the orthogonalised one, would move them.
+    """
+    masked = {
+        id(block.layer.weight): block.layer
+        for block in net
+        if isinstance(block.layer, LocalLinear) and block.layer.connections is not None
+    }
+    for optimizer in optimizers:
+        parameters = (parameter for group in optimizer.param_groups for parameter in group["params"])
+        layers = [masked[id(parameter)] for parameter in parameters if id(parameter) in masked]
+        if layers:
+            optimizer.register_step_post_hook(partial(_constrain, layers))
+
+
+def _constrain(layers: list[LocalLinear], *_: object) -> None:
+    for layer in layers:
+        layer.constrain_()
 
 
 def take_step(optimizer: torch.optim.Optimizer, directions: Iterable[tuple[nn.Parameter, Tensor]]) -> None:

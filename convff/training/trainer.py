@@ -27,6 +27,7 @@ from convff.training.health import HealthCheck, TrainingWarning, weight_rms
 from convff.training.lessons import Lesson, Lessons
 from convff.training.local_step import start
 from convff.training.order import TOGETHER, refuse_useless_cache, stretches_of
+from convff.training.readout_beside import ReadoutBeside
 from convff.training.records import EpochRecord
 from convff.training.state import Position, TrainingState
 from convff.training.sums import add_by_name
@@ -104,12 +105,13 @@ class Trainer:
         self.readout = readout
         self.order = order
         self.redraw = redraw
+        self.beside = ReadoutBeside(readout, contrast, self.processes, order, precision)
         setup = Setup(
             net=net,
             labels=labels,
             schedule=schedule,
             contrast=contrast,
-            scores=readout,
+            scores=self.beside.scores,
             processes=self.processes,
             compiled=compiled,
             seed=seed,
@@ -182,7 +184,9 @@ class Trainer:
             with explaining_memory(len(batch), at.epoch, at.step):
                 lesson = self.lessons(self.step, data, batch, draws=draws, number=number, again=repeats > 1)
             for _ in range(at.step % repeats, repeats):
-                self.schedule.set_rates(self.step.optimizers, (within + at.step / steps) / self.schedule.epochs)
+                share = (within + at.step / steps) / self.schedule.epochs
+                self.schedule.set_rates(self.step.optimizers, share)
+                self.beside.set_rate(self.schedule, share)
                 with explaining_memory(len(batch), at.epoch, at.step):
                     add_by_name(at.totals, self._step(lesson, learning))
                 at.step += 1
@@ -235,12 +239,9 @@ class Trainer:
         self._resumed = True
 
     def _step(self, lesson: Lesson, learning: range) -> dict[str, Tensor]:
-        device = lesson.batch.inputs.device
-        with autocast(device, self.precision):
+        reads = len(self.net) - 1 in learning  # a readout of blocks that are still to learn would be out of date
+        if reads:
+            self.beside.look(lesson.batch.inputs)
+        with autocast(lesson.batch.inputs.device, self.precision):
             metrics = lesson.learn(self.step)
-        # A readout of blocks that are still to learn would be out of date.
-        if self.readout is not None and len(self.net) - 1 in learning:
-            # Its own context: autocast caches the cast weights, which the blocks' step has just changed.
-            with autocast(device, self.precision):
-                metrics["readout_loss"] = self.readout.step(*lesson.batch, self.processes)
-        return metrics
+        return metrics | self.beside.learn(lesson.batch) if reads else metrics

@@ -10,6 +10,7 @@ from experiments.benchmarks import (
     hebbff,
     inference,
     labelling,
+    local_fields,
     memory,
     model,
     one_pass,
@@ -35,4 +36,5 @@ SECTIONS: dict[str, Callable[[Bench], list[Row]]] = {
     "hebbff": hebbff.measure,
     "one_pass": one_pass.measure,
     "planes": planes.measure,
+    "local_fields": local_fields.measure,
 }

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     EvaluationName: TypeAlias = str
     OptimizerName: TypeAlias = str
     AugmentName: TypeAlias = str
+    InitName: TypeAlias = str
     OrderName: TypeAlias = str
     ReductionName: TypeAlias = str
     StabiliserName: TypeAlias = str
@@ -31,10 +32,11 @@ else:  # the command line offers the keys of the tables
     OptimizerName = Literal[names_in("convff/optimizers/__init__.py", "OPTIMIZERS")]
     AugmentName = Literal[names_in("convff/training/augment.py", "AUGMENTATIONS")]
     ReductionName = Literal[names_in("convff/rules/reductions.py", "REDUCTIONS")]
+    InitName = Literal[names_in("convff/initial_weights.py", "INITIAL_WEIGHTS")]
     OrderName = Literal[names_in("convff/training/order.py", "ORDERS")]
     StabiliserName = Literal[names_in("convff/stabilisers/__init__.py", "STABILISERS")]
 
 PresetName = Literal["smoke", "quick", "paper", "long", "best"]
-NetName = Literal["deep", "wide", "greedy"]
+NetName = Literal["deep", "wide", "greedy", "hinton", "local", "dense"]
 SelectionName = Literal["optimised", "random"]
 EngineName = Literal["closed", "autograd"]

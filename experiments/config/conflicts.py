@@ -28,6 +28,7 @@ OF_NEGATIVES = ("negatives", "negatives_from")  # which a contrast of the user's
 OF_GOODNESS = ("gate", "scale", "theta", "reduction", "stabilise", "candidates", "label_form", "label_gains")
 ELSEWHERE = ("blocks", "output", "gains")  # no label image of any kind
 UNUSUAL = ("activity", "minus_mean", "minus_sum", "minus_activity")  # reductions that are not of plain squares
+NOWHERE = "nowhere"
 CONVOLUTIONS = ("cnn3", "cnn6", "resnet", "deephebb", "fasthebb", "resnet_he")
 WITHOUT_DECAY = ("relative", "orthogonal", "per_neuron", "norm_dependent", "sign")
 
@@ -58,13 +59,15 @@ def _conflicts() -> Iterator[Conflict]:
     yield Conflict("order", ("one_by_one",), "rule", ("ghl", "bp"))
     yield Conflict("stagger", anything, "order", ("one_by_one",))
     yield Conflict("cache_gib", anything, "order", ("together",))
+    yield Conflict("negatives_from", ("neutral",), "order", ("one_by_one",))
     for name in ("labels", "label_intensity", "label_selection", "label_scale", "label_planes"):
         yield Conflict(name, anything, "rule", LABEL_FREE_RULES)
-        yield Conflict(name, anything, "label_at", ELSEWHERE)
+        yield Conflict(name, anything, "label_at", (*ELSEWHERE, NOWHERE))
     for name in ("label_intensity", "label_scale", "label_planes"):
         yield Conflict(name, anything, "label_at", LABELS_APART)
     yield Conflict("similarity", anything, "rule", ("hebbff", "softhebb"))
     yield Conflict("engine", anything, "rule", ("softhebb",))
+    yield Conflict("blurs", anything, "rule", BASELINES)
     yield Conflict("losers", anything, "rule", ("ff", "hebbff", "local_head", "ghl", "bp"))
     for name in ("signal", "rest_factor"):
         yield Conflict(name, anything, "rule", ("ff", "hebbff", "local_head", "softhebb", "bp"))
@@ -73,43 +76,52 @@ def _conflicts() -> Iterator[Conflict]:
     yield Conflict("reduction", UNUSUAL, "label_at", ("blocks", "gains", *LABELS_APART))
     yield Conflict("stabilise", anything, "label_at", ("blocks", "gains", *LABELS_APART))
     for name in (*OF_NEGATIVES, "candidates"):
-        yield Conflict(name, anything, "label_at", (*ELSEWHERE, *LABELS_APART))
-    yield Conflict("label_regions", anything, "label_at", ("image", "gains", *LABELS_APART))
-    yield Conflict("coarse_blocks", anything, "label_at", ("image",))
-    yield Conflict("label_form", anything, "label_at", ("image", "output", "gains", *LABELS_APART))
-    yield Conflict("label_gains", anything, "label_at", ("image", "blocks", "output", *LABELS_APART))
-    yield Conflict("contrast", ("labelled",), "label_at", (*ELSEWHERE, *LABELS_APART))
-    yield Conflict("contrast", ("unlabelled",), "label_at", ("image", *LABELS_APART))
-    yield Conflict("contrast", ("stream",), "label_at", ("image", *ELSEWHERE, "beside"))
-    yield Conflict("contrast", ("beside",), "label_at", ("image", *ELSEWHERE, "stream"))
-    yield Conflict("contrast", ("labelled", "stream", "beside"), "rule", ("local_head", "softhebb"))
+        yield Conflict(name, anything, "label_at", (*ELSEWHERE, *LABELS_APART, NOWHERE))
+    yield Conflict("label_regions", anything, "label_at", ("image", "gains", *LABELS_APART, NOWHERE))
+    yield Conflict("coarse_blocks", anything, "label_at", ("image", NOWHERE))
+    yield Conflict("label_form", anything, "label_at", ("image", "output", "gains", *LABELS_APART, NOWHERE))
+    yield Conflict("label_gains", anything, "label_at", ("image", "blocks", "output", *LABELS_APART, NOWHERE))
+    yield Conflict("similarity", anything, "label_at", (NOWHERE,))
+    yield Conflict("blurs", anything, "label_at", ("image", *ELSEWHERE, *LABELS_APART))
+    yield Conflict("contrast", ("labelled",), "label_at", (*ELSEWHERE, *LABELS_APART, NOWHERE))
+    yield Conflict("contrast", ("unlabelled",), "label_at", ("image", *LABELS_APART, NOWHERE))
+    yield Conflict("contrast", ("stream",), "label_at", ("image", *ELSEWHERE, "beside", NOWHERE))
+    yield Conflict("contrast", ("beside",), "label_at", ("image", *ELSEWHERE, "stream", NOWHERE))
+    yield Conflict("contrast", ("hybrid",), "label_at", ("image", *ELSEWHERE, *LABELS_APART))
+    yield Conflict("contrast", ("labelled", "stream", "beside", "hybrid"), "rule", ("local_head", "softhebb"))
     yield Conflict("labels", ("learned",), "rule", ("bp",))
     yield Conflict("labels", ("morph", "channel", "layerwise", "echo", "learned"), "label_at", LABELS_APART)
     yield Conflict("label_intensity", anything, "labels", ("onehot", "channel", "layerwise", "learned"))
     yield Conflict("label_selection", anything, "labels", ("onehot", "channel", "layerwise", "echo", "learned"))
     yield Conflict("label_planes", anything, "labels", ("onehot", "fourier", "morph", "layerwise", "echo", "learned"))
     yield Conflict("label_scale", anything, "labels", ("onehot", "fourier", "morph", "channel", "echo", "learned"))
-    yield Conflict("label_scale", anything, "model", CONVOLUTIONS)
+    yield Conflict("label_scale", anything, "model", (*CONVOLUTIONS, "local_fields"))
     yield Conflict("net", anything, "model", CONVOLUTIONS)
     for name in ("skip", "whiten", "pool_after"):
-        yield Conflict(name, anything, "model", tuple(each for each in (*CONVOLUTIONS, "mlp") if each != "cnn6"))
+        yield Conflict(
+            name, anything, "model", tuple(each for each in (*CONVOLUTIONS, "mlp", "local_fields") if each != "cnn6")
+        )
     yield Conflict("widths", anything, "model", ("cnn3",))
-    yield Conflict("depth", anything, "model", ("cnn6", "mlp", "resnet", "deephebb", "fasthebb"))
+    yield Conflict("depth", anything, "model", ("cnn6", "mlp", "local_fields", "resnet", "deephebb", "fasthebb"))
     yield Conflict("theta", anything, "gate", ("symmetric", "softmax"))
+
+
+def _conflicts_of_inference() -> Iterator[Conflict]:
     yield Conflict("inference", ("head",), "rule", ("ff", "hebbff", "local_head", "softhebb"))
     yield Conflict("inference", ("local_heads",), "rule", ("ff", "hebbff", "softhebb", "ghl", "bp"))
     yield Conflict("inference", ("dropout",), "rule", ("ff", "hebbff", "local_head", "ghl", "bp"))
     judged = {"groups": "output", "blocks": "blocks", "gains": "gains", "beside": "beside", "stream": "stream"}
     for evaluation, place in judged.items():
-        others = tuple(each for each in ("image", *judged.values()) if each != place)
+        others = tuple(each for each in ("image", *judged.values(), NOWHERE) if each != place)
         yield Conflict("inference", (evaluation,), "rule", BASELINES)
         yield Conflict("inference", (evaluation,), "label_at", others)
+    yield Conflict("inference", ("goodness",), "label_at", (NOWHERE,))  # else it stands for what a rule has instead
     for evaluation in ("goodness_from", "goodness_train"):
         yield Conflict("inference", (evaluation,), "rule", BASELINES)
-        yield Conflict("inference", (evaluation,), "label_at", (*ELSEWHERE, *LABELS_APART))
+        yield Conflict("inference", (evaluation,), "label_at", (*ELSEWHERE, *LABELS_APART, NOWHERE))
 
 
-CONFLICTS = tuple(_conflicts())
+CONFLICTS = (*_conflicts(), *_conflicts_of_inference())
 
 
 def check_together(settings: Settings, given: frozenset[str]) -> None:

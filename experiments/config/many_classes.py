@@ -29,4 +29,5 @@ class ManyClasses:
     negatives_from: NegativesName | None = None
     """Where wrong labels are from. all: every wrong class is equally likely; superclass: half of them have the right
     one's superclass (cifar100 has 20); confusion: the likelier, the more goodness they had instead of the right one
-    in earlier steps, and a quarter at random. Default: all."""
+    in earlier steps, and a quarter at random; neutral: the likelier, the more probable a readout beside the blocks
+    finds them for the image without a label. Default: all."""

@@ -3,7 +3,15 @@
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from experiments.config.choices import AugmentName, GateName, OptimizerName, OrderName, ReductionName, SelectionName
+from experiments.config.choices import (
+    AugmentName,
+    GateName,
+    InitName,
+    OptimizerName,
+    OrderName,
+    ReductionName,
+    SelectionName,
+)
 from experiments.config.many_classes import ManyClasses
 from experiments.config.rule_options import RateOverrides
 
@@ -47,6 +55,15 @@ class Overrides(RateOverrides, ManyClasses):
 
     negatives: int | None = None
     """Wrong labels per image and step."""
+
+    blurs: int | None = None
+    """With --label-at nowhere: how often the bits of a hybrid's mask are blurred; more blurs make larger regions."""
+
+    first_block: int | None = None
+    """Readout and goodness count the blocks from this one on; 0 is the first. Default: 1, as in most papers."""
+
+    init: InitName | None = None
+    """Initial weights. own: the network's, usually PyTorch's; normal: N(0, 1 / inputs), without biases."""
 
     augment: AugmentName | None = None
     """How training images are augmented."""

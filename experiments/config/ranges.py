@@ -17,6 +17,8 @@ LEAST = {
     "portions": 1,
     "batch_size": 2,
     "negatives": 1,
+    "blurs": 1,
+    "first_block": 0,
     "train_images": 2,
     "width": 1,
     "depth": 1,

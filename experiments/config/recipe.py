@@ -16,6 +16,7 @@ class Recipe:
     Args:
         model: name of the network in `convff.MODELS`.
         model_options: the model's options.
+        init: initial weights, a name in `convff.INITIAL_WEIGHTS`.
         rule_options: further options of the rule.
         label_intensity: the label's share K of the intensity.
         label_regions: with the label in every block, label terms differ between n x n regions of a map; at the output,
@@ -33,6 +34,7 @@ class Recipe:
         coarse_blocks: number of blocks, from the first on, that learn superclasses; None for none.
         negatives: wrong labels per image in each step.
         negatives_from: where they are from, a name in `convff.NEGATIVES`; None for all wrong classes.
+        blurs: of the masks of hybrid images; see `convff.HybridContrast`.
         augment: name in `convff.training.augment.AUGMENTATIONS`.
         optimizer, lr, momentum, decay, epochs, batch_size, stagger, repeats: see `convff.Schedule`.
         weight_decay, block_factors, rest_factor: see `convff.Schedule`.
@@ -42,9 +44,12 @@ class Recipe:
         train_images: use only the first n; None for all.
         joint_readout: also train a readout of every position beside the blocks, by Adam, as in the paper. The readout
             that is compared with the control is always fitted at the end, by L-BFGS.
+        joint_softmax: it is Hinton's softmax on normalised activity instead, by smoothed steps; see
+            `convff.SoftmaxReadout`.
         readout_images: images that the final readout is fitted to; None for all.
         readout_l2: penalty of its weights; None chooses one on a tenth of these images.
         readout_grid: the final readout averages each map over n x n regions.
+        readout_normalised: it reads normalised activity, as Hinton's softmax does.
         candidates: goodness inference tries the readout's n best labels; 0 for every label.
         first_block: readout and goodness count the blocks from this one on; 1 skips the first, as most papers do.
         first_scored: the same for goodness, or the scores that the rule has instead; None for `first_block`.
@@ -55,6 +60,7 @@ class Recipe:
 
     model: str
     model_options: dict[str, Any] = field(default_factory=dict)
+    init: str = "own"
     rule_options: dict[str, Any] = field(default_factory=dict)
     label_intensity: float = 0.3
     label_rest: float = 0.0
@@ -71,6 +77,7 @@ class Recipe:
     coarse_blocks: int | None = None
     negatives: int = 1
     negatives_from: str | None = None
+    blurs: int = 10
     augment: str = "none"
     optimizer: str = "adam"
     lr: float = 1e-3
@@ -90,9 +97,11 @@ class Recipe:
     precision: str = "auto"
     train_images: int | None = None
     joint_readout: bool = False
+    joint_softmax: bool = False
     readout_images: int | None = 20_000
     readout_l2: float | None = 1e-3
     readout_grid: int = 4
+    readout_normalised: bool = False
     candidates: int = 0
     first_block: int = 1
     first_scored: int | None = None

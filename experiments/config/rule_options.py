@@ -19,7 +19,7 @@ class RateOverrides:
     """How the learning rate falls."""
 
     weight_decay: float | None = None
-    """Decay of the weights, as part of the direction of sgd and adam."""
+    """Decay of the weights: for sgd and adam a part of the direction, for smoothed beside it."""
 
     rest_factor: float | None = None
     """With --rule ghl: the rate of the head, of scales and of biases, relative to --lr."""

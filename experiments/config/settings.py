@@ -70,8 +70,9 @@ class Settings(Overrides, RuleOptions, NetworkOptions):
     """The network."""
 
     net: NetName | None = None
-    """The HebbFF paper's dense networks: deep, 784-2048-1024-512-256-10, or wide, 784-2000-2000-10; or greedy,
-    784-512-512, whose layers learn one after another."""
+    """The HebbFF paper's dense networks: deep, 784-2048-1024-512-256-10, or wide, 784-2000-2000-10; greedy,
+    784-512-512, whose layers learn one after another; hinton, his supervised networks of 3 x 1000 and 4 x 2000; or his
+    unsupervised ones: local, with fields without shared weights, or dense, 4 x 2000."""
 
     width: int | None = None
     """Filters (or units) of the first layer; the other layers keep their ratio to it."""

@@ -63,7 +63,7 @@ def explained(trained: RunWithNetwork) -> Explained:
     Raises:
         SettingsError: the run has neither readout nor head, or its layers are dense and have no positions.
     """
-    if any(isinstance(block.layer, nn.Linear) for block in trained.net):
+    if not all(isinstance(block.layer, nn.Conv2d) for block in trained.net):
         raise SettingsError(f"{trained.run.folder}: dense layers have no positions, so there is nothing to map")
     evaluator = trained.parts.evaluator()
     first = evaluator.run.first_of(trained.net)
@@ -75,6 +75,8 @@ def explained(trained: RunWithNetwork) -> Explained:
         return Explained(trained, head, pooled, GradCAM(head, head.layers), by_layer, None, None)
     if trained.readout is None:
         raise SettingsError(f"{trained.run.folder} has no readout (--inference goodness), so there is no score to map")
+    if trained.readout.normalised:
+        raise SettingsError(f"{trained.run.folder}: its readout normalises activity, so its scores are no sums over it")
     model = ReadoutModel(trained.readout).eval()
     linear = LinearCAM(model, model.layers)
     usual = usual_activity(model, as_floats(trained.parts.train.images[:USUAL_IMAGES]))

@@ -1,4 +1,4 @@
-"""The table of errors by goodness: with and without the first blocks, and of each block alone."""
+"""Tables of errors: by goodness, with and without the first blocks and of each block alone, and by each inference."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -31,6 +31,35 @@ def error_table(runs: Sequence[Mapping[str, Any]]) -> str:
     for name, figure, block in rows:
         cells = [_per_cent([run[column]["per_block"][figure][block] for run in runs]) for column in COLUMNS]
         lines.append(_line(name, cells))
+    return "\n".join(lines)
+
+
+INFERENCES = {
+    "goodness": "goodness, every label tried",
+    "softmax_joint": "softmax beside the blocks, one pass",
+    "head": "softmax head, backpropagation",
+    "linear": "fitted linear readout",
+    "untrained_linear": "the same, untrained network",
+}
+
+
+def inference_errors(runs: Sequence[Mapping[str, float | None]]) -> str:
+    """Return the error in per cent of each inference that all runs have; of several runs, mean and standard deviation.
+
+    Args:
+        runs: accuracies in [0, 1] by name, of runs that differ in the seed.
+
+    Example:
+        >>> print(inference_errors([{"goodness": 0.98, "softmax_joint": 0.975, "head": None}]))
+          error                                 judged images
+          goodness, every label tried                  2.00 %
+          softmax beside the blocks, one pass          2.50 %
+    """
+    lines = [f"  {'error':{WIDTH + 14}}judged images"]
+    for name, words in INFERENCES.items():
+        known = [value for run in runs if (value := run.get(name)) is not None]
+        if len(known) == len(runs):
+            lines.append(f"  {words:{WIDTH + 14}}{_per_cent(known):>13}")
     return "\n".join(lines)
 
 

@@ -134,7 +134,8 @@ class Evaluator:
         evaluations, control, participation = dict(self.evaluations), None, {}
         if "linear" in evaluations:
             if "joint_readout" in modules:
-                evaluations["linear_joint"] = EVALUATIONS["linear_joint"]
+                name = str(modules["joint_readout"].evaluation)
+                evaluations[name] = EVALUATIONS[name]
             with run.timed("control"):
                 random_net, labels = untrained()
                 control = self.control(random_net, labels)

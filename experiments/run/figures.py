@@ -28,7 +28,7 @@ CURVES = (
     ("train_accuracy", "accuracy, training images"),
 )
 SHARES = (
-    ("discrimination", "right over wrong label, block {}"),
+    ("discrimination", "DECISION, block {}"),
     ("converged", "filters of length 1, block {}"),
 )
 ACCURACIES = {
@@ -46,19 +46,22 @@ ACCURACIES = {
 INFERENCES = ACCURACIES | {"linear": "linear readout", "head": "softmax head"}  # in the title of a figure
 
 
-def draw_learning_curve(rows: list[dict[str, float]], path: Path, *, title: str) -> None:
+def draw_learning_curve(
+    rows: list[dict[str, float]], path: Path, *, title: str, decision: str = "right over wrong label"
+) -> None:
     """Draw shares of every block (`SHARES`) and accuracy on held-out images, against epochs.
 
     Args:
         rows: the rows of `metrics.csv`, one per epoch.
         path: the PNG to write, with a PDF beside it; its folder is made.
         title: what the data are called.
+        decision: what the discrimination of a block counts.
     """
     with style.new_figure(path, width=style.PAGE, height=3.2) as figure:
         axes = figure.add_subplot()
         for metric, label in SHARES:
             if found := by_block(rows, metric):
-                _draw_blocks(axes, found, label)
+                _draw_blocks(axes, found, label.replace("DECISION", decision))
         _draw_accuracy(axes, rows)
         axes.set(xlabel="epoch", ylabel="share", ylim=(0, 1.02), title=title)
         if axes.get_legend_handles_labels()[0]:

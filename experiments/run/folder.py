@@ -31,7 +31,9 @@ def run_name(settings: Settings, *, seeds: bool = False) -> str:
         ('cifar10-fourier-ff-quick-seed0', 'cifar10-fourier-ff-quick-seeds0-2')
     """
     labels = short(settings.label_name)
-    network = settings.net or (settings.model if labels == "none" and settings.model is not None else labels)
+    network = settings.net or (
+        settings.model if labels in ("none", "nowhere") and settings.model is not None else labels
+    )
     seed = f"seeds{settings.seed}-{settings.seed + settings.seeds - 1}" if seeds else f"seed{settings.seed}"
     rule = "-".join((short(settings.rule), *(str(value) for value in settings.rule_options().values())))
     return f"{settings.dataset}-{network}-{rule}-{settings.preset}-{seed}"

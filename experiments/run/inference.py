@@ -24,6 +24,8 @@ def evaluations_of(settings: Settings, rule: object) -> dict[str, Evaluation]:
     for word in settings.inference:
         if word in ("both", "goodness"):  # goodness also stands for whatever the rule has instead
             found |= {name: _evaluation(name) for name in own if word == "both" or name != READOUT}
+            if word == "goodness" and set(own) == {READOUT}:
+                raise SettingsError(f"--inference goodness: rule {settings.rule} sees no classes here, so none has any")
         elif word in EVALUATIONS and not EVALUATIONS[word].suits(word, own):
             raise SettingsError(f"--inference {word}: rule {settings.rule} is judged by {', '.join(own)}")
         else:

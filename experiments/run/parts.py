@@ -10,6 +10,7 @@ from torch import Tensor
 
 from convff import (
     AUGMENTATIONS,
+    INITIAL_WEIGHTS,
     MODELS,
     Checkpoint,
     Context,
@@ -25,6 +26,7 @@ from convff import (
     Trainer,
     as_floats,
     fastest_precision,
+    wants_scores,
 )
 from experiments.config.own import own_file
 from experiments.config.presets import recipe_for
@@ -34,6 +36,7 @@ from experiments.datasets import Dataset
 from experiments.run import data
 from experiments.run.evaluate import Evaluator
 from experiments.run.inference import evaluations_of
+from experiments.run.joint_readout import new_joint_readout
 from experiments.run.labels import label_family, new_labels, with_selection
 from experiments.run.refusals import refuse_idle_options, refuse_whitened_labels
 from experiments.run.rules import contrast_maker, new_contrast, new_negatives, new_rule, require_superclasses
@@ -96,6 +99,7 @@ class Parts:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
             net = MODELS[self.recipe.model](self.input_shape, **self.model_options)
+            INITIAL_WEIGHTS[self.recipe.init](net)
         if self.recipe.model_options.get("whiten"):
             self._fit_whitening(net)
         return net.to(self.device).to(memory_format=torch.channels_last)
@@ -117,6 +121,7 @@ class Parts:
             first_block=recipe.first_block,
             first_scored=recipe.first_scored,
             readout_grid=recipe.readout_grid,
+            readout_normalised=recipe.readout_normalised,
             readout_images=recipe.readout_images,
             readout_l2=recipe.readout_l2,
             candidates=recipe.candidates,
@@ -126,18 +131,24 @@ class Parts:
             run=run,
             judged=self.judged,
             evaluations=evaluations_of(self.settings, self.rule),
-            contrast=lambda labels: new_contrast(make_contrast, labels, RandomNegatives()),
+            contrast=lambda labels: new_contrast(make_contrast, labels, RandomNegatives(), blurs=recipe.blurs),
             batch_size=recipe.batch_size,
         )
 
     def new_trainer(self, net: LayerLocalNet, readout: LinearReadout | None) -> Trainer:
-        """Return the trainer of this run; it trains the readout beside the blocks if one is given."""
+        """Return the trainer of this run; it trains the readout beside the blocks if one is given.
+
+        Where wrong labels are chosen by the scores of a readout, and none is given, it makes one.
+        """
+        contrast = self._contrast() if hasattr(self.rule, "direction") else None
+        if readout is None and wants_scores(contrast):
+            readout = self.joint_readout(net)
         return Trainer(
             net,
             self.labels,
             self.rule,
             schedule=self.recipe.schedule(),
-            contrast=self._contrast() if hasattr(self.rule, "direction") else None,
+            contrast=contrast,
             augment=AUGMENTATIONS[self.recipe.augment],
             readout=readout,
             seed=self.settings.seed,
@@ -152,7 +163,11 @@ class Parts:
     def _contrast(self) -> Contrast:
         """Return the contrast, which makes the passes of each step."""
         negatives = new_negatives(self.recipe, self.train)
-        return new_contrast(contrast_maker(self.settings, self.rule), self.labels, negatives)
+        return new_contrast(contrast_maker(self.settings, self.rule), self.labels, negatives, blurs=self.recipe.blurs)
+
+    def joint_readout(self, net: LayerLocalNet) -> LinearReadout | None:
+        """Return the readout that is trained beside the blocks of a network; None if the run has none."""
+        return new_joint_readout(self.recipe, self.evaluator(), net)
 
     def untrained(self) -> tuple[LayerLocalNet, LabelGenerator]:
         """Return the network and the labels as they were before any training."""
@@ -226,6 +241,8 @@ def _try_one_step(parts: Parts) -> None:
         recipe=replace(parts.recipe, epochs=1, repeats=1),
     )
     net = parts.new_net()
+    if parts.settings.first_block is not None and parts.settings.first_block >= len(net):
+        raise ValueError(f"--first-block must be less than {len(net)}, the blocks, got {parts.settings.first_block}")
     parts.evaluator().require_memory(net)
     trainer, two = parts.new_trainer(net, None), parts.train.part(0, 2)
     trainer.refuse_large_cache(parts.portions[0])

@@ -107,8 +107,9 @@ def _idle_for_rule(settings: Settings, recipe: Recipe, rule: Any) -> Reasons:
     reasons: tuple[tuple[tuple[str, ...], bool, str], ...] = (
         (("theta",), not takes(gate, "theta"), f"the {recipe.gate} gate has no threshold (--gate threshold has)"),
         (("gate", "scale", "theta"), not takes(made, "gate"), f"{named} has no gates"),
-        (("label_at",), not takes(made, "label_at"), f"{named} has no place for the label"),
+        (("label_at",), _has_no_place(made, settings), f"{named} has no place for the label"),
         (("stabiliser_strength",), not settings.stabilise, "--stabilise names no stabiliser"),
+        (("blurs",), not takes(contrast_maker(settings, rule), "blurs"), "no pass is a hybrid"),
         (OF_NEGATIVES, not takes(contrast_maker(settings, rule), "negatives"), "no pass has a wrong label"),
         ((*OF_NEGATIVES, "contrast", "compile", "engine"), has_no_steps, f"{named} has no local steps"),
         (("stagger", "similarity", "coarse_blocks"), has_no_steps, f"{named} has no local steps"),
@@ -121,6 +122,11 @@ def _idle_for_rule(settings: Settings, recipe: Recipe, rule: Any) -> Reasons:
         (("candidates",), settings.inference == ("linear",), "--inference linear tries no labels"),
     )
     return {name: reason for names, holds, reason in reasons if holds for name in names}
+
+
+def _has_no_place(made: Any, settings: Settings) -> bool:
+    """Return whether a rule cannot do what `--label-at` says; without any label, every rule can."""
+    return not takes(made, "label_at") and settings.label_at != "nowhere"
 
 
 def _is_of_one_label(rule: Any) -> bool:

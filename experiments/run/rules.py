@@ -156,8 +156,10 @@ def new_negatives(recipe: Recipe, data: ImageData) -> Negatives:
     return negatives
 
 
-def new_contrast(make: Callable[..., Contrast], labels: LabelGenerator, negatives: Negatives) -> Contrast:
-    """Build a contrast of the labels, with wrong labels from `negatives` if it has any.
+def new_contrast(
+    make: Callable[..., Contrast], labels: LabelGenerator, negatives: Negatives, *, blurs: int = Recipe.blurs
+) -> Contrast:
+    """Build a contrast of the labels, with wrong labels from `negatives` if it has any, or hybrids of `blurs` blurs.
 
     Raises:
         SettingsError: the negatives learn from the passes of each step, but the contrast does not let them.
@@ -169,7 +171,7 @@ def new_contrast(make: Callable[..., Contrast], labels: LabelGenerator, negative
         'LabelContrast'
     """
     # Contrasts name their source of inputs differently: labels to put in, label images, or neutral inputs.
-    offered = {"labels": labels, "neutral": labels, "stream": labels, "negatives": negatives}
+    offered = {"labels": labels, "neutral": labels, "stream": labels, "negatives": negatives, "blurs": blurs}
     contrast: Contrast = build("contrast", make, {}, offered)
     if takes(make, "negatives") and memory_of(negatives) and not memory_of(contrast):
         raise SettingsError(

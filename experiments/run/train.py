@@ -10,13 +10,13 @@ from torch import OutOfMemoryError
 
 from convff import (
     DivergedError,
-    LayerLocalNet,
-    LinearReadout,
+    HybridContrast,
     LostProcessError,
     NoSpaceError,
     Processes,
     TrainingState,
     TrainingWarning,
+    as_floats,
     keep_freed_memory,
     save_checkpoint,
     stop_if_diverged,
@@ -24,7 +24,7 @@ from convff import (
 from experiments.config.command_line import check
 from experiments.config.settings import Settings, SettingsError
 from experiments.datasets import DataError
-from experiments.run import figures
+from experiments.run import figures, hybrid_figure
 from experiments.run.evaluate import Evaluated, scores_as_json
 from experiments.run.folder import keep_own_files, new_file, new_folder, run_name, write_json
 from experiments.run.parts import Parts, prepare
@@ -97,7 +97,7 @@ def _all_seeds(settings: Settings, group: Processes, signals: Signals) -> list[R
 def train_along(parts: Parts, state: TrainingState | None) -> None:
     """Do this process's share of a run that rank 0 writes and judges; from a state on, if the run is resumed."""
     net = parts.new_net()
-    trainer = parts.new_trainer(net, _joint_readout(parts, net))
+    trainer = parts.new_trainer(net, parts.joint_readout(net))
     if state is not None:
         trainer.resume(state)
     portions = parts.portions
@@ -105,13 +105,6 @@ def train_along(parts: Parts, state: TrainingState | None) -> None:
     for portion in portions[first:]:
         for record in trainer.fit(portion):
             stop_if_diverged(record.epoch, record.metrics, blocks=record.blocks)
-
-
-def _joint_readout(parts: Parts, net: LayerLocalNet) -> LinearReadout | None:
-    """Return the readout of every position that is trained beside the blocks; None if the recipe has none."""
-    evaluator = parts.evaluator()
-    wanted = parts.recipe.joint_readout and "linear" in evaluator.evaluations
-    return replace(evaluator.run, readout_grid=None).new_readout(net) if wanted else None
 
 
 def run(parts: Parts, signals: Signals, state: TrainingState | None) -> Results:
@@ -126,7 +119,7 @@ def run(parts: Parts, signals: Signals, state: TrainingState | None) -> Results:
     commit = machine.git_commit()  # before the training: the files may change meanwhile
     folder = settings.resume or new_folder(settings.out, run_name(settings))
     net, evaluator = parts.new_net(), parts.evaluator()
-    joint = _joint_readout(parts, net)
+    joint = parts.joint_readout(net)
     trainer = parts.new_trainer(net, joint)
     beside = dict(trainer.step.modules) | ({} if joint is None else {"joint_readout": joint})
     training = Training(parts, trainer, evaluator, beside, folder)
@@ -159,10 +152,16 @@ def run(parts: Parts, signals: Signals, state: TrainingState | None) -> Results:
     rule = rule_in_words(results.rule, results.variant + results.stabilise, results.order)
     title = f"{results.dataset}\nlabels {labels}, rule {rule}, preset {results.preset}"
     rows = training.metrics.rows
-    figures.draw_learning_curve(rows, folder / "figures" / "learning_curve.png", title=title)
+    contrast = getattr(trainer.step, "contrast", None)
+    decision = {"decision": "image over hybrid"} if isinstance(contrast, HybridContrast) else {}
+    figures.draw_learning_curve(rows, folder / "figures" / "learning_curve.png", title=title, **decision)
     figures.draw_confusion_matrix(
         found.predicted, parts.judged, folder / "figures" / "confusion_matrix.png", title=title
     )
+    if isinstance(contrast, HybridContrast):
+        images = as_floats(parts.train.images[: hybrid_figure.SHOWN].cpu())
+        path = folder / "figures" / "hybrids.png"
+        hybrid_figure.draw_hybrids(contrast, images, path, seed=settings.seed, title=parts.train.name)
     print(closing_table(results))
     print(f"  {results.seconds['total']:.0f} s in all; everything is in {folder}")
     return results

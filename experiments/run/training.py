@@ -225,7 +225,11 @@ def checkpoint_of(parts: Parts, net: LayerLocalNet, beside: Mapping[str, nn.Modu
         "image_shape": list(parts.train.shape),
         "class_names": list(parts.train.class_names),
         "dataset": parts.train.name,
-        "readout": {"first": parts.evaluator().run.first_of(net), "grid": parts.recipe.readout_grid},
+        "readout": {
+            "first": parts.evaluator().run.first_of(net),
+            "grid": parts.recipe.readout_grid,
+            "normalised": parts.recipe.readout_normalised,
+        },
         "settings": parts.settings.as_json(),
     }
     return Checkpoint(parts.recipe.model, parts.input_shape, parts.model_options, net, extra, notes)

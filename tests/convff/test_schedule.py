@@ -56,7 +56,10 @@ def test_the_rates_of_blocks_keep_their_ratio() -> None:
     [
         ({"weight_decay": -0.1, "optimizer": "sgd"}, "weight_decay must be at least 0 and finite, got -0.1"),
         ({"weight_decay": math.inf, "optimizer": "sgd"}, "at least 0 and finite, got inf"),
-        ({"weight_decay": 0.1, "optimizer": "orthogonal"}, "needs an optimizer of sgd, adam, got 'orthogonal'"),
+        (
+            {"weight_decay": 0.1, "optimizer": "orthogonal"},
+            "an optimizer of sgd, adam, smoothed, got 'orthogonal'",
+        ),
         ({"block_factors": (1.0, 0.0)}, r"factors of the rate must be positive and finite, got \(1.0, 0.0\)"),
         ({"rest_factor": -1.0}, "factors of the rate must be positive"),
     ],

@@ -47,6 +47,17 @@ SCRIPTS = (
         differs={"label_at": None},
     ),
     Script(
+        "experiments/hinton_mlp.py",
+        "experiments.config.peer.AskedWithPeer",
+        default="experiments.hinton_mlp.DEFAULT",
+        differs={"label_at": None},
+    ),
+    Script(
+        "experiments/unsupervised.py",
+        "experiments.config.peer.AskedWithPeer",
+        default="experiments.unsupervised.DEFAULT",
+    ),
+    Script(
         "experiments/softhebb.py",
         _SETTINGS,
         default="experiments.softhebb.DEFAULT",

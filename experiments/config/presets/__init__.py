@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from experiments.config.presets.ghl_nets import GHL_PRESETS, by_gradient
 from experiments.config.presets.greedy_nets import GREEDY_PRESETS
 from experiments.config.presets.hebbff_nets import HEBBFF_PRESETS
+from experiments.config.presets.hinton_nets import HINTON_PRESETS
 from experiments.config.presets.image_nets import IMAGE_PRESETS
 from experiments.config.presets.rules import of_rule
 from experiments.config.presets.softhebb_nets import SOFTHEBB_PRESETS
+from experiments.config.presets.unsupervised_nets import UNSUPERVISED_PRESETS
 from experiments.config.recipe import Recipe
 from experiments.config.settings import RENAMED, Settings, SettingsError
 
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 # The default rate of each optimiser, used if the preset has another optimiser; plain steps have none.
 RATES = {"adam": 1e-3, "relative": 0.005, "orthogonal": 0.01, "per_neuron": 0.03, "sign": 0.01, "norm_dependent": 0.05}
 PRESETS: dict[str, Callable[[Settings], Recipe]] = IMAGE_PRESETS
-NET_PRESETS = {"deep": HEBBFF_PRESETS, "wide": HEBBFF_PRESETS, "greedy": GREEDY_PRESETS}  # of `--net`
+NET_PRESETS = {"deep": HEBBFF_PRESETS, "wide": HEBBFF_PRESETS, "greedy": GREEDY_PRESETS, "hinton": HINTON_PRESETS}
+NET_PRESETS |= {"local": UNSUPERVISED_PRESETS, "dense": UNSUPERVISED_PRESETS}
 # Presets of a rule on a network of its own; None is the network that the rule has if none is named.
 OWN_PRESETS: dict[tuple[str, str | None], dict[str, Callable[[Settings], Recipe]]] = {
     ("softhebb", None): SOFTHEBB_PRESETS,
@@ -30,6 +33,7 @@ OWN_PRESETS: dict[tuple[str, str | None], dict[str, Callable[[Settings], Recipe]
     **{("ghl", model): presets for model, presets in GHL_PRESETS.items()},
     **{("bp", model): by_gradient(presets) for model, presets in GHL_PRESETS.items()},
 }
+PLACE_PRESETS = {"nowhere": UNSUPERVISED_PRESETS}  # of networks and rules that have no presets of their own
 WHITENED_SIDE = 3  # of the patches that `--whiten` whitens, in pixels
 
 
@@ -44,7 +48,8 @@ def recipe_for(settings: Settings) -> Recipe:
         >>> recipe_for(Settings(width=8)).model_options["widths"]
         (8, 16, 16, 32, 32, 32)
     """
-    of_images = OWN_PRESETS.get((settings.rule, settings.model), IMAGE_PRESETS)
+    of_images = PLACE_PRESETS.get(settings.label_at, IMAGE_PRESETS)
+    of_images = OWN_PRESETS.get((settings.rule, settings.model), of_images)
     presets = of_images if settings.net is None else NET_PRESETS[settings.net]
     recipe = presets[RENAMED.get(settings.preset, settings.preset)](settings)
     if settings.gate is not None and settings.gate != recipe.gate:

@@ -15,6 +15,24 @@ def one_pass(recipe: Recipe) -> Recipe:
     return replace(recipe, epochs=4, stagger=0.0)
 
 
+def unsupervised(recipe: Recipe) -> Recipe:
+    """Train the same network on classes, for at most a quarter of the epochs: it learns faster, and then overfits.
+
+    Example:
+        >>> unsupervised(Recipe(model="local_fields", epochs=60)).epochs
+        15
+    """
+    return replace(
+        recipe,
+        optimizer="adam",
+        lr=1e-3,
+        momentum=0.9,
+        weight_decay=0.0,
+        joint_readout=False,
+        epochs=-(-recipe.epochs // 4),
+    )
+
+
 def greedy(recipe: Recipe) -> Recipe:
     """Train all layers together, by small batches: no layer can learn before those above it.
 
@@ -34,3 +52,13 @@ def greedy(recipe: Recipe) -> Recipe:
         portions=1,
         redraw=True,
     )
+
+
+def hinton(recipe: Recipe) -> Recipe:
+    """Take Adam and a head for Hinton's step and softmax: the network, its first weights and the batches stay.
+
+    Example:
+        >>> hinton(Recipe(model="mlp", joint_readout=True)).joint_readout
+        False
+    """
+    return replace(recipe, optimizer="adam", lr=1e-3, weight_decay=0.0, negatives_from=None, joint_readout=False)

@@ -25,6 +25,16 @@ def one_pass(recipe: Recipe) -> Recipe:
     return recipe
 
 
+def unsupervised(recipe: Recipe) -> Recipe:
+    """Use mean goodness, and steps without a decay of the weights.
+
+    Example:
+        >>> unsupervised(Recipe(model="mlp", reduction="sum")).reduction
+        'mean'
+    """
+    return replace(every(recipe), reduction="mean", weight_decay=0.0)
+
+
 def paper(recipe: Recipe) -> Recipe:
     """Use mean goodness; the same threshold is then 1.
 
@@ -33,3 +43,23 @@ def paper(recipe: Recipe) -> Recipe:
         1.0
     """
     return replace(every(recipe), theta=1.0, reduction="mean")
+
+
+def hinton(recipe: Recipe) -> Recipe:
+    """Take mean goodness, a gate as much steeper, and a rate for HebbFF's longer direction: the same steps as FF's.
+
+    Its direction is a sum over the images and lacks FF's factor 2.
+
+    Example:
+        >>> hebbff = hinton(Recipe(model="mlp", model_options={"widths": (50, 50)}, lr=0.01, batch_size=100))
+        >>> hebbff.scale, round(hebbff.lr, 6)
+        (50.0, 0.0002)
+    """
+    factor = 2 / recipe.batch_size
+    return replace(
+        recipe,
+        reduction="mean",
+        scale=float(recipe.model_options["widths"][0]),
+        lr=recipe.lr * factor,
+        weight_decay=recipe.weight_decay / factor,
+    )

@@ -24,7 +24,7 @@ LABELS = StreamLabels(FourierLabels(CLASSES, (8, 8)))
 RULES = {
     place: ForwardForward(gate=Softmax(), label_at=made(num_classes=CLASSES))
     for place, made in PLACES.items()
-    if place != "image"
+    if place not in ("image", "nowhere")
 }
 RULES |= {
     "output, regions": ForwardForward(gate=Softmax(), label_at=AtOutput(CLASSES, regions=2)),

@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 
 from convff import keyed_generator
-from convff.training.augment import AUGMENTATIONS, MOST_SHIFT, cutout, flips, shifts
+from convff.training.augment import AUGMENTATIONS, MOST_SHIFT, cutout, flips, shifts, shifts_zero
+from labels import OneHotLabels
 
 IMAGES = torch.rand(40, 3, 9, 8, generator=keyed_generator(0, "images"))
 
@@ -22,6 +23,39 @@ def test_shifts_move_each_image_by_its_own_number_of_pixels() -> None:
         found += matching
     assert len(set(found)) > 10
     assert {dy for dy, _ in found} == {dx for _, dx in found} == set(places)
+
+
+def test_shifts_with_zeros_are_the_25_of_the_paper() -> None:
+    images = IMAGES[:1].expand(600, -1, -1, -1) + 0.1  # no pixel of it is 0
+    moved = shifts_zero(images, keyed_generator(0, "shifts"))
+    found = set()
+    for image in moved.unique(dim=0):
+        matching = []
+        for dy in range(-2, 3):
+            for dx in range(-2, 3):
+                expected = torch.zeros_like(image)
+                for row in range(9):
+                    for column in range(8):
+                        if 0 <= row + dy < 9 and 0 <= column + dx < 8:
+                            expected[:, row, column] = images[0, :, row + dy, column + dx]
+                matching += [(dy, dx)] if torch.equal(expected, image) else []
+        assert len(matching) == 1
+        found |= set(matching)
+    assert len(found) == 25
+
+
+def test_a_label_in_the_first_pixels_is_not_shifted() -> None:
+    labels = OneHotLabels(5)
+    moved = shifts_zero(IMAGES, keyed_generator(0, "shifts"))
+    labelled = labels(moved, torch.full((len(IMAGES), 1), 3))
+    assert torch.equal(labelled.flatten(3)[..., :5], torch.eye(5)[3].expand(len(IMAGES), 1, 3, 5))
+
+
+def test_no_shift_is_the_identity_and_a_whole_side_is_refused() -> None:
+    assert torch.equal(shifts_zero(IMAGES, keyed_generator(0, "shifts"), most=0), IMAGES)
+    for most in (-1, 8):
+        with pytest.raises(ValueError, match=f"fewer than their side, got {most} for 9 x 8"):
+            shifts_zero(IMAGES, keyed_generator(0, "shifts"), most=most)
 
 
 def test_flips_mirror_about_half_of_the_images() -> None:

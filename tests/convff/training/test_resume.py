@@ -12,6 +12,7 @@ from convff import (
     AtBeside,
     AtBlocks,
     AtGains,
+    AtNowhere,
     AtOutput,
     AtStream,
     Backpropagation,
@@ -33,11 +34,12 @@ from convff import (
     cnn3,
     cnn6,
     deephebb,
+    local_fields,
     mlp,
     resnet,
     resnet_he,
 )
-from convff.stabilisers import SlidingThreshold, WeightNorm
+from convff.stabilisers import PeerNormalisation, SlidingThreshold, WeightNorm
 from labels import ChannelLabels, FourierLabels, LearnedLabels, MorphLabels, NoLabels, OneHotLabels, StreamLabels
 from tests.convff.samples import noise
 
@@ -74,6 +76,12 @@ MAKE: dict[str, Callable[[], dict[str, Any]]] = {
         "rule": ForwardForward(label_at=AtBeside(num_classes=K)),
         "labels": StreamLabels(FourierLabels(K, SIZE)),
         "net": cnn6(SHAPE, widths=(8, 8), pool_after=(1,)),
+    },
+    "hybrids, local fields": lambda: {
+        "rule": Stabilised(rule=ForwardForward(label_at=AtNowhere()), stabilisers=(PeerNormalisation(),)),
+        "net": local_fields(SHAPE, widths=(8, 6), field=4, stride=2),
+        "schedule": {"optimizer": "smoothed", "lr": 0.05, "weight_decay": 0.01},
+        "readout": True,
     },
     "local head": lambda: {"rule": LocalHead(num_classes=K), "schedule": {"optimizer": "orthogonal"}},
     "similar": lambda: {"rule": Similar(rule=LocalHead(num_classes=K), weight=0.5, num_classes=K)},

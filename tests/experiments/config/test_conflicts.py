@@ -24,6 +24,7 @@ VALUES = {
     "theta": 1.0,
     "reduction": "sum",
     "negatives": 2,
+    "blurs": 6,
     "coarse_blocks": 1,
     "negatives_from": "confusion",
     "stabilise": ("oja",),
@@ -113,6 +114,7 @@ def test_the_table_names_only_what_there_is() -> None:
     known = {name: set(names_in(*table)) for name, table in TABLES.items()}
     known |= {"inference": set(names_in("convff/evaluations/__init__.py", "EVALUATIONS"))}
     known |= {"contrast": set(names_in("convff/contrasts/__init__.py", "CONTRASTS"))}
+    known |= {"negatives_from": set(names_in("convff/contrasts/__init__.py", "NEGATIVES"))}
     known |= {"reduction": set(REDUCTIONS)}
     for conflict in CONFLICTS:
         assert set(conflict.others) < known[conflict.other]

@@ -30,7 +30,7 @@ def tiny(out: Path, **changes: object) -> Settings:
 
 
 def test_every_place_is_run() -> None:
-    elsewhere = {"image", "blocks"}  # in files of their own, and in test_train.py
+    elsewhere = {"image", "blocks", "nowhere"}  # in files of their own, and in test_train.py
     assert {case["label_at"] for case in CASES.values() if "label_at" in case} | elsewhere == set(PLACES)
 
 
