@@ -1,6 +1,7 @@
 """Convolutional Forward-Forward and Hebbian Forward-Forward: networks whose layers learn on their own."""
 
 from convff.activations import Triangle
+from convff.black_box import BlackBox
 from convff.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from convff.contrasts import (
     CONTRASTS,
@@ -23,6 +24,7 @@ from convff.contrasts import (
 )
 from convff.data import Batch, Data, ImageData, as_floats
 from convff.evaluations import EVALUATIONS, Context, Evaluation, Score
+from convff.fast_learning import step_to_goodness
 from convff.files import (
     NoSpaceError,
     load_tensors,
@@ -136,6 +138,7 @@ __all__ = [
     "Autograd",
     "Backpropagation",
     "Batch",
+    "BlackBox",
     "Block",
     "Checkpoint",
     "Coarse",
@@ -249,6 +252,7 @@ __all__ = [
     "save_checkpoint",
     "save_tensors",
     "start",
+    "step_to_goodness",
     "stop_if_diverged",
     "sum_goodness",
     "wants_scores",
