@@ -30,8 +30,10 @@ def step_to_goodness(goodness: Tensor, wanted: Tensor | float, length: Tensor | 
     Reference:
         Hinton 2022, section 6, equation 4; equation 3 is the step.
     """
-    kind = {"dtype": goodness.dtype, "device": goodness.device}  # numbers would be float32 otherwise
-    wanted, length = torch.as_tensor(wanted, **kind), torch.as_tensor(length, **kind)
+    # In the dtype of the goodness: plain numbers would become float32.
+    wanted, length = (
+        torch.as_tensor(number, dtype=goodness.dtype, device=goodness.device) for number in (wanted, length)
+    )
     if not bool((goodness > 0).all() and (wanted >= 0).all() and (length > 0).all()):
         raise ValueError(
             f"goodness and length must be positive and the wanted goodness at least 0, got {_least(goodness)}, "

@@ -5,7 +5,7 @@ from math import sqrt
 
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -14,7 +14,7 @@ from convff.functional import length_normalise, mean_goodness
 from convff.models.unit_length import UnitLength
 from convff.outer import add_outer_linear_
 
-WIDTHS = (7, 9, 6, 5)
+WIDTHS = (7, 30, 40, 20)
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
@@ -36,14 +36,13 @@ def net_of(norm: type[nn.Module], seed: int) -> LayerLocalNet:
     return net
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.integers(0, 10_000), st.floats(0.01, 100.0), st.sampled_from(["sum", "mean"]))
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000), st.floats(100.0, 1000.0), st.sampled_from(["sum", "mean"]))
 @torch.no_grad()
 def test_one_step_reaches_the_goodness_in_all_layers_and_turns_no_output(seed: int, wanted: float, of: str) -> None:
     net, x = net_of(ExactNorm, seed), drawn(1, WIDTHS[0], seed=seed)
     goodness = sum_goodness if of == "sum" else mean_goodness
     before = net(x)
-    assume(all(bool(a.any()) for a in before))  # no rate can wake a silent layer
     h, inputs = x, []
     for block, a in zip(net, before, strict=True):
         inputs.append(block.normalised(h))
@@ -53,7 +52,7 @@ def test_one_step_reaches_the_goodness_in_all_layers_and_turns_no_output(seed: i
         add_outer_linear_(block.layer, seen, a, rate.item())
     for a, old in zip(net(x), before, strict=True):
         assert goodness(a).item() == pytest.approx(wanted, rel=1e-12)
-        torch.testing.assert_close(length_normalise(a, 0.0), length_normalise(old, 0.0), rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(length_normalise(a, 0.0), length_normalise(old, 0.0), rtol=0, atol=1e-12)
 
 
 @torch.no_grad()
