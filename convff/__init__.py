@@ -35,8 +35,10 @@ from convff.files import (
 )
 from convff.functional import GOODNESS, mean_goodness, sum_goodness
 from convff.gates import GATES, Gate, Softmax, Symmetric, Threshold
+from convff.hardware import HardwareLinear, Variations, copy_weights, on_hardware
 from convff.heads import Head
 from convff.inference.calibration import calibrate
+from convff.inference.distillation import distil, probabilities
 from convff.inference.dropout_readout import features_in_bytes, fit_with_dropout
 from convff.inference.goodness import block_goodness, block_goodness_of, goodness_scores, predictions
 from convff.inference.participation import participation_ratios
@@ -158,6 +160,7 @@ __all__ = [
     "Gate",
     "Gating",
     "GlobalHebbian",
+    "HardwareLinear",
     "Head",
     "HebbianForwardForward",
     "HybridContrast",
@@ -214,6 +217,7 @@ __all__ = [
     "TrainingWarning",
     "Triangle",
     "Unlabelled",
+    "Variations",
     "__version__",
     "as_floats",
     "autocast",
@@ -225,7 +229,9 @@ __all__ = [
     "cnn3",
     "cnn6",
     "contrast_of",
+    "copy_weights",
     "deephebb",
+    "distil",
     "evaluating",
     "fastest_precision",
     "fasthebb",
@@ -244,8 +250,10 @@ __all__ = [
     "mean_goodness",
     "memory_of",
     "mlp",
+    "on_hardware",
     "participation_ratios",
     "predictions",
+    "probabilities",
     "remove_unfinished",
     "require_memory",
     "require_space",
