@@ -12,11 +12,13 @@ from experiments.config.settings import Settings
 from experiments.ghl import DEFAULT as GHL
 from experiments.greedy import asked_for
 from experiments.hebbff_mlp import DEFAULT
+from experiments.hinton_extras import Extras
 from experiments.search import Search
 from experiments.softhebb import DEFAULT as SOFTHEBB
 from tests.pages import DOCS, PAGES, README, ROOT, commands, filled, python_blocks
 
 DATASET_SCRIPTS = {f"experiments/{name}.py" for name in ("mnist", "fashion_mnist", "cifar10", "cifar100")}
+PARSED = {"experiments/search.py": Search, "experiments/hinton_extras.py": Extras}
 MOST_WORDS, MOST_LINES, WIDE = 1800, 200, 140
 
 
@@ -41,8 +43,8 @@ def test_every_command_names_a_script_and_known_options(command: str, tmp_path: 
         assert parse(GHL, None, arguments).model in ("deephebb", "fasthebb", "resnet_he")
     elif script == "experiments/softhebb.py":
         assert parse(SOFTHEBB, None, arguments).model == "deephebb"
-    elif script == "experiments/search.py":
-        assert isinstance(tyro.cli(Search, args=arguments), Search)
+    elif script in PARSED:
+        assert isinstance(tyro.cli(PARSED[script], args=arguments), PARSED[script])
 
 
 def test_there_are_commands() -> None:

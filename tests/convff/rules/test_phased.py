@@ -153,7 +153,7 @@ def test_stabilisers_act_in_every_phase_on_either_side() -> None:
 
 @pytest.mark.parametrize("baseline", [False, True])
 def test_it_keeps_to_the_contract(baseline: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert local_rules.CHECKS[-1].__name__ == "_compiles"  # which takes half a minute
+    assert local_rules.CHECKS[-1].__name__ == "_compiles"  # it is slow
     monkeypatch.setattr(local_rules, "CHECKS", local_rules.CHECKS[:-1])
     check_rule(Phased(rule=BARE, length=1, baseline=baseline), kinds=("dense",))
 
