@@ -111,7 +111,8 @@ def plain_rule(**options: Any) -> ForwardForward:
         >>> plain_rule().reduction
         'sum'
     """
-    return ForwardForward(**({"gate": Threshold(scale=1.0), "reduction": "sum"} | options))
+    chosen: dict[str, Any] = {"gate": Threshold(scale=1.0), "reduction": "sum"} | options
+    return ForwardForward(**chosen)
 
 
 def new_net(training: Training, images: Images, seed: int, **options: Any) -> LayerLocalNet:
