@@ -1,6 +1,7 @@
 """Convolutional Forward-Forward and Hebbian Forward-Forward: networks whose layers learn on their own."""
 
 from convff.activations import Triangle
+from convff.black_box import BlackBox
 from convff.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from convff.contrasts import (
     CONTRASTS,
@@ -23,6 +24,7 @@ from convff.contrasts import (
 )
 from convff.data import Batch, Data, ImageData, as_floats
 from convff.evaluations import EVALUATIONS, Context, Evaluation, Score
+from convff.fast_learning import step_to_goodness
 from convff.files import (
     NoSpaceError,
     load_tensors,
@@ -33,8 +35,10 @@ from convff.files import (
 )
 from convff.functional import GOODNESS, mean_goodness, sum_goodness
 from convff.gates import GATES, Gate, Softmax, Symmetric, Threshold
+from convff.hardware import HardwareLinear, Variations, copy_weights, on_hardware
 from convff.heads import Head
 from convff.inference.calibration import calibrate
+from convff.inference.distillation import distil, probabilities
 from convff.inference.dropout_readout import features_in_bytes, fit_with_dropout
 from convff.inference.goodness import block_goodness, block_goodness_of, goodness_scores, predictions
 from convff.inference.participation import participation_ratios
@@ -43,7 +47,7 @@ from convff.inference.scores import block_scores, block_scores_of
 from convff.inference.softmax_readout import SoftmaxReadout
 from convff.initial_weights import INITIAL_WEIGHTS
 from convff.labelling import AdditiveLabels, Labels, Negatives, PlaneLabels, TrainableLabels, label_passes
-from convff.local_linear import LocalLinear
+from convff.local_linear import Layer, LocalLinear
 from convff.machine.allocator import keep_freed_memory
 from convff.machine.memory import require_memory
 from convff.machine.precision import autocast, fastest_precision
@@ -84,6 +88,7 @@ from convff.rules import (
     HebbianForwardForward,
     LocalHead,
     LocalUpdate,
+    Phased,
     Reduction,
     Seen,
     Setup,
@@ -109,147 +114,28 @@ from convff.training.state import TrainingState
 from convff.training.trainer import Trainer
 from convff.version import __version__
 
+# Several names per line: one each would take more lines than a file may have.
+# fmt: off
 __all__ = [
-    "AUGMENTATIONS",
-    "CONTRASTS",
-    "EVALUATIONS",
-    "GATES",
-    "GOODNESS",
-    "INITIAL_WEIGHTS",
-    "MODELS",
-    "NEGATIVES",
-    "OPTIMIZERS",
-    "ORDERS",
-    "PLACES",
-    "REDUCTIONS",
-    "RULES",
-    "SCHEDULES",
-    "STABILISERS",
-    "AdditiveLabels",
-    "AtBeside",
-    "AtBlocks",
-    "AtGains",
-    "AtImage",
-    "AtNowhere",
-    "AtOutput",
-    "AtStream",
-    "Autograd",
-    "Backpropagation",
-    "Batch",
-    "Block",
-    "Checkpoint",
-    "Coarse",
-    "CompilationWarning",
-    "ConfusionNegatives",
-    "Context",
-    "Contrast",
-    "Data",
-    "DataParallel",
-    "DivergedError",
-    "EpochRecord",
-    "Evaluation",
-    "Finding",
-    "ForwardForward",
-    "Gains",
-    "Gate",
-    "Gating",
-    "GlobalHebbian",
-    "Head",
-    "HebbianForwardForward",
-    "HybridContrast",
-    "ImageData",
-    "InGroups",
-    "LabelContrast",
-    "LabelFilters",
-    "LabelStream",
-    "LabelTerms",
-    "Labels",
-    "LabelsBeside",
-    "LayerLocalNet",
-    "Layout",
-    "LengthNorm",
-    "LinearReadout",
-    "LocalHead",
-    "LocalLinear",
-    "LocalStep",
-    "LocalUpdate",
-    "LostProcessError",
-    "MemoryWarning",
-    "Merged",
-    "Negatives",
-    "NeutralNegatives",
-    "NoSpaceError",
-    "OneProcess",
-    "Outer",
-    "PaddedNorm",
-    "Passes",
-    "Place",
-    "PlaneLabels",
-    "Processes",
-    "RandomNegatives",
-    "Reduction",
-    "Remembering",
-    "Schedule",
-    "Score",
-    "Seen",
-    "Setup",
-    "Similar",
-    "SoftHebb",
-    "Softmax",
-    "SoftmaxReadout",
-    "Stabilised",
-    "Step",
-    "SuperclassNegatives",
-    "Symmetric",
-    "Threshold",
-    "TrainableLabels",
-    "Trainer",
-    "TrainingState",
-    "TrainingWarning",
-    "Triangle",
-    "Unlabelled",
-    "__version__",
-    "as_floats",
-    "autocast",
-    "block_goodness",
-    "block_goodness_of",
-    "block_scores",
-    "block_scores_of",
-    "calibrate",
-    "cnn3",
-    "cnn6",
-    "contrast_of",
-    "deephebb",
-    "evaluating",
-    "fastest_precision",
-    "fasthebb",
-    "features_in_bytes",
-    "fit_with_dropout",
-    "fitting_width",
-    "for_superclasses",
-    "goodness_scores",
-    "head_scores",
-    "keep_freed_memory",
-    "keyed_generator",
-    "label_passes",
-    "load_checkpoint",
-    "load_tensors",
-    "local_fields",
-    "mean_goodness",
-    "memory_of",
-    "mlp",
-    "participation_ratios",
-    "predictions",
-    "remove_unfinished",
-    "require_memory",
-    "require_space",
-    "resnet",
-    "resnet_he",
-    "save_checkpoint",
-    "save_tensors",
-    "start",
-    "stop_if_diverged",
-    "sum_goodness",
-    "wants_scores",
-    "write_atomically",
+    "AUGMENTATIONS", "CONTRASTS", "EVALUATIONS", "GATES", "GOODNESS", "INITIAL_WEIGHTS", "MODELS", "NEGATIVES",
+    "OPTIMIZERS", "ORDERS", "PLACES", "REDUCTIONS", "RULES", "SCHEDULES", "STABILISERS", "AdditiveLabels", "AtBeside",
+    "AtBlocks", "AtGains", "AtImage", "AtNowhere", "AtOutput", "AtStream", "Autograd", "Backpropagation", "Batch",
+    "BlackBox", "Block", "Checkpoint", "Coarse", "CompilationWarning", "ConfusionNegatives", "Context", "Contrast",
+    "Data", "DataParallel", "DivergedError", "EpochRecord", "Evaluation", "Finding", "ForwardForward", "Gains",
+    "Gate", "Gating", "GlobalHebbian", "HardwareLinear", "Head", "HebbianForwardForward", "HybridContrast",
+    "ImageData", "InGroups", "LabelContrast", "LabelFilters", "LabelStream", "LabelTerms", "Labels", "LabelsBeside",
+    "Layer", "LayerLocalNet", "Layout", "LengthNorm", "LinearReadout", "LocalHead", "LocalLinear", "LocalStep",
+    "LocalUpdate", "LostProcessError", "MemoryWarning", "Merged", "Negatives", "NeutralNegatives", "NoSpaceError",
+    "OneProcess", "Outer", "PaddedNorm", "Passes", "Phased", "Place", "PlaneLabels", "Processes", "RandomNegatives",
+    "Reduction", "Remembering", "Schedule", "Score", "Seen", "Setup", "Similar", "SoftHebb", "Softmax",
+    "SoftmaxReadout", "Stabilised", "Step", "SuperclassNegatives", "Symmetric", "Threshold", "TrainableLabels",
+    "Trainer", "TrainingState", "TrainingWarning", "Triangle", "Unlabelled", "Variations", "__version__", "as_floats",
+    "autocast", "block_goodness", "block_goodness_of", "block_scores", "block_scores_of", "calibrate", "cnn3", "cnn6",
+    "contrast_of", "copy_weights", "deephebb", "distil", "evaluating", "fastest_precision", "fasthebb",
+    "features_in_bytes", "fit_with_dropout", "fitting_width", "for_superclasses", "goodness_scores", "head_scores",
+    "keep_freed_memory", "keyed_generator", "label_passes", "load_checkpoint", "load_tensors", "local_fields",
+    "mean_goodness", "memory_of", "mlp", "on_hardware", "participation_ratios", "predictions", "probabilities",
+    "remove_unfinished", "require_memory", "require_space", "resnet", "resnet_he", "save_checkpoint", "save_tensors",
+    "start", "step_to_goodness", "stop_if_diverged", "sum_goodness", "wants_scores", "write_atomically",
 ]
+# fmt: on

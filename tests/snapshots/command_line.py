@@ -74,6 +74,7 @@ SCRIPTS = (
     Script("experiments/overview.py", "experiments.overview.Options"),
     Script("experiments/hebbff_table.py", "experiments.hebbff_table.Tables"),
     Script("experiments/ablation.py", "experiments.config.ablation.Ablation"),
+    Script("experiments/hinton_extras.py", "experiments.hinton_extras.Extras"),
 )
 
 
