@@ -32,7 +32,7 @@ class Goodness:
     """
 
     training: Training = field(default_factory=Training)
-    rates: tuple[float, ...] = (3e-4, 1e-3)
+    rates: tuple[float, ...] = (1e-3, 3e-3)
     compared: tuple[str, ...] = (SUM, MINUS, UNSQUARED)
 
 

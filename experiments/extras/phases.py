@@ -31,7 +31,7 @@ class Phases:
 
     training: Training = field(default_factory=lambda: Training(optimizer="smoothed", epochs=5))
     lengths: tuple[int, ...] = (0, 1, 10, 100)
-    tried: tuple[tuple[float, float], ...] = ((0.01, 0.9), (0.002, 0.99))
+    tried: tuple[tuple[float, float], ...] = ((0.01, 0.9), (0.001, 0.99), (0.0002, 0.99))
 
 
 def run(settings: Phases, images: Images) -> Result:

@@ -32,8 +32,8 @@ class Sleep:
         looked_at: number of images to look at.
     """
 
-    training: Training = field(default_factory=lambda: Training(optimizer="smoothed", lr=0.01, decay="constant"))
-    steps: tuple[int, ...] = (0, 10, 30, 100, 300, 1000)
+    training: Training = field(default_factory=lambda: Training(optimizer="smoothed", lr=0.005, decay="constant"))
+    steps: tuple[int, ...] = (0, 1, 3, 10, 30, 100, 300)
     looked_at: int = 2000
 
 
@@ -94,7 +94,7 @@ def draw(result: Result, path: Path) -> None:
             for index, name in enumerate(names):
                 means = [statistics.mean(row[name]) for row in rows]
                 axes.plot(steps, means, label=name, color=style.COLOURS[index], marker=style.MARKERS[index])
-            axes.set_xscale("symlog", linthresh=10)
+            axes.set_xscale("symlog", linthresh=1)
             axes.set(xlabel="steps without wrong passes", ylim=(0, None))
             axes.legend()
         left.axhline(1, color=style.INK, linestyle=":")
