@@ -56,6 +56,7 @@ SCRIPTS = (
         "experiments/unsupervised.py",
         "experiments.config.peer.AskedWithPeer",
         default="experiments.unsupervised.DEFAULT",
+        differs={"labels": None},
     ),
     Script(
         "experiments/softhebb.py",
