@@ -25,7 +25,7 @@ def asked_for(arguments: list[str] | None = None) -> Settings:
 
     Example:
         >>> asked_for([]).model, asked_for(["--dataset", "cifar10", "--rule", "bp"]).model
-        ('recurrent', 'recurrent_local')
+        ('recurrent_mlp', 'recurrent_local')
     """
     asked, settings = parse_as(AskedWithPeer, DEFAULT, __doc__, arguments)
     with exit_on(SettingsError):

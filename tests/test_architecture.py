@@ -133,9 +133,12 @@ def test_every_override_is_a_number_of_the_recipe() -> None:
 
 @pytest.mark.parametrize(
     ("script", "option"),
-    [(name, "--labels") for name in ("mnist", "fashion_mnist", "cifar10", "cifar100", "greedy", "hinton_mlp")]
+    [
+        (name, "--labels")
+        for name in ("mnist", "fashion_mnist", "cifar10", "cifar100", "greedy", "hinton_mlp", "unsupervised")
+    ]
     + [("benchmark", "--sections"), ("label_gallery", "--classes")]
-    + [(name, "--out") for name in ("figures", "cam_figures")],
+    + [(name, "--out") for name in ("figures", "cam_figures", "hinton_extras")],
 )
 def test_help_imports_no_torch(script: str, option: str) -> None:
     """What --help loads, it loads before any import of torch; else it takes seconds instead of a quarter of one."""

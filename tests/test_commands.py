@@ -19,6 +19,7 @@ SMALL = ("--dataset", "digits", "--preset", "smoke", "--train-images", "200", "-
 SHORTER: dict[str, tuple[str, ...]] = {
     "hebbff_mlp.py": ("--dataset", "digits", "--epochs", "1", "--train-images", "200"),
     "greedy.py": ("--dataset", "digits", "--epochs", "1", "--repeats", "2", "--train-images", "200"),
+    "hinton_extras.py": ("--dataset", "digits", "--epochs", "1", "--images", "200", "--width", "100", "--seeds", "1"),
     "search.py": ("--dataset", "digits", "--trials", "2", "--epochs", "1", "--train-images", "200"),
     "benchmark.py": ("--repeats", "1", "--batch-size", "8"),
     "ablation.py": ("--minutes", "0.02", "--rows", "as preset"),
@@ -32,6 +33,7 @@ DATASET_SCRIPTS = (
     "softhebb.py",
     "ghl.py",
     "hinton_mlp.py",
+    "unsupervised.py",
 )
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import tyro
 
-from experiments import greedy, hinton_mlp
+from experiments import greedy, hinton_mlp, unsupervised
 from experiments.config.command_line import parse
 from experiments.config.settings import Settings
 from experiments.ghl import DEFAULT as GHL
 from experiments.hebbff_mlp import DEFAULT as HEBBFF
+from experiments.hinton_extras import Extras
 from experiments.search import Search
 from experiments.softhebb import DEFAULT as SOFTHEBB
 from tests.pages import DOCS, PAGES, README, ROOT, commands, filled, python_blocks
@@ -24,7 +25,9 @@ OF_SYSTEMS = {  # scripts with networks of their own: what reads their command l
     "experiments/ghl.py": (partial(parse, GHL, None), ("deephebb", "fasthebb", "resnet_he")),
     "experiments/softhebb.py": (partial(parse, SOFTHEBB, None), ("deephebb",)),
     "experiments/hinton_mlp.py": (hinton_mlp.asked_for, ("hinton",)),
+    "experiments/unsupervised.py": (unsupervised.asked_for, (None, "local", "dense", "cnn3", "cnn6")),
 }
+PARSED = {"experiments/search.py": Search, "experiments/hinton_extras.py": Extras}
 MOST_WORDS, MOST_LINES, WIDE = 1800, 200, 140
 
 
@@ -46,8 +49,8 @@ def test_every_command_names_a_script_and_known_options(command: str, tmp_path: 
         settings = read(arguments)
         for each in settings if isinstance(settings, list) else [settings]:
             assert (each.net or each.model) in nets
-    elif script == "experiments/search.py":
-        assert isinstance(tyro.cli(Search, args=arguments), Search)
+    elif script in PARSED:
+        assert isinstance(tyro.cli(PARSED[script], args=arguments), PARSED[script])
 
 
 def test_there_are_commands() -> None:

@@ -8,8 +8,8 @@ from convff.models.deephebb import deephebb
 from convff.models.fasthebb import fasthebb
 from convff.models.local_fields import local_fields
 from convff.models.mlp import mlp
-from convff.models.recurrent import recurrent
 from convff.models.recurrent_local import recurrent_local
+from convff.models.recurrent_mlp import recurrent_mlp
 from convff.models.resnet import resnet
 from convff.models.resnet_he import resnet_he
 from convff.network import LayerLocalNet
@@ -22,8 +22,8 @@ __all__ = [
     "fasthebb",
     "local_fields",
     "mlp",
-    "recurrent",
     "recurrent_local",
+    "recurrent_mlp",
     "resnet",
     "resnet_he",
 ]
@@ -33,8 +33,8 @@ MODELS: dict[str, Callable[..., LayerLocalNet]] = {
     "cnn6": cnn6,
     "mlp": mlp,
     "local_fields": local_fields,
-    "recurrent": recurrent,
     "recurrent_local": recurrent_local,
+    "recurrent_mlp": recurrent_mlp,
     "resnet": resnet,
     "deephebb": deephebb,
     "fasthebb": fasthebb,

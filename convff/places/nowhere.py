@@ -41,7 +41,7 @@ class AtNowhere(AtImage):
         """
         if layout.passes < 2 or layout.stream or layout.labels is not None:
             raise ValueError(
-                f"without labels an image is compared with a hybrid, got {layout.passes} passes per image, "
+                f"where there are no labels, images are compared with hybrids, got {layout.passes} passes for each, "
                 f"{layout.stream} label images and {'no ' if layout.labels is None else ''}labels in passes: use the "
                 "contrast HybridContrast"
             )

@@ -57,8 +57,8 @@ def settled_goodness(
 
     Example:
         >>> from convff import sum_goodness
-        >>> from convff.models import recurrent
-        >>> net = recurrent((1, 8, 8), classes=3, widths=(6, 5))
+        >>> from convff.models import recurrent_mlp
+        >>> net = recurrent_mlp((1, 8, 8), classes=3, widths=(6, 5))
         >>> settled_goodness(net, torch.rand(2, 1, 8, 8), goodness=sum_goodness).shape
         torch.Size([2, 2, 3])
 

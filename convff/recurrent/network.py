@@ -54,8 +54,8 @@ class RecurrentNet(LayerLocalNet):
 
     Example:
         >>> import torch
-        >>> from convff.models import recurrent
-        >>> net = recurrent((1, 8, 8), classes=3, widths=(6, 5))
+        >>> from convff.models import recurrent_mlp
+        >>> net = recurrent_mlp((1, 8, 8), classes=3, widths=(6, 5))
         >>> [tuple(block.layer.weight.shape) for block in net], [a.shape[1] for a in net(torch.rand(2, 1, 8, 8))]
         ([(6, 69), (5, 9)], [6, 5])
 

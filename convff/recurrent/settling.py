@@ -69,8 +69,8 @@ class Settling:
         ValueError: a damping or a kind of updates that does not exist.
 
     Example:
-        >>> from convff.models import recurrent
-        >>> net = recurrent((1, 8, 8), classes=3, widths=(6, 5))
+        >>> from convff.models import recurrent_mlp
+        >>> net = recurrent_mlp((1, 8, 8), classes=3, widths=(6, 5))
         >>> settling = Settling(net, torch.rand(2, 1, 8, 8), torch.tensor([[0, 1], [2, 0]]))
         >>> [tuple(layer.state.shape) for layer in settling.iterate()]
         [(4, 6), (4, 5)]

@@ -11,6 +11,7 @@ from convff.rules.ghl import GlobalHebbian
 from convff.rules.headed import head_scores
 from convff.rules.hebbff import HebbianForwardForward
 from convff.rules.local_head import LocalHead
+from convff.rules.phased import Phased
 from convff.rules.recurrent import RecurrentForwardForward
 from convff.rules.reductions import REDUCTIONS, Reduction
 from convff.rules.similarity import Similar
@@ -40,6 +41,7 @@ __all__ = [
     "LocalHead",
     "LocalRule",
     "LocalUpdate",
+    "Phased",
     "RecurrentForwardForward",
     "Reduction",
     "Seen",

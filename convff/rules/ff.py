@@ -7,7 +7,7 @@ from torch import Tensor
 
 from convff.gates import Gate, Symmetric
 from convff.network import Block
-from convff.places import AtImage, AtOutput, Place
+from convff.places import AtImage, AtOutput, InGroups, Place
 from convff.rules.base import Gating, LocalUpdate, Seen
 from convff.rules.gated import gated_input_direction, gated_update, gating
 from convff.rules.placed import Placed
@@ -47,7 +47,8 @@ class ForwardForward(Placed):
     def __post_init__(self) -> None:
         if self.reduction not in REDUCTIONS:
             raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, got {self.reduction!r}")
-        if self.reduction not in ("mean", "sum") and not isinstance(self.label_at, AtImage | AtOutput):
+        built_on_squares = not isinstance(self.label_at, AtImage | AtOutput) or isinstance(self.label_at, InGroups)
+        if self.reduction not in ("mean", "sum") and built_on_squares:
             raise ValueError(f"{type(self.label_at).__name__} is built on squares: goodness must be their mean or sum")
 
     @property

@@ -91,7 +91,7 @@ class RecurrentForwardForward:
             ValueError: it does not.
         """
         if not isinstance(net, RecurrentNet):
-            raise ValueError("this rule trains networks that settle, e.g. of `convff.models.recurrent`")
+            raise ValueError("this rule trains networks that settle, e.g. of `convff.models.recurrent_mlp`")
         if net.classes != num_classes:
             raise ValueError(f"the network has units for {net.classes} classes, but there are {num_classes}")
 

@@ -111,9 +111,12 @@ def raw_input(net: LayerLocalNet, inputs: Tensor, index: int, below: Visit) -> T
 def is_pure(norm: nn.Module) -> bool:
     """Return whether a norm keeps no statistics, so that normalising twice is the same as normalising once.
 
+    A part of it that may give something else at every pass has an attribute `repeatable` that is false.
+
     Example:
         >>> from convff import LengthNorm
         >>> is_pure(LengthNorm()), is_pure(nn.BatchNorm2d(3, affine=False))
         (True, False)
     """
-    return not any(True for _ in norm.buffers())
+    repeatable = all(getattr(part, "repeatable", True) for part in norm.modules())
+    return repeatable and not any(True for _ in norm.buffers())

@@ -16,6 +16,7 @@ from labels import FourierLabels, NoLabels, StreamLabels
 SHAPE = (3, 32, 32)
 PLACES: dict[str, tuple[str, Place]] = {
     "output": ("ff", AtOutput(CLASSES)),
+    "output, wide": ("ff", AtOutput(CLASSES)),
     "gains": ("ff", AtGains(num_classes=CLASSES)),
     "blocks": ("ff", AtBlocks(num_classes=CLASSES)),
     "blocks, 4 x 4 regions": ("ff", AtBlocks(num_classes=CLASSES, regions=4)),
@@ -58,6 +59,8 @@ def measure(bench: Bench) -> list[Row]:
 
 def _case(bench: Bench, name: str, place: Place) -> Case:
     options = {"widths": (10, 10), "pool_after": (1,)} if bench.small else one_pass.NETS["cnn6"]
+    if name.endswith(", wide"):
+        options = options | {"widths": tuple(2 * width for width in options["widths"])}
     stream = name == "stream"
     labels = StreamLabels(FourierLabels(CLASSES, SHAPE[1:])) if stream else NoLabels(CLASSES)
     return Case(name, labels, SHAPE, lambda shape: cnn6(shape, **options), place)

@@ -134,7 +134,7 @@ def _conflicts_of_settling() -> Iterator[Conflict]:
     for name in ("skip", "whiten", "pool_after", "label_scale", "net"):
         yield Conflict(name, anything, "model", SETTLING)
     yield Conflict("widths", anything, "model", ("recurrent_local",))
-    yield Conflict("depth", anything, "model", ("recurrent",))
+    yield Conflict("depth", anything, "model", ("recurrent_mlp",))
 
 
 def _conflicts_of_inference() -> Iterator[Conflict]:

@@ -23,7 +23,7 @@ from experiments.config.values import typed_fields
 
 RENAMED: dict[str, PresetName] = {"best": "long"}  # presets
 LABELS_APART = ("stream", "beside")  # places where labels are images of their own
-SETTLING = ("recurrent", "recurrent_local")  # networks that settle
+SETTLING = ("recurrent_mlp", "recurrent_local")  # networks that settle
 LABEL_FREE_RULES = ("local_head", "softhebb", "ghl", "recurrent")  # rules under which no image carries a label
 OWN_NETS = ("deephebb", "fasthebb", "resnet_he", *SETTLING)  # networks of such rules
 LABEL_FREE = {*LABEL_FREE_RULES, *(("bp", net) for net in OWN_NETS)}  # or backpropagation in their networks

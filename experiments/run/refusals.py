@@ -103,13 +103,15 @@ def _idle_for_labels(settings: Settings, recipe: Recipe) -> Reasons:
 def _idle_for_rule(settings: Settings, recipe: Recipe, rule: Any) -> Reasons:
     """Return the reasons for options about the rule and its evaluations; later reasons override earlier ones."""
     made, named = look_up("rule", settings.rule, RULES), f"--rule {settings.rule}"
+    makes_hybrids = takes(contrast_maker(settings, rule), "blurs")
     gate, has_no_steps = look_up("gate", recipe.gate, GATES), not hasattr(rule, "direction")
     reasons: tuple[tuple[tuple[str, ...], bool, str], ...] = (
         (("theta",), not takes(gate, "theta"), f"the {recipe.gate} gate has no threshold (--gate threshold has)"),
         (("gate", "scale", "theta"), not takes(made, "gate"), f"{named} has no gates"),
         (("label_at",), _has_no_place(made, settings), f"{named} has no place for the label"),
         (("stabiliser_strength",), not settings.stabilise, "--stabilise names no stabiliser"),
-        (("blurs",), not takes(contrast_maker(settings, rule), "blurs"), "no pass is a hybrid"),
+        (("blurs",), not makes_hybrids, "no pass is a hybrid"),
+        (("contrast",), makes_hybrids and settings.takes_labels, "images carry labels, and hybrids none"),
         (OF_NEGATIVES, not takes(contrast_maker(settings, rule), "negatives"), "no pass has a wrong label"),
         (OF_NEGATIVES, has_no_steps and not hasattr(rule, "contrast"), f"{named} has no local steps"),
         (("contrast", "compile", "engine"), has_no_steps, f"{named} has no local steps"),

@@ -192,7 +192,11 @@ def test_an_order_needs_other_negatives(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize(
-    ("model", "labels"), [("cnn3", "fourier"), ("cnn6", "morph"), ("cnn6", "channel"), ("cnn6", "learned")]
+    ("model", "labels"),
+    [
+        ("cnn3", "fourier"),
+        *(pytest.param("cnn6", labels, marks=pytest.mark.slow) for labels in ("morph", "channel", "learned", "echo")),
+    ],
 )
 def test_convolutions_take_hard_negatives_and_peer_normalisation(model: str, labels: str, tmp_path: Path) -> None:
     given = (

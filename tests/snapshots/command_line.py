@@ -48,9 +48,15 @@ SCRIPTS = (
     ),
     Script(
         "experiments/hinton_mlp.py",
-        "experiments.hinton_mlp.Hinton",
+        "experiments.config.peer.AskedWithPeer",
         default="experiments.hinton_mlp.DEFAULT",
         differs={"label_at": None},
+    ),
+    Script(
+        "experiments/unsupervised.py",
+        "experiments.config.peer.AskedWithPeer",
+        default="experiments.unsupervised.DEFAULT",
+        differs={"labels": None},
     ),
     Script(
         "experiments/softhebb.py",
@@ -69,6 +75,7 @@ SCRIPTS = (
     Script("experiments/overview.py", "experiments.overview.Options"),
     Script("experiments/hebbff_table.py", "experiments.hebbff_table.Tables"),
     Script("experiments/ablation.py", "experiments.config.ablation.Ablation"),
+    Script("experiments/hinton_extras.py", "experiments.hinton_extras.Extras"),
 )
 
 

@@ -68,7 +68,7 @@ def recurrent(recipe: Recipe) -> Recipe:
     """Take Adam and a head for settling: a single pass from the bottom up through the same fields.
 
     Example:
-        >>> recurrent(Recipe(model="recurrent", joint_readout=True, rule_options={"iterations": 8})).rule_options
+        >>> recurrent(Recipe(model="recurrent_mlp", joint_readout=True, rule_options={"iterations": 8})).rule_options
         {}
     """
     return replace(hinton(recipe), rule_options={})

@@ -24,7 +24,7 @@ def paper(settings: Settings) -> Recipe:
         >>> paper(Settings(rule="recurrent", dataset="mnist")).model_options, paper(Settings(rule="recurrent")).model
         ({'widths': (2000, 2000)}, 'recurrent_local')
     """
-    dense = model_of(settings) == "recurrent"
+    dense = model_of(settings) == "recurrent_mlp"
     recipe = Recipe(
         model=model_of(settings),
         model_options={"widths": PAPER} if dense else {},
@@ -58,7 +58,7 @@ def quick(settings: Settings) -> Recipe:
         (20, {'iterations': 6, 'counted': (3, 5)})
     """
     recipe = paper(settings)
-    if recipe.model == "recurrent":
+    if recipe.model == "recurrent_mlp":
         return replace(recipe, model_options={"widths": SMALL}, epochs=20)
     return replace(recipe, rule_options=_settling(settings, 6, (3, 5)), epochs=5, train_images=20_000)
 
@@ -81,7 +81,7 @@ def long(settings: Settings) -> Recipe:
         {'widths': (1000, 1000)}
     """
     recipe = paper(settings)
-    if recipe.model == "recurrent":
+    if recipe.model == "recurrent_mlp":
         return replace(recipe, model_options={"widths": (1000, 1000)}, epochs=30)
     return replace(recipe, rule_options=_settling(settings, 8, (4, 6)), epochs=15)
 
@@ -90,10 +90,10 @@ def model_of(settings: Settings) -> str:
     """Return the network of the settings: dense layers for digits, local fields for colour images.
 
     Example:
-        >>> model_of(Settings(dataset="mnist")), model_of(Settings(model="recurrent"))
-        ('recurrent', 'recurrent')
+        >>> model_of(Settings(dataset="mnist")), model_of(Settings(dataset="cifar10"))
+        ('recurrent_mlp', 'recurrent_local')
     """
-    return settings.model or ("recurrent" if settings.dataset in OF_DIGITS else "recurrent_local")
+    return settings.model or ("recurrent_mlp" if settings.dataset in OF_DIGITS else "recurrent_local")
 
 
 def _settling(settings: Settings, iterations: int, counted: tuple[int, int]) -> dict[str, object]:

@@ -47,3 +47,19 @@ def test_the_chosen_penalty_is_the_best_of_a_plain_search() -> None:
 
 def test_few_rows_get_the_smallest_penalty() -> None:
     assert best_penalty(*rows(9, noise=1.0), 3) == PENALTIES[-1]
+
+
+def test_penalties_are_tried_until_one_is_worse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With many dimensions of noise and few rows the largest penalty is best, so only two are tried."""
+    x, y = rows(400, noise=1.2, dimensions=60)
+    tried = []
+
+    def recorded(*args: object) -> tuple[torch.Tensor, torch.Tensor]:
+        tried.append(args[3])
+        return logistic_regression(*args)
+
+    monkeypatch.setattr("convff.inference.regression.logistic_regression", recorded)
+    chosen = best_penalty(x, y, 3, 300)
+    assert tried == list(PENALTIES[: len(tried)])
+    assert len(tried) < len(PENALTIES)
+    assert chosen in tried[:-1]

@@ -100,6 +100,8 @@ def test_bad_groups_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             InGroups(groups, opposed)
+    with pytest.raises(ValueError, match="InGroups is built on squares"):
+        ForwardForward(label_at=InGroups(2), reduction="minus_sum")
     with pytest.raises(ValueError, match="block 2 has 5 units, which do not make 2 groups"):
         InGroups(2).check(mlp((1, 4, 4), widths=(4, 5)), 10)
     InGroups(2).check(cnn3((1, 8, 8), width=4, kernel=3), 10)

@@ -19,7 +19,7 @@ from convff import (
 from convff.data import Batch
 from convff.gates import Gate
 from convff.local_linear import LocalLinear
-from convff.models import mlp, recurrent
+from convff.models import mlp, recurrent_mlp
 from convff.network import Block
 from convff.recurrent import BelowAlone, RecurrentNet, Settling, settled_goodness
 from convff.recurrent.step import RecurrentStep
@@ -51,7 +51,7 @@ def filled(net: RecurrentNet) -> RecurrentNet:
 
 
 def dense(depth: int = 3) -> RecurrentNet:
-    return filled(recurrent(SHAPE, classes=CLASSES, widths=(7, 5, 6)[:depth]))
+    return filled(recurrent_mlp(SHAPE, classes=CLASSES, widths=(7, 5, 6)[:depth]))
 
 
 def local() -> RecurrentNet:
@@ -163,7 +163,7 @@ def test_alternating_updates_read_new_states() -> None:
 @torch.no_grad()
 def test_two_units_by_hand() -> None:
     """One layer of one unit, one pixel, two classes: z = w rms(x) + v_k sqrt(2), then s <- 0.5 s + 0.5 relu(z)."""
-    net = recurrent((1, 1, 1), classes=2, widths=(1,)).double()
+    net = recurrent_mlp((1, 1, 1), classes=2, widths=(1,)).double()
     net.blocks[0].layer.weight.copy_(torch.tensor([[2.0, 1.0, -1.0]]))
     net.blocks[0].layer.bias.fill_(0.5)
     settling = Settling(net, torch.full((1, 1, 1, 1), 3.0, dtype=torch.float64), torch.tensor([[0, 1]]), damping=0.5)
@@ -288,7 +288,7 @@ def test_networks_and_setups_that_do_not_fit_are_refused() -> None:
         with pytest.raises(ValueError, match=message):
             rule.start(setup)
     with pytest.raises(ValueError, match="a recurrent network needs layers, units and classes"):
-        recurrent(SHAPE, widths=())
+        recurrent_mlp(SHAPE, widths=())
     with pytest.raises(ValueError, match=r"its norm must be BelowAlone\(5\)"):
         RecurrentNet([Block(BelowAlone(4), nn.Linear(16, 7)), Block(BelowAlone(3), nn.Linear(10, 5))])
     with pytest.raises(ValueError, match="has 6 inputs from below, where 7 units are"):

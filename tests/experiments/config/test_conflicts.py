@@ -114,6 +114,7 @@ def test_the_table_names_only_what_there_is() -> None:
     known = {name: set(names_in(*table)) for name, table in TABLES.items()}
     known |= {"inference": set(names_in("convff/evaluations/__init__.py", "EVALUATIONS"))}
     known |= {"contrast": set(names_in("convff/contrasts/__init__.py", "CONTRASTS"))}
+    known |= {"negatives_from": set(names_in("convff/contrasts/__init__.py", "NEGATIVES"))}
     known |= {"reduction": set(REDUCTIONS)}
     for conflict in CONFLICTS:
         assert set(conflict.others) < known[conflict.other]

@@ -9,7 +9,7 @@ from convff.network import Block
 from convff.recurrent.network import BelowAlone, RecurrentNet
 
 
-def recurrent(
+def recurrent_mlp(
     image_shape: tuple[int, int, int], *, classes: int = 10, widths: tuple[int, ...] = (2000, 2000)
 ) -> RecurrentNet:
     """Build dense layers between the pixels and a unit per class, with weights up and weights down.
@@ -25,7 +25,7 @@ def recurrent(
         ValueError: there is no layer, or a number is less than 1.
 
     Example:
-        >>> recurrent((1, 28, 28), widths=(500, 400)).widths
+        >>> recurrent_mlp((1, 28, 28), widths=(500, 400)).widths
         [500, 400]
 
     Reference:
