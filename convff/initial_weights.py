@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 
+from convff.local_linear import LocalLinear
 from convff.network import LayerLocalNet
 
 
@@ -33,6 +34,8 @@ def normal(net: LayerLocalNet) -> None:
     for block in net:
         weight, bias = block.layer.weight, block.layer.bias
         weight.normal_(0.0, weight[0].numel() ** -0.5)
+        if isinstance(block.layer, LocalLinear):
+            block.layer.constrain_()
         if bias is not None:
             bias.zero_()
 
