@@ -17,6 +17,7 @@ def local_fields(
     widths: tuple[int, ...] = (128, 220, 512),
     field: int = 10,
     stride: int = 6,
+    label_channels: int = 0,
 ) -> LayerLocalNet:
     """Build layers whose units see a square of the layer below, with weights of their own.
 
@@ -30,6 +31,8 @@ def local_fields(
         widths: units per place of each layer; each layer's grid has one place per side less than the one below.
         field: side of the first fields, in pixels.
         stride: distance of the first fields, in pixels.
+        label_channels: number of the input's channels that are a label for every block, as one number each, which all
+            units see; see `LayerLocalNet`.
 
     Raises:
         ValueError: the fields do not fill a square image, there are more layers than the first grid has places per
@@ -42,7 +45,7 @@ def local_fields(
     Reference:
         Hinton 2022, "The Forward-Forward Algorithm", section 3.2.
     """
-    channels, height, width = image_shape
+    channels, height, width = image_shape[0] - label_channels, *image_shape[1:]
     if min(field, stride, len(widths), *widths) < 1:
         raise ValueError(f"local_fields needs numbers of at least 1, got {widths}, field {field} and stride {stride}")
     if height != width or height < field or (height - field) % stride:
@@ -59,12 +62,13 @@ def local_fields(
     windows = square_windows(height, field, stride, 1)
     # Images are [C, H, W] in memory, but maps of units are [H, W, C].
     sources = [(windows[:, :, None] + height * width * torch.arange(channels)).flatten(1)]
-    sources += [square_windows(grid - layer, ABOVE, 1, below) for layer, below in enumerate(widths[:-1])]
-    inputs = channels * height * width
+    sources += [square_windows(grid - layer, ABOVE, 1, units) for layer, units in enumerate(widths[:-1])]
+    below = channels * height * width
     blocks: list[Block] = []
     for index, (window, units) in enumerate(zip(sources, widths, strict=True)):
-        layer = LocalLinear(window, units, inputs)
+        label = torch.arange(below, below + label_channels).expand(len(window), -1)
+        layer = LocalLinear(torch.cat([window, label], dim=1), units, below + label_channels)
         norm: nn.Module = LengthNorm() if index else FlatLengthNorm()
         blocks.append(Block(norm, layer))
-        inputs = layer.out_features
-    return LayerLocalNet(blocks)
+        below = layer.out_features
+    return LayerLocalNet(blocks, label_channels=label_channels)

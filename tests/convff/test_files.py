@@ -39,6 +39,7 @@ TENSORS = {
 ABOUT = {"text": 'ü \ud800 {"sha256":"' + "0" * 64, "numbers": [1, 0.1, math.inf, -math.inf], "nested": {"none": None}}
 
 OPTIONS: dict[str, dict[str, Any]] = {
+    "local_fields": {"widths": [4, 3]},
     "cnn3": {"width": 4, "kernel": 3, "stride": 9},
     "cnn6": {"widths": [4, 5, 4], "pool_after": [1, 2, 6], "skip": True, "whiten": 2},
     "mlp": {"widths": [7], "label_channels": 2, "label_scale": 0.5},

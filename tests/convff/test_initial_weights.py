@@ -6,7 +6,10 @@ import torch
 from convff import INITIAL_WEIGHTS, MODELS, mlp
 from tests.convff.samples import noise
 
-OPTIONS = {"resnet_he": {"depth": 8, "widths": (8, 8, 8)}}
+OPTIONS = {
+    "resnet_he": {"depth": 8, "widths": (8, 8, 8)},
+    "local_fields": {"widths": (16, 16), "field": 8, "stride": 8},
+}
 
 
 @pytest.mark.parametrize("model", MODELS)

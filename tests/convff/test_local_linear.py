@@ -4,7 +4,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from convff import OPTIMIZERS, Block, LayerLocalNet, LengthNorm, LocalLinear, Schedule, Threshold, Trainer
+from convff import (
+    INITIAL_WEIGHTS,
+    OPTIMIZERS,
+    Block,
+    LayerLocalNet,
+    LengthNorm,
+    LocalLinear,
+    Schedule,
+    Threshold,
+    Trainer,
+)
 from convff import ForwardForward as FF
 from convff.local_linear import square_windows
 from convff.outer import input_product, outer_product, outer_weight
@@ -153,6 +163,13 @@ def test_initial_weights_are_those_of_a_dense_layer_with_as_many_inputs(kind: st
     assert layer.weight.abs().max() <= inputs**-0.5
     assert weights.var().item() == pytest.approx(1 / (3 * inputs), rel=0.02)
     assert layer.bias.abs().max() <= inputs**-0.5
+
+
+def test_normal_initial_weights_make_no_connections() -> None:
+    sources, mask = windows("mask")
+    layer = LocalLinear(sources, UNITS, INPUTS, mask=mask)
+    INITIAL_WEIGHTS["normal"](LayerLocalNet([Block(LengthNorm(), layer)]))
+    assert torch.equal(layer.weight != 0, mask.reshape(layer.weight.shape))
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

@@ -36,6 +36,7 @@ OPTIONS = {  # a network's name, and what is special
     "mlp": {"widths": (9, 8)},
     "resnet": {"widths": (4, 6)},
     "deephebb": {"widths": (4, 5)},
+    "local_fields": {"widths": (4, 3), "field": 4, "stride": 2},
     "resnet_he": {"depth": 8, "widths": (4, 5, 6)},
     "deephebb of SoftHebb": {"widths": (4, 5), "activation": "triangle", "padding": "reflect"},
 }

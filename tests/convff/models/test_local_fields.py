@@ -63,6 +63,19 @@ def test_another_image_takes_another_field_and_stride() -> None:
     assert [a.shape[1] for a in net(torch.rand(2, 1, 8, 8))] == [9 * 6, 4 * 4]
 
 
+def test_every_unit_sees_a_label_that_is_for_all_blocks() -> None:
+    net = local_fields((1 + 4, 8, 8), widths=(6, 4), field=4, stride=2, label_channels=4)
+    layers = [block.layer for block in net]
+    assert [layer.in_features for layer in layers] == [64 + 4, 9 * 6 + 4]
+    for layer in layers:
+        assert torch.equal(layer.sources[:, -4:], torch.arange(4).expand(layer.locations, 4) + layer.in_features - 4)
+    x = torch.rand(2, 5, 8, 8)
+    other = x.clone()
+    other[:, 3] += 1
+    for one, two in zip(net(x), net(other), strict=True):
+        assert not torch.isclose(one, two)[one > 0].any()
+
+
 @pytest.mark.parametrize(
     ("shape", "options", "message"),
     [
