@@ -135,7 +135,16 @@ def test_every_override_is_a_number_of_the_recipe() -> None:
     ("script", "option"),
     [
         (name, "--labels")
-        for name in ("mnist", "fashion_mnist", "cifar10", "cifar100", "greedy", "hinton_mlp", "unsupervised")
+        for name in (
+            "mnist",
+            "fashion_mnist",
+            "cifar10",
+            "cifar100",
+            "greedy",
+            "hinton_mlp",
+            "unsupervised",
+            "recurrent",
+        )
     ]
     + [("benchmark", "--sections"), ("label_gallery", "--classes")]
     + [(name, "--out") for name in ("figures", "cam_figures", "hinton_extras")],

@@ -34,6 +34,7 @@ DATASET_SCRIPTS = (
     "ghl.py",
     "hinton_mlp.py",
     "unsupervised.py",
+    "recurrent.py",
 )
 
 

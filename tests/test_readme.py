@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import tyro
 
-from experiments import greedy, hinton_mlp, unsupervised
+from experiments import greedy, hinton_mlp, recurrent, unsupervised
 from experiments.config.command_line import parse
 from experiments.config.settings import Settings
 from experiments.ghl import DEFAULT as GHL
@@ -25,6 +25,7 @@ OF_SYSTEMS = {  # scripts with networks of their own: what reads their command l
     "experiments/ghl.py": (partial(parse, GHL, None), ("deephebb", "fasthebb", "resnet_he")),
     "experiments/softhebb.py": (partial(parse, SOFTHEBB, None), ("deephebb",)),
     "experiments/hinton_mlp.py": (hinton_mlp.asked_for, ("hinton",)),
+    "experiments/recurrent.py": (recurrent.asked_for, ("recurrent_mlp", "recurrent_local")),
     "experiments/unsupervised.py": (unsupervised.asked_for, (None, "local", "dense", "cnn3", "cnn6")),
 }
 PARSED = {"experiments/search.py": Search, "experiments/hinton_extras.py": Extras}

@@ -134,7 +134,8 @@ def _has_peers(settings: Settings, rule: Any) -> bool:
 
 def _has_no_place(made: Any, settings: Settings) -> bool:
     """Return whether a rule cannot do what `--label-at` says; without any label, every rule can."""
-    return not takes(made, "label_at") and settings.label_at != "nowhere"
+    settles = takes(made, "damping")  # a label holds at the top of such a network
+    return not takes(made, "label_at") and (settles or settings.label_at != "nowhere")
 
 
 def _is_of_one_label(rule: Any) -> bool:

@@ -59,6 +59,12 @@ SCRIPTS = (
         differs={"labels": None},
     ),
     Script(
+        "experiments/recurrent.py",
+        "experiments.config.peer.AskedWithPeer",
+        default="experiments.recurrent.DEFAULT",
+        differs={"labels": None, "label_at": None},
+    ),
+    Script(
         "experiments/softhebb.py",
         _SETTINGS,
         default="experiments.softhebb.DEFAULT",

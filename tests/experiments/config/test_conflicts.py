@@ -53,6 +53,12 @@ VALUES = {
     "rest_factor": 0.5,
     "depth": 8,
     "weight_decay": 0.1,
+    "iterations": 6,
+    "counted": (1, 2),
+    "learn_from": 2,
+    "damping": 0.5,
+    "updates": "alternating",
+    "order": "one_by_one",
 }
 # Nothing but the table refuses these: the option is silently without effect.
 SILENT = {("label_form", rule) for rule in ("local_head", "softhebb", "ghl", "bp")}
