@@ -363,7 +363,11 @@ def test_the_readmes_claim_is_what_the_committed_runs_say() -> None:
 
 @pytest.mark.parametrize(
     ("piece", "name"),
-    [("bare", "none"), *((piece, f"`{piece}`") for piece in STABILISERS), ("oja_0.001", "`oja`, λ = 0.001")],
+    [
+        ("bare", "none"),
+        *((piece, f"`{piece}`") for piece in STABILISERS if piece != "peer"),  # which docs/hinton.md is about
+        ("oja_0.001", "`oja`, λ = 0.001"),
+    ],
 )
 def test_the_pages_stabilisers_are_what_the_committed_runs_say(piece: str, name: str) -> None:
     cells = []
