@@ -36,6 +36,18 @@ class BelowAlone(nn.Module):
         return f"above={self.above}"
 
 
+def refuse_settling(net: LayerLocalNet) -> None:
+    """Raise for a network that settles: other rules would leave its top-down connections alone.
+
+    Raises:
+        ValueError: it is a `RecurrentNet`.
+    """
+    if isinstance(net, RecurrentNet):
+        raise ValueError(
+            "a network that settles learns by RecurrentForwardForward (rule recurrent), or backpropagation"
+        )
+
+
 class RecurrentNet(LayerLocalNet):
     """Layers between an image at the bottom and a class at the top, with weights up and weights down.
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from convff.competition import by_largest, competing, oja_direction, soft_winners
 from convff.data import Batch
 from convff.local_linear import Layer
+from convff.recurrent.network import refuse_settling
 from convff.rules.base import Setup
 from convff.rules.headed import Headed, differentiate
 from convff.rules.softhebb import check_temperature, temperatures_of
@@ -74,6 +75,7 @@ class GlobalHebbian(Headed):
                 small gradients would be 0.
         """
         self.refuse(setup)
+        refuse_settling(setup.net)
         if any(parameter.dtype == torch.float16 for parameter in setup.net.parameters()):
             raise ValueError("the sign of a gradient needs weights in float32, bfloat16 or float64, got float16")
         return GlobalHebbianStep(self, setup, self.new_head(setup))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from convff.local_linear import LocalLinear
 from convff.network import LayerLocalNet
 from convff.randomness import keyed_generator
+from convff.recurrent.network import refuse_settling
 from convff.rules.base import LocalRule, Setup
 
 
@@ -18,6 +19,7 @@ def refuse_unfit(rule: LocalRule, setup: Setup) -> None:
     Raises:
         ValueError: it does not.
     """
+    refuse_settling(setup.net)
     if setup.processes.size > 1 and getattr(rule, "needs_whole_batch", False):
         raise ValueError("the rule, or one of its stabilisers, needs the whole batch: use one process")
     if hasattr(rule, "check"):

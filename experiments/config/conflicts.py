@@ -129,8 +129,9 @@ def _conflicts_of_settling() -> Iterator[Conflict]:
     yield Conflict("inference", ("settled",), "rule", others)
     of_others = names_in("convff/evaluations/__init__.py", "EVALUATIONS")
     yield Conflict("inference", tuple(name for name in of_others if name not in OF_SETTLING), "rule", rule)
-    for model in SETTLING:
-        yield Conflict("rule", tuple(name for name in others if name != "bp"), "model", (model,))
+    yield Conflict("model", SETTLING, "rule", tuple(name for name in others if name != "bp"))
+    models = names_in(*TABLES["model"])
+    yield Conflict("model", tuple(name for name in models if name not in SETTLING), "rule", rule)
     for name in ("skip", "whiten", "pool_after", "label_scale", "net"):
         yield Conflict(name, anything, "model", SETTLING)
     yield Conflict("widths", anything, "model", ("recurrent_local",))

@@ -9,7 +9,7 @@ from experiments.config.presets import recipe_for
 from experiments.config.settings import Settings
 from experiments.recurrent import asked_for
 from experiments.rejudge import rejudge
-from experiments.run.folder import read_with_network
+from experiments.run.folder import read, read_with_network
 from experiments.run.parts import prepare
 from experiments.run.train import main
 
@@ -54,18 +54,17 @@ def test_a_run_leaves_a_folder_and_is_judged_again(more: tuple[str, ...], tmp_pa
     options = ("--iterations", "3", "--counted", "2", "3", "--damping", "0.5", "--updates", "alternating")
     (results,) = main(small(tmp_path, "--preset", "smoke", *more, *options))
     (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
-    run = read_with_network(folder)
-    assert isinstance(run.net, RecurrentNet)
-    again = rejudge(folder, inference=("settled",))
-    assert again.accuracy["settled"] == results.accuracy["settled"]
+    assert isinstance(read_with_network(read(folder)).net, RecurrentNet)
+    again = rejudge(folder)["accuracy"]
+    assert {name: again[name] for name in results.scores} == {name: results.accuracy[name] for name in results.scores}
     assert {path.name for path in (folder / "figures").iterdir()} >= {"learning_curve.png", "confusion_matrix.png"}
 
 
 def test_the_options_reach_the_rule(tmp_path: Path) -> None:
     parts = prepare(
-        small(tmp_path, *DENSE, "--preset", "smoke", "--peer", "0.1", "--iterations", "4", "--learn-from", "2")
+        small(tmp_path, *DENSE, "--preset", "smoke", "--peer", "0.1", "--iterations", "4", "--counted", "1", "4")
     )
-    assert (parts.rule.peer, parts.rule.iterations, parts.rule.learn_from) == (0.1, 4, 2)
+    assert (parts.rule.peer, parts.rule.iterations, parts.rule.counted) == (0.1, 4, (1, 4))
     assert isinstance(parts.joint_readout(parts.new_net()), SoftmaxReadout)
     without = prepare(small(tmp_path, *DENSE, "--preset", "smoke", "--peer", "0"))
     assert without.rule.peer == 0

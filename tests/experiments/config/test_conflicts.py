@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from convff import REDUCTIONS
+from convff import REDUCTIONS, STABILISERS
 from experiments.config.conflicts import CONFLICTS, TABLES, Conflict, check_together
 from experiments.config.names import bound_in, names_in
 from experiments.config.presets import recipe_for
-from experiments.config.settings import Settings, SettingsError
+from experiments.config.settings import SETTLING, Settings, SettingsError
 from experiments.datasets import Dataset, load_dataset
 from experiments.run.inference import evaluations_of
 from experiments.run.parts import prepare
@@ -61,7 +61,7 @@ VALUES = {
     "order": "one_by_one",
 }
 # Nothing but the table refuses these: the option is silently without effect.
-SILENT = {("label_form", rule) for rule in ("local_head", "softhebb", "ghl", "bp")}
+SILENT = {("label_form", rule) for rule in ("local_head", "softhebb", "ghl", "recurrent", "bp")}
 CASES = [
     (conflict, value, other)
     for conflict in CONFLICTS
@@ -80,6 +80,8 @@ def digits() -> Dataset:
 def settings_of(conflict: Conflict, value: object, other: str) -> Settings:
     given = (value,) if conflict.name == "inference" else value
     asked = {conflict.other: other, conflict.name: given}
+    if conflict.other == "model" and other in SETTLING:
+        asked["rule"] = "recurrent"
     if conflict.name == "cache_gib":
         asked["redraw"] = False
     if conflict.name == "theta" and conflict.other != "gate":
@@ -121,7 +123,7 @@ def test_the_table_names_only_what_there_is() -> None:
     known |= {"inference": set(names_in("convff/evaluations/__init__.py", "EVALUATIONS"))}
     known |= {"contrast": set(names_in("convff/contrasts/__init__.py", "CONTRASTS"))}
     known |= {"negatives_from": set(names_in("convff/contrasts/__init__.py", "NEGATIVES"))}
-    known |= {"reduction": set(REDUCTIONS)}
+    known |= {"reduction": set(REDUCTIONS), "stabilise": set(STABILISERS)}
     for conflict in CONFLICTS:
         assert set(conflict.others) < known[conflict.other]
         assert not conflict.values or set(conflict.values) <= known[conflict.name]
