@@ -1,18 +1,14 @@
 """What one layer learns while its network settles: directions are added up, and no state is kept."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from convff.contrasts import Layout
+from convff.recurrent.learning import Learning
 from convff.recurrent.network import RecurrentNet
 from convff.recurrent.settling import Moved, Settling
 from convff.rules.gated import gate_metrics
 from convff.stabilisers.equations import peer_push, running_activity
-
-if TYPE_CHECKING:
-    from convff.rules.recurrent import RecurrentForwardForward
 
 
 class Lesson:
@@ -28,7 +24,7 @@ class Lesson:
         layout: what each pass is.
     """
 
-    def __init__(self, net: RecurrentNet, index: int, rule: "RecurrentForwardForward", layout: Layout) -> None:
+    def __init__(self, net: RecurrentNet, index: int, rule: Learning, layout: Layout) -> None:
         self.net, self.index, self.rule, self.layout = net, index, rule, layout
         self.sums: dict[str, Tensor] = {}
         self.metrics: dict[str, Tensor] = {}

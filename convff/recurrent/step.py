@@ -1,20 +1,16 @@
 """One step of learning while a network settles: every layer learns at every iteration, and nothing is stored."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 
 from convff.contrasts import Layout
 from convff.data import Batch
+from convff.recurrent.learning import Learning
 from convff.recurrent.lesson import Lesson
 from convff.recurrent.network import RecurrentNet
 from convff.recurrent.settling import Settling
 from convff.rules.base import Setup, contrast_of
 from convff.training.setting_up import keep_connections, take_step
-
-if TYPE_CHECKING:
-    from convff.rules.recurrent import RecurrentForwardForward
 
 
 class RecurrentStep:
@@ -29,7 +25,7 @@ class RecurrentStep:
             with peer normalisation.
     """
 
-    def __init__(self, rule: "RecurrentForwardForward", setup: Setup) -> None:
+    def __init__(self, rule: Learning, setup: Setup) -> None:
         rule.check(setup.net, setup.labels.num_classes)
         assert isinstance(setup.net, RecurrentNet)
         if setup.compiled:

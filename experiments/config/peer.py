@@ -7,6 +7,7 @@ from experiments.config.command_line import Asked
 from experiments.config.conflicts import PLACED_RULES
 from experiments.config.settings import Settings, SettingsError
 
+WITH_PEERS = (*PLACED_RULES, "recurrent")  # rules that can have peer normalisation
 PEER = 0.03  # of Hinton's released code
 
 
@@ -35,7 +36,7 @@ def with_peer(settings: Settings, peer: float | None) -> Settings:
     """
     if peer is not None and not (0 <= peer < math.inf):
         raise SettingsError(f"--peer must be finite and at least 0, got {peer}")
-    takes_it = settings.rule in (*PLACED_RULES, "recurrent") and not settings.stabilise and settings.resume is None
+    takes_it = settings.rule in WITH_PEERS and not settings.stabilise and settings.resume is None
     if peer is not None and not takes_it:
         why = (
             "--resume, which takes the settings of the run"

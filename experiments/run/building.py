@@ -9,8 +9,10 @@ from types import ModuleType
 from typing import Any
 from zlib import crc32
 
+from convff import MODELS
 from experiments.config.own import known, own_file
 from experiments.config.settings import SettingsError
+from labels import LabelGenerator
 
 
 def look_up(what: str, name: str, table: Mapping[str, Any]) -> Any:
@@ -66,6 +68,23 @@ def takes(make: Any, option: str) -> bool:
         (True, False)
     """
     return option in inspect.signature(make).parameters
+
+
+def told_by_data(model: str, labels: LabelGenerator) -> dict[str, Any]:
+    """Return the options of a network that data and labels decide.
+
+    Args:
+        model: name of the network.
+        labels: the label generator, which knows the number of classes.
+
+    Example:
+        >>> from labels import NoLabels
+        >>> told_by_data("cnn6", NoLabels(3)), told_by_data("recurrent_mlp", NoLabels(3))
+        ({}, {'classes': 3})
+    """
+    repeated = getattr(labels, "repeated_channels", 0)
+    known: dict[str, Any] = {"label_channels": repeated} if repeated else {}
+    return known | ({"classes": labels.num_classes} if takes(MODELS[model], "classes") else {})
 
 
 def build(what: str, make: Callable[..., Any], asked: dict[str, Any], offered: dict[str, Any] | None = None) -> Any:

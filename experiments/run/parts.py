@@ -34,7 +34,7 @@ from experiments.config.recipe import Recipe
 from experiments.config.settings import LABELS_APART, Settings, SettingsError
 from experiments.datasets import Dataset
 from experiments.run import data
-from experiments.run.building import takes
+from experiments.run.building import told_by_data
 from experiments.run.evaluate import Evaluator
 from experiments.run.inference import evaluations_of
 from experiments.run.joint_readout import new_joint_readout
@@ -92,11 +92,7 @@ class Parts:
     @property
     def model_options(self) -> dict[str, Any]:
         """The recipe's model options, and the number of label channels to repeat for every block."""
-        repeated = getattr(self.labels, "repeated_channels", 0)
-        known = {"label_channels": repeated} if repeated else {}
-        if takes(MODELS[self.recipe.model], "classes"):
-            known["classes"] = self.train.num_classes
-        return self.recipe.model_options | known
+        return self.recipe.model_options | told_by_data(self.recipe.model, self.labels)
 
     def new_net(self) -> LayerLocalNet:
         """Build a network with the initial weights of this run's seed; the same at every call."""
@@ -144,8 +140,7 @@ class Parts:
 
         Where wrong labels are chosen by the scores of a readout, and none is given, it makes one.
         """
-        makes_passes = hasattr(self.rule, "direction") or hasattr(self.rule, "contrast")
-        contrast = self._contrast() if makes_passes else None
+        contrast = self._contrast() if hasattr(self.rule, "direction") or hasattr(self.rule, "contrast") else None
         if readout is None and wants_scores(contrast):
             readout = self.joint_readout(net)
         return Trainer(

@@ -22,7 +22,7 @@ from convff import (
     for_superclasses,
     memory_of,
 )
-from convff.stabilisers import PeerNormalisation
+from experiments.config.peer import PEER
 from experiments.config.recipe import Recipe
 from experiments.config.settings import Settings, SettingsError
 from experiments.run.building import build, look_up, takes
@@ -69,7 +69,7 @@ def _bare_rule(
     asked: dict[str, Any] = dict(recipe.rule_options)
     if takes(make, "peer") and settings.stabilise == ("peer",):  # a rule that settles has peers of its own
         strength = settings.stabiliser_strength
-        asked["peer"] = PeerNormalisation.strength if strength is None else strength
+        asked["peer"] = PEER if strength is None else strength
     if takes(make, "gate"):
         theta = {} if recipe.theta is None else {"theta": recipe.theta}
         gate = look_up("gate", recipe.gate, GATES)
