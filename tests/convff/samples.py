@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from convff import Block, ImageData, LayerLocalNet, Layout, OneProcess, Seen, cnn3, cnn6, keyed_generator
+from convff import RULES, Block, ImageData, LayerLocalNet, Layout, OneProcess, Seen, cnn3, cnn6, keyed_generator
 from labels import (
     ChannelLabels,
     FourierLabels,
@@ -22,6 +22,9 @@ ADDITIVE: dict[str, LabelGenerator] = {
     "layerwise": LayerwiseLabels(5, SIZE),
     "learned": LearnedLabels(5, SIZE),
 }
+
+
+ON_ANY_NETWORK = {name: rule for name, rule in RULES.items() if name != "recurrent"}  # which trains networks of its own
 
 
 class Two(OneProcess):

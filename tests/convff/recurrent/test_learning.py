@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from convff import (
+    ImageData,
     LabelContrast,
     Layout,
     RecurrentForwardForward,
@@ -13,6 +14,8 @@ from convff import (
     Softmax,
     Symmetric,
     Threshold,
+    Trainer,
+    as_floats,
     keyed_generator,
     sum_goodness,
 )
@@ -296,3 +299,39 @@ def test_networks_and_setups_that_do_not_fit_are_refused() -> None:
     for options, message in (({"damping": 2.0}, "damping"), ({"updates": "none"}, "updates")):
         with pytest.raises(ValueError, match=message):
             Settling(dense(), IMAGES, LABELS, **options)
+
+
+@pytest.mark.parametrize("peer", [0.0, 0.1])
+def test_a_resumed_training_goes_on_to_the_bit(peer: float) -> None:
+    images = torch.randint(256, (12, *SHAPE), generator=keyed_generator(0, "images")).byte()
+    data = ImageData(images, torch.arange(12) % CLASSES, ("a", "b", "c"), "noise")
+
+    def trainer() -> Trainer:
+        rule, schedule = RecurrentForwardForward(peer=peer), Schedule(epochs=2, batch_size=4, optimizer="smoothed")
+        return Trainer(dense().float(), NoLabels(CLASSES), rule, schedule=schedule)
+
+    whole, first, second = trainer(), trainer(), trainer()
+    for epoch in range(2):
+        whole.epoch(data, epoch)
+    first.epoch(data, 0)
+    second.resume(first.state())
+    second.epoch(data, 1)
+    for one, other in zip(whole.net.parameters(), second.net.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_it_learns_which_row_is_bright() -> None:
+    generator = keyed_generator(0, "task")
+    classes = torch.arange(300) % CLASSES
+    images = torch.randint(80, (300, *SHAPE), generator=generator)
+    for kind in range(CLASSES):
+        images[classes == kind, :, kind] += 150
+    data = ImageData(images.byte(), classes, ("a", "b", "c"), "rows")
+    net = recurrent_mlp(SHAPE, classes=CLASSES, widths=(30, 20))
+    rule = RecurrentForwardForward(iterations=4, counted=(2, 4))
+    trainer = Trainer(net, NoLabels(CLASSES), rule, schedule=Schedule(epochs=10, batch_size=20, lr=0.01))
+    list(trainer.fit(data.part(0, 240)))
+    held_out = data.part(240, None)
+    by_layer = settled_goodness(net, as_floats(held_out.images), goodness=rule.goodness, counted=(2, 4))
+    right = (by_layer.sum(dim=0).argmax(dim=1) == held_out.classes).float().mean()
+    assert right > 0.9

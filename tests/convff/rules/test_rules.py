@@ -15,7 +15,7 @@ from convff.gates import Gate
 from convff.network import LayerLocalNet
 from convff.rules import LocalUpdate
 from convff.rules.reductions import REDUCTIONS
-from tests.convff.samples import passes, relative_error, seen_of
+from tests.convff.samples import ON_ANY_NETWORK, passes, relative_error, seen_of
 
 IMAGES, PASSES = 4, 3
 GATES: list[Gate] = [Threshold(theta=0.7, scale=1.5), Threshold(scale=0.3), Symmetric(scale=4.0), Softmax(scale=2.0)]
@@ -179,7 +179,7 @@ def test_discrimination_counts_decisions() -> None:
     assert Threshold(theta=2.0).discriminates(g, 1).tolist() == [[1, 1, 0], [0, 1, 1]]
 
 
-GOODNESS_RULES = [name for name, rule in RULES.items() if hasattr(rule, "goodness")]
+GOODNESS_RULES = [name for name, rule in ON_ANY_NETWORK.items() if hasattr(rule, "goodness")]
 
 
 @pytest.mark.parametrize("name", GOODNESS_RULES)

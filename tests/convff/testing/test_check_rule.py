@@ -37,11 +37,14 @@ from convff.rules.wrapped import Wrapped
 from convff.testing import check_rule, local_rules, starting_rules
 from convff.testing.cases import Planes
 from experiments.run.building import build
+from tests.convff.samples import ON_ANY_NETWORK
 
 CLASSES = 3
 AT_OUTPUT = {f"{name}, label at the output": RULES[name](label_at=AtOutput(CLASSES)) for name in ("ff", "hebbff")}
 PIECES = tuple(make() for make in STABILISERS.values())
-RULES_TO_CHECK = AT_OUTPUT | {name: build(name, made, {}, {"num_classes": CLASSES}) for name, made in RULES.items()}
+RULES_TO_CHECK = AT_OUTPUT | {
+    name: build(name, made, {}, {"num_classes": CLASSES}) for name, made in ON_ANY_NETWORK.items()
+}
 STABLE = {"ff, stabilised": Stabilised(rule=ForwardForward(), stabilisers=PIECES)}
 IN_BLOCKS = {
     f"ff, label in every block, {'exact' if exact else 'frozen'}": ForwardForward(

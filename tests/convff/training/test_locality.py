@@ -27,6 +27,7 @@ from convff.labelling import label_passes
 from convff.models import MODELS
 from convff.randomness import keyed_generator
 from labels import FourierLabels, StreamLabels
+from tests.convff.samples import ON_ANY_NETWORK
 
 SIZE = (12, 12)
 LABELS = FourierLabels(4, SIZE)
@@ -40,7 +41,7 @@ PLACES = {
     for place in (AtBlocks, AtStream, AtGains)
 }
 LOCAL_HEAD = {"local_head": partial(RULES["local_head"], num_classes=4)}
-MADE = RULES | STABILISED | PLACES | LOCAL_HEAD
+MADE = ON_ANY_NETWORK | STABILISED | PLACES | LOCAL_HEAD
 LOCAL_RULES = [name for name in MADE if name not in ("bp", "ghl")]
 SMALL = {
     "cnn3": {"width": 6, "kernel": 3},
@@ -121,7 +122,7 @@ def test_gradients_of_a_block_never_reach_the_one_below() -> None:
     assert all(block.layer.weight.grad is None for block in list(net)[:-1])
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", ON_ANY_NETWORK)
 def test_same_seed_same_weights(rule: str) -> None:
     first = train(network(), rule, epochs=2)
     torch.manual_seed(999)  # global state must not matter
