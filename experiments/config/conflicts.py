@@ -29,13 +29,8 @@ OF_GOODNESS = ("gate", "scale", "theta", "reduction", "stabilise", "candidates",
 ELSEWHERE = ("blocks", "output", "gains")  # no label image of any kind
 UNUSUAL = ("activity", "minus_mean", "minus_sum", "minus_activity")  # reductions that are not of plain squares
 NOWHERE = "nowhere"
-OF_SETTLING = (
-    "settled",
-    "goodness",
-    "linear",
-    "softmax_joint",
-    "linear_joint",
-)  # inferences; goodness is settled there
+UNPLACED = (*BASELINES[:-1], "recurrent", BASELINES[-1])  # rules without a place of the label
+OF_PLACES = ("candidates", "label_form", "label_gains")  # options that only those with a place take
 CONVOLUTIONS = ("cnn3", "cnn6", "resnet", "deephebb", "fasthebb", "resnet_he")
 WITHOUT_DECAY = ("relative", "orthogonal", "per_neuron", "norm_dependent", "sign")
 
@@ -58,12 +53,12 @@ class Conflict(NamedTuple):
 
 def _conflicts() -> Iterator[Conflict]:
     anything: tuple[str, ...] = ()
-    yield Conflict("label_at", (*ELSEWHERE, *LABELS_APART), "rule", BASELINES)
+    yield Conflict("label_at", (*ELSEWHERE, *LABELS_APART), "rule", UNPLACED)
     for name in (*OF_GOODNESS, *OF_NEGATIVES):
-        yield Conflict(name, anything, "rule", BASELINES)
+        yield Conflict(name, anything, "rule", UNPLACED if name in OF_PLACES else BASELINES)
     for name in ("similarity", "stagger", "contrast", "compile", "engine", "label_regions", "coarse_blocks"):
-        yield Conflict(name, anything, "rule", ("ghl", "bp"))
-    yield Conflict("order", ("one_by_one",), "rule", ("ghl", "bp"))
+        yield Conflict(name, anything, "rule", ("ghl", "recurrent", "bp"))
+    yield Conflict("order", ("one_by_one",), "rule", ("ghl", "recurrent", "bp"))
     yield Conflict("stagger", anything, "order", ("one_by_one",))
     yield Conflict("cache_gib", anything, "order", ("together",))
     yield Conflict("negatives_from", ("neutral",), "order", ("one_by_one",))
@@ -74,10 +69,10 @@ def _conflicts() -> Iterator[Conflict]:
         yield Conflict(name, anything, "label_at", LABELS_APART)
     yield Conflict("similarity", anything, "rule", ("hebbff", "softhebb"))
     yield Conflict("engine", anything, "rule", ("softhebb",))
-    yield Conflict("blurs", anything, "rule", BASELINES)
-    yield Conflict("losers", anything, "rule", ("ff", "hebbff", "local_head", "ghl", "bp"))
+    yield Conflict("blurs", anything, "rule", UNPLACED)
+    yield Conflict("losers", anything, "rule", ("ff", "hebbff", "local_head", "ghl", "recurrent", "bp"))
     for name in ("signal", "rest_factor"):
-        yield Conflict(name, anything, "rule", ("ff", "hebbff", "local_head", "softhebb", "bp"))
+        yield Conflict(name, anything, "rule", ("ff", "hebbff", "local_head", "softhebb", "recurrent", "bp"))
     yield Conflict("weight_decay", anything, "optimizer", WITHOUT_DECAY)
     yield Conflict("reduction", ("sum", *UNUSUAL), "rule", ("hebbff",))
     yield Conflict("reduction", UNUSUAL, "label_at", ("blocks", "gains", *LABELS_APART))
@@ -102,14 +97,19 @@ def _conflicts() -> Iterator[Conflict]:
     yield Conflict("label_selection", anything, "labels", ("onehot", "channel", "layerwise", "echo", "learned"))
     yield Conflict("label_planes", anything, "labels", ("onehot", "fourier", "morph", "layerwise", "echo", "learned"))
     yield Conflict("label_scale", anything, "labels", ("onehot", "fourier", "morph", "channel", "echo", "learned"))
-    yield Conflict("label_scale", anything, "model", (*CONVOLUTIONS, "local_fields"))
-    yield Conflict("net", anything, "model", CONVOLUTIONS)
+    yield Conflict("label_scale", anything, "model", (*CONVOLUTIONS, "local_fields", *SETTLING))
+    yield Conflict("net", anything, "model", (*CONVOLUTIONS, *SETTLING))
     for name in ("skip", "whiten", "pool_after"):
         yield Conflict(
-            name, anything, "model", tuple(each for each in (*CONVOLUTIONS, "mlp", "local_fields") if each != "cnn6")
+            name,
+            anything,
+            "model",
+            tuple(each for each in (*CONVOLUTIONS, "mlp", "local_fields", *SETTLING) if each != "cnn6"),
         )
-    yield Conflict("widths", anything, "model", ("cnn3",))
-    yield Conflict("depth", anything, "model", ("cnn6", "mlp", "local_fields", "resnet", "deephebb", "fasthebb"))
+    yield Conflict("widths", anything, "model", ("cnn3", "recurrent_local"))
+    yield Conflict(
+        "depth", anything, "model", ("cnn6", "mlp", "local_fields", "resnet", "deephebb", "fasthebb", "recurrent_mlp")
+    )
     yield Conflict("theta", anything, "gate", ("symmetric", "softmax"))
 
 
@@ -118,38 +118,27 @@ def _conflicts_of_settling() -> Iterator[Conflict]:
     others = tuple(name for name in names_in(*TABLES["rule"]) if name not in rule)
     for name in ("iterations", "counted", "learn_from", "damping", "updates"):
         yield Conflict(name, anything, "rule", others)
-    yield Conflict("label_at", (*ELSEWHERE, *LABELS_APART, NOWHERE), "rule", rule)
-    for name in ("similarity", "stagger", "contrast", "compile", "engine", "label_regions", "coarse_blocks", "blurs"):
-        yield Conflict(name, anything, "rule", rule)
-    for name in ("losers", "signal", "rest_factor", "candidates", "label_form", "label_gains"):
-        yield Conflict(name, anything, "rule", rule)
-    yield Conflict("order", ("one_by_one",), "rule", rule)
+    yield Conflict("label_at", (NOWHERE,), "rule", rule)
     stabilisers = names_in("convff/stabilisers/__init__.py", "STABILISERS")
     yield Conflict("stabilise", tuple(name for name in stabilisers if name != "peer"), "rule", rule)
     yield Conflict("inference", ("settled",), "rule", others)
-    of_others = names_in("convff/evaluations/__init__.py", "EVALUATIONS")
-    yield Conflict("inference", tuple(name for name in of_others if name not in OF_SETTLING), "rule", rule)
     yield Conflict("model", SETTLING, "rule", tuple(name for name in others if name != "bp"))
     models = names_in(*TABLES["model"])
     yield Conflict("model", tuple(name for name in models if name not in SETTLING), "rule", rule)
-    for name in ("skip", "whiten", "pool_after", "label_scale", "net"):
-        yield Conflict(name, anything, "model", SETTLING)
-    yield Conflict("widths", anything, "model", ("recurrent_local",))
-    yield Conflict("depth", anything, "model", ("recurrent_mlp",))
 
 
 def _conflicts_of_inference() -> Iterator[Conflict]:
-    yield Conflict("inference", ("head",), "rule", ("ff", "hebbff", "local_head", "softhebb"))
-    yield Conflict("inference", ("local_heads",), "rule", ("ff", "hebbff", "softhebb", "ghl", "bp"))
-    yield Conflict("inference", ("dropout",), "rule", ("ff", "hebbff", "local_head", "ghl", "bp"))
+    yield Conflict("inference", ("head",), "rule", ("ff", "hebbff", "local_head", "softhebb", "recurrent"))
+    yield Conflict("inference", ("local_heads",), "rule", ("ff", "hebbff", "softhebb", "ghl", "recurrent", "bp"))
+    yield Conflict("inference", ("dropout",), "rule", ("ff", "hebbff", "local_head", "ghl", "recurrent", "bp"))
     judged = {"groups": "output", "blocks": "blocks", "gains": "gains", "beside": "beside", "stream": "stream"}
     for evaluation, place in judged.items():
         others = tuple(each for each in ("image", *judged.values(), NOWHERE) if each != place)
-        yield Conflict("inference", (evaluation,), "rule", BASELINES)
+        yield Conflict("inference", (evaluation,), "rule", UNPLACED)
         yield Conflict("inference", (evaluation,), "label_at", others)
     yield Conflict("inference", ("goodness",), "label_at", (NOWHERE,))  # else it stands for what a rule has instead
     for evaluation in ("goodness_from", "goodness_train"):
-        yield Conflict("inference", (evaluation,), "rule", BASELINES)
+        yield Conflict("inference", (evaluation,), "rule", UNPLACED)
         yield Conflict("inference", (evaluation,), "label_at", (*ELSEWHERE, *LABELS_APART, NOWHERE))
 
 

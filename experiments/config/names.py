@@ -26,7 +26,7 @@ def names_in(file: str, table: str) -> tuple[str, ...]:
 
     Example:
         >>> names_in("convff/rules/__init__.py", "RULES")
-        ('ff', 'hebbff', 'local_head', 'softhebb', 'ghl', 'bp')
+        ('ff', 'hebbff', 'local_head', 'softhebb', 'ghl', 'recurrent', 'bp')
     """
     for node in ast.parse((ROOT / file).read_text(encoding="utf-8")).body:
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)

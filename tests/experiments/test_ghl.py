@@ -110,7 +110,10 @@ def test_any_depth_of_a_residual_network(tmp_path: Path) -> None:
         ("--rule bp --rest-factor 0.5", "--rest-factor 0.5 cannot be used with --rule bp; it can with --rule ghl"),
         ("--rest-factor 0", "--rest-factor must be positive and finite, got 0.0"),
         ("--weight-decay nan", "--weight-decay must be finite and at least 0, got nan"),
-        ("--depth 20", "--depth 20 cannot be used with --model deephebb; it can with --model cnn3 or resnet_he"),
+        (
+            "--depth 20",
+            "--depth 20 cannot be used with --model deephebb; it can with --model cnn3 or recurrent_local or resnet_he",
+        ),
         ("--labels fourier", "--labels fourier cannot be used with --rule ghl"),
         ("--stagger 0.5", "--stagger 0.5 cannot be used with --rule ghl"),
         ("--losers hard", "--losers hard cannot be used with --rule ghl; it can with --rule softhebb"),

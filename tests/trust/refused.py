@@ -3,7 +3,7 @@
 Cases = dict[str, tuple[str, ...]]
 
 NAMES: Cases = {
-    "--rule hebff": ("--rule", "did you mean hebbff?", "ff, hebbff, local_head, softhebb, ghl, bp"),
+    "--rule hebff": ("--rule", "did you mean hebbff?", "ff, hebbff, local_head, softhebb, ghl, recurrent, bp"),
     "--labels wave": ("--labels", "onehot, fourier, morph"),
     "--gate hard": ("--gate", "threshold, symmetric, softmax"),
     "--contrast none": ("--contrast", "labelled, unlabelled, stream"),
