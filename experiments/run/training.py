@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from threading import RLock
 from typing import Any, NoReturn
 
 from torch import nn
@@ -29,6 +30,9 @@ from experiments.run.metrics import MetricsFile
 from experiments.run.parts import Parts
 from experiments.run.saved import SavedStates, refuse_other_run
 from experiments.run.stopping import Interrupted, Signals
+
+# Its own lock is shared with forked processes: one that is killed while it holds the lock would stop all others.
+tqdm.set_lock(RLock())
 
 CURVE_CHECK = 500
 SAVE_SECONDS = 300.0  # at most this much is lost by a kill within a long epoch
