@@ -43,6 +43,18 @@ def square_windows(grid: int, side: int, stride: int, channels: int) -> Tensor:
     return rows.permute(0, 1, 3, 4, 2).reshape(-1, side * side * channels)
 
 
+def product_by_location(windows: Tensor, weight: Tensor) -> Tensor:
+    """Return `z_lo = sum_f W_lof x_lf`, `[N, L * O]`, for windows `[N, L, F]` and weights `[L, O, F]`."""
+    z = torch.bmm(windows.transpose(0, 1), weight.transpose(1, 2))  # (L, N, O)
+    return z.transpose(0, 1).reshape(len(windows), -1)
+
+
+def outer_by_location(windows: Tensor, post: Tensor) -> Tensor:
+    """Return `sum_n post_nlo x_nlf`, `[L * O, F]`, for windows `[N, L, F]` and gated activity `[N, L * O]`."""
+    by_location = post.view(len(post), windows.shape[1], -1).permute(1, 2, 0)  # (L, O, N)
+    return torch.bmm(by_location, windows.transpose(0, 1)).flatten(0, 1)
+
+
 class LocalLinear(nn.Module):
     """`a_lo = sum_f W_lof x_(window l, f) + b_lo`: units with windows of their own, and no shared weight.
 
@@ -106,8 +118,7 @@ class LocalLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `[N, L * O]` for an input `[N, I]`."""
-        z = torch.bmm(self.windows(x).transpose(0, 1), self.by_location().transpose(1, 2))  # (L, N, O)
-        z = z.transpose(0, 1).reshape(len(x), -1)
+        z = product_by_location(self.windows(x), self.by_location())
         return z if self.bias is None else z + self.bias.to(z.dtype)
 
     def fan_in(self) -> Tensor:
@@ -192,8 +203,7 @@ def outer_local(x: Tensor, post: Tensor, layer: LocalLinear) -> tuple[Tensor, Te
         (tensor([[ 1.,  2.],
                 [20., 30.]]), tensor([ 1., 10.]))
     """
-    by_location = post.view(len(post), layer.locations, -1).permute(1, 2, 0)  # (L, O, N)
-    weight = torch.bmm(by_location, layer.windows(x.to(post.dtype)).transpose(0, 1)).view_as(layer.weight)
+    weight = outer_by_location(layer.windows(x.to(post.dtype)), post)
     return layer.connected(weight), post.sum(dim=0)
 
 

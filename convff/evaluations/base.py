@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from convff.data import ImageData
+from convff.inference.goodness import predictions
 from convff.inference.readout import LinearReadout
 from convff.labelling import Labels
 from convff.network import LayerLocalNet
@@ -151,6 +152,30 @@ def accuracy_of(predicted: Tensor, classes: Tensor) -> float:
         0.5
     """
     return (predicted == classes).float().mean().item()
+
+
+def score_of_blocks(net: LayerLocalNet, run: Context, data: ImageData, by_block: Tensor) -> Score:
+    """Score the accuracy of what every block says of every class, summed over the blocks that count.
+
+    Args:
+        net: the network.
+        run: the run that it comes from.
+        data: the images.
+        by_block: goodness, or scores that replace it, `[blocks, N, K]`.
+
+    Returns:
+        the accuracy, and for each block its `accuracy` alone and its `discrimination`.
+    """
+    predicted = predictions(by_block, range(run.first_scored_of(net), len(by_block)))
+    alone = [predictions(by_block, [block]) for block in range(len(by_block))]
+    return Score(
+        value=accuracy_of(predicted, data.classes),
+        predicted=predicted,
+        per_block={
+            "discrimination": discrimination(by_block, data.classes).tolist(),
+            "accuracy": [accuracy_of(prediction, data.classes) for prediction in alone],
+        },
+    )
 
 
 def discrimination(by_block: Tensor, classes: Tensor) -> Tensor:

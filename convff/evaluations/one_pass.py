@@ -3,8 +3,7 @@
 from torch import nn
 
 from convff.data import ImageData
-from convff.evaluations.base import Context, Score, accuracy_of, discrimination
-from convff.inference.goodness import predictions
+from convff.evaluations.base import Context, Score, score_of_blocks
 from convff.inference.scores import block_scores_of
 from convff.network import LayerLocalNet
 
@@ -19,13 +18,4 @@ def judge_by_scores(net: LayerLocalNet, run: Context, data: ImageData) -> Score:
     assert beside is None or isinstance(beside, nn.ModuleList)
     with run.timed("goodness"):
         by_block = block_scores_of(net, data, run.labels, run.rule, beside, precision=run.precision)
-        predicted = predictions(by_block, range(run.first_scored_of(net), len(by_block)))
-        alone = [predictions(by_block, [block]) for block in range(len(by_block))]
-    return Score(
-        value=accuracy_of(predicted, data.classes),
-        predicted=predicted,
-        per_block={
-            "discrimination": discrimination(by_block, data.classes).tolist(),
-            "accuracy": [accuracy_of(prediction, data.classes) for prediction in alone],
-        },
-    )
+        return score_of_blocks(net, run, data, by_block)

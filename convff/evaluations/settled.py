@@ -4,8 +4,7 @@ import torch
 from torch import Tensor
 
 from convff.data import ImageData, as_floats
-from convff.evaluations.base import Context, Score, accuracy_of, discrimination
-from convff.inference.goodness import predictions
+from convff.evaluations.base import Context, Score, score_of_blocks
 from convff.machine.precision import autocast
 from convff.network import LayerLocalNet
 from convff.recurrent.goodness import settled_goodness
@@ -21,17 +20,7 @@ def judge_by_settling(net: LayerLocalNet, run: Context, data: ImageData) -> Scor
         the accuracy, and for each layer its `accuracy` alone and its `discrimination`.
     """
     with run.timed("goodness"):
-        by_layer = settled_goodness_of(net, run, data)
-        predicted = predictions(by_layer, range(run.first_scored_of(net), len(by_layer)))
-        alone = [predictions(by_layer, [layer]) for layer in range(len(by_layer))]
-    return Score(
-        value=accuracy_of(predicted, data.classes),
-        predicted=predicted,
-        per_block={
-            "discrimination": discrimination(by_layer, data.classes).tolist(),
-            "accuracy": [accuracy_of(prediction, data.classes) for prediction in alone],
-        },
-    )
+        return score_of_blocks(net, run, data, settled_goodness_of(net, run, data))
 
 
 def settled_goodness_of(net: LayerLocalNet, run: Context, data: ImageData) -> Tensor:

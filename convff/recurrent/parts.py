@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from convff.local_linear import LocalLinear
+from convff.local_linear import LocalLinear, outer_by_location, product_by_location
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class Part:
         if isinstance(self.layer, nn.Linear):
             return F.linear(x, self.layer.weight[:, slice(*self.columns)])
         weight = self.layer.by_location()[:, :, slice(*self.columns)]
-        return torch.bmm(self._windows(x).transpose(0, 1), weight.transpose(1, 2)).transpose(0, 1).flatten(1)
+        return product_by_location(self._windows(x), weight)
 
     def direction(self, x: Tensor, post: Tensor) -> Tensor:
         """Return `sum_n post_n (x) x_n` for its weights, `[O, columns]`.
@@ -46,8 +46,7 @@ class Part:
         """
         if isinstance(self.layer, nn.Linear):
             return post.T @ x.to(post.dtype)
-        by_location = post.view(len(post), self.layer.locations, -1).permute(1, 2, 0)  # (L, O, N)
-        return torch.bmm(by_location, self._windows(x.to(post.dtype)).transpose(0, 1)).flatten(0, 1)
+        return outer_by_location(self._windows(x.to(post.dtype)), post)
 
     def _windows(self, x: Tensor) -> Tensor:
         """Return the window of every location, `[N, L, F]`; what is outside of the input reads 0."""

@@ -10,6 +10,8 @@ from convff.recurrent.lesson import Lesson
 from convff.recurrent.network import RecurrentNet
 from convff.recurrent.settling import Settling
 from convff.rules.base import Setup, contrast_of
+from convff.stabilisers.base import per_unit
+from convff.stabilisers.peer import PeerNormalisation
 from convff.training.setting_up import keep_connections, take_step
 
 
@@ -37,7 +39,7 @@ class RecurrentStep:
         self.modules: dict[str, nn.Module] = {}
         self.optimizers = [setup.schedule.make_optimizer(block.layer.parameters()) for block in self.net]
         keep_connections(self.net, self.optimizers)
-        self.states = [_first_usual(block.layer) if rule.peer else None for block in self.net]
+        self.states = [per_unit(block, PeerNormalisation.start) if rule.peer else None for block in self.net]
 
     @torch.no_grad()
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
@@ -74,9 +76,3 @@ class RecurrentStep:
             found.append(direction)
         means = [lesson.means() for lesson in lessons]
         return found, {name: torch.stack([of_layer[name] for of_layer in means]) for name in means[0]}
-
-
-def _first_usual(layer: nn.Module) -> Tensor:
-    """Return the usual activity of units before the first step, as in Hinton's code."""
-    weight: Tensor = layer.weight  # type: ignore[assignment]
-    return torch.full((len(weight),), 0.5, dtype=torch.promote_types(weight.dtype, torch.float32), device=weight.device)

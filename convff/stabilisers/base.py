@@ -3,6 +3,7 @@
 import math
 from typing import Any, ClassVar, NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
 from convff.network import Block
@@ -56,6 +57,29 @@ class Stabiliser(Protocol):
 
     def constrain(self, block: Block, state: Any) -> None:
         """Constrain the parameters in place after each step; a no-op by default."""
+
+
+def per_unit(block: Block, value: float) -> Tensor:
+    """Return a number for each unit (or filter) of a block, `[K]`, in float32 or better: the start of a running mean.
+
+    Example:
+        >>> from torch import nn
+        >>> per_unit(Block(nn.Identity(), nn.Linear(3, 2)), 0.5)
+        tensor([0.5000, 0.5000])
+    """
+    weight = block.layer.weight
+    dtype = torch.promote_types(weight.dtype, torch.float32)
+    return torch.full((len(weight),), value, dtype=dtype, device=weight.device)
+
+
+def refuse_momentum(momentum: float) -> None:
+    """Raise if a momentum is not in [0, 1).
+
+    Raises:
+        ValueError: the momentum is out of range.
+    """
+    if not 0 <= momentum < 1:
+        raise ValueError(f"momentum must be in [0, 1), got {momentum}")
 
 
 def refuse_strength(strength: float, most: float = math.inf) -> None:

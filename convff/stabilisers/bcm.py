@@ -8,7 +8,7 @@ from torch import Tensor
 
 from convff.network import Block
 from convff.outer import gated, outer_product
-from convff.stabilisers.base import GatedStep, Stabiliser, refuse_strength
+from convff.stabilisers.base import GatedStep, Stabiliser, per_unit, refuse_momentum, refuse_strength
 from convff.stabilisers.equations import bcm_response, sliding_threshold
 
 
@@ -36,14 +36,11 @@ class SlidingThreshold(Stabiliser):
 
     def __post_init__(self) -> None:
         refuse_strength(self.strength)
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum must be in [0, 1), got {self.momentum}")
+        refuse_momentum(self.momentum)
 
     def init(self, block: Block) -> Tensor:
         """Return the thresholds `[K]`, in float32 or better: NaN before the first batch."""
-        weight = block.layer.weight
-        dtype = torch.promote_types(weight.dtype, torch.float32)
-        return torch.full((len(weight),), torch.nan, dtype=dtype, device=weight.device)
+        return per_unit(block, torch.nan)
 
     def term(self, step: GatedStep, state: Tensor) -> tuple[dict[str, Tensor], Any]:
         """Return the outer product with BCM's response instead of the activity, and the new thresholds."""

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from convff.network import Block
 from convff.outer import outer_product
-from convff.stabilisers.base import GatedStep, Stabiliser, refuse_strength
+from convff.stabilisers.base import GatedStep, Stabiliser, per_unit, refuse_momentum, refuse_strength
 from convff.stabilisers.equations import peer_push, running_activity
 
 
@@ -54,14 +54,11 @@ class PeerNormalisation(Stabiliser):
 
     def __post_init__(self) -> None:
         refuse_strength(self.strength)
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum must be in [0, 1), got {self.momentum}")
+        refuse_momentum(self.momentum)
 
     def init(self, block: Block) -> Tensor:
         """Return the usual activities `[K]`, in float32 or better."""
-        weight = block.layer.weight
-        dtype = torch.promote_types(weight.dtype, torch.float32)
-        return torch.full((len(weight),), self.start, dtype=dtype, device=weight.device)
+        return per_unit(block, self.start)
 
     def term(self, step: GatedStep, state: Tensor) -> tuple[dict[str, Tensor], Any]:
         """Return the push times the mean input of the right passes, and the new usual activities."""
