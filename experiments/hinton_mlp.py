@@ -6,15 +6,10 @@ paper, `--rule bp` trains the same network by backpropagation. See `experiments/
 `docs/hinton.md`.
 """
 
-from typing import TYPE_CHECKING
-
 from experiments.config.command_line import parse_as
 from experiments.config.peer import AskedWithPeer, with_peer
 from experiments.config.settings import Settings, SettingsError
 from experiments.tools.command import exit_on
-
-if TYPE_CHECKING:
-    from experiments.run.results import Results
 
 DEFAULT = Settings(dataset="mnist", net="hinton", labels="onehot")
 
@@ -34,17 +29,10 @@ def asked_for(arguments: list[str] | None = None) -> Settings:
         return with_peer(settings, asked.peer)
 
 
-def show(results: "list[Results]") -> None:
-    """Print the errors of a training by each inference, over its seeds, and that of the untrained network."""
-    from experiments.run.errors import inference_errors
-
-    if results:
-        print(f"\n{inference_errors([run.accuracy | run.control for run in results])}")
-
-
 if __name__ == "__main__":
     settings = asked_for()
 
-    from experiments.run.train import main  # after the parsing: it imports torch
+    from experiments.run.errors import show_errors  # after the parsing: both import torch
+    from experiments.run.train import main
 
-    show(main(settings))
+    show_errors(main(settings))

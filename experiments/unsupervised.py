@@ -37,8 +37,7 @@ def asked_for(arguments: list[str] | None = None) -> Settings:
 if __name__ == "__main__":
     settings = asked_for()
 
-    from experiments.run.errors import inference_errors  # after the parsing: both import torch
+    from experiments.run.errors import show_errors  # after the parsing: both import torch
     from experiments.run.train import main
 
-    if results := main(settings):
-        print(f"\n{inference_errors([run.accuracy | run.control for run in results])}")
+    show_errors(main(settings))

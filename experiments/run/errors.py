@@ -4,6 +4,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from experiments.run.results import Results
+
 # Two evaluations of `results.json`, and what they judge; both have the accuracy of each block alone, and from each on.
 COLUMNS = {"goodness_from": "judged images", "goodness_train": "all training images"}
 WIDTH = 24
@@ -36,6 +38,7 @@ def error_table(runs: Sequence[Mapping[str, Any]]) -> str:
 
 INFERENCES = {
     "goodness": "goodness, every label tried",
+    "settled": "goodness while it settles, every label",
     "softmax_joint": "softmax beside the blocks, one pass",
     "head": "softmax head, backpropagation",
     "linear": "fitted linear readout",
@@ -61,6 +64,12 @@ def inference_errors(runs: Sequence[Mapping[str, float | None]]) -> str:
         if len(known) == len(runs):
             lines.append(f"  {words:{WIDTH + 14}}{_per_cent(known):>13}")
     return "\n".join(lines)
+
+
+def show_errors(results: Sequence[Results]) -> None:
+    """Print the errors of a training by each inference, over its seeds, and that of the untrained network."""
+    if results:
+        print(f"\n{inference_errors([run.accuracy | run.control for run in results])}")
 
 
 def _without(block: int) -> str:

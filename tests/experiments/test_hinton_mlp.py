@@ -14,8 +14,9 @@ from convff.inference.goodness import block_goodness_of, predictions
 from experiments.config.command_line import parse
 from experiments.config.presets import recipe_for
 from experiments.config.settings import Settings
-from experiments.hinton_mlp import asked_for, show
+from experiments.hinton_mlp import asked_for
 from experiments.rejudge import rejudge
+from experiments.run.errors import show_errors
 from experiments.run.folder import read, read_with_network
 from experiments.run.parts import prepare
 from experiments.run.train import main
@@ -64,7 +65,7 @@ def test_every_rule_has_every_preset(
 ) -> None:
     settings = small(tmp_path, "--preset", preset, "--rule", rule)
     results = main(settings)
-    show(results)
+    show_errors(results)
     printed = capsys.readouterr().out
     for name in ("fitted linear readout", "the same, untrained network"):
         assert f"  {name} " in printed

@@ -8,6 +8,7 @@ has his rates, 0.1 and 0.003. Times are for two cores; they are estimates, not m
 from collections.abc import Callable
 from dataclasses import replace
 
+from experiments.config.presets.hintons_step import HINTONS_STEP
 from experiments.config.presets.rules import of_rule
 from experiments.config.recipe import Recipe, of_few_images
 from experiments.config.settings import Settings, SettingsError
@@ -73,20 +74,10 @@ def _hinton(settings: Settings, widths: tuple[int, ...], epochs: int) -> Recipe:
     recipe = Recipe(
         model="mlp",
         model_options={"widths": widths},
-        init="normal",
-        gate="threshold",
-        scale=1.0,
         reduction="sum",
         negatives_from="neutral",
-        optimizer="smoothed",
-        lr=0.005,
-        momentum=0.9,
-        weight_decay=0.002,
         epochs=epochs,
-        batch_size=100,
-        precision="float32",
-        joint_readout=True,
-        joint_softmax=True,
+        **HINTONS_STEP,
         validation_images=10_000,
     )
     return of_rule(settings.rule, "hinton")(recipe)

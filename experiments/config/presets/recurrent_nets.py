@@ -8,6 +8,7 @@ two cores, and estimates.
 from collections.abc import Callable
 from dataclasses import replace
 
+from experiments.config.presets.hintons_step import HINTONS_STEP
 from experiments.config.presets.rules import of_rule
 from experiments.config.recipe import Recipe, of_few_images
 from experiments.config.settings import Settings
@@ -29,20 +30,10 @@ def paper(settings: Settings) -> Recipe:
         model=model_of(settings),
         model_options={"widths": PAPER} if dense else {},
         rule_options={} if dense else {"iterations": 10, "counted": (4, 6)},
-        init="normal",
-        gate="threshold",
-        scale=1.0,
         reduction="sum" if dense else "minus_sum",
         negatives_from="neutral",
-        optimizer="smoothed",
-        lr=0.005,
-        momentum=0.9,
-        weight_decay=0.002,
         epochs=60,
-        batch_size=100,
-        precision="float32",
-        joint_readout=True,
-        joint_softmax=True,
+        **HINTONS_STEP,
         first_block=0,
         curve_images=500,
         validation_images=10_000 if dense else 5_000,

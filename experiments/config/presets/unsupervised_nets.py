@@ -9,6 +9,7 @@ estimates.
 from collections.abc import Callable
 from dataclasses import replace
 
+from experiments.config.presets.hintons_step import HINTONS_STEP
 from experiments.config.presets.image_nets import IMAGE_PRESETS
 from experiments.config.presets.rules import of_rule
 from experiments.config.recipe import Recipe, of_few_images
@@ -91,19 +92,9 @@ def _papers(settings: Settings) -> Recipe:
     return Recipe(
         model="local_fields" if local else "mlp",
         model_options={"widths": LOCAL if local else DENSE},
-        init="normal",
-        gate="threshold",
-        scale=1.0,
         reduction="sum",
-        optimizer="smoothed",
-        lr=0.005,
-        momentum=0.9,
-        weight_decay=0.002,
         epochs=60 if local else 100,
-        batch_size=100,
-        precision="float32",
-        joint_readout=True,
-        joint_softmax=True,
+        **HINTONS_STEP,
         readout_images=None,
         readout_normalised=True,
         curve_images=0,
