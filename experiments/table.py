@@ -53,15 +53,15 @@ def rows(results: list[dict[str, Any]]) -> list[str]:
         >>> run |= {"accuracy": {"goodness": 0.5}, "control": {"untrained_linear": None}}
         >>> len(rows([run | {"seed": 0}, run | {"seed": 1}])), len(rows([run | {"seed": 0}, run | {"seed": 0}]))
         (1, 2)
+        >>> len(rows([run | {"seed": 0}, run | {"seed": 1, "variant": []}]))
+        1
     """
     methods: dict[str, list[dict[str, Any]]] = {}
     for each in results:
-        method = [
-            each.get(name)
-            for name in ("dataset", "judged_on", "labels", "label_selection", "rule", "stabilise", "variant")
-        ]
-        named = [each.get(name) for name in ("preset", "net", "model")]
-        methods.setdefault(json.dumps([*method, *named, each.get("order", TOGETHER)]), []).append(each)
+        method = [each.get(name) for name in ("dataset", "judged_on", "labels", "label_selection", "rule")]
+        method += [each.get(name) for name in ("preset", "net", "model")]
+        method += [each.get(name, []) for name in ("stabilise", "variant")]  # older results lack what they had none of
+        methods.setdefault(json.dumps([*method, each.get("order", TOGETHER)]), []).append(each)
     found = []
     for alike in methods.values():
         seeds = {each.get("seed") for each in alike}
