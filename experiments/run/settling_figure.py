@@ -6,7 +6,7 @@ Imports no matplotlib before something is drawn.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convff import RecurrentForwardForward, RecurrentNet, as_floats
+from convff import RecurrentNet, as_floats
 from experiments.run.finished import Finished
 from experiments.run.settled import Settling, settle
 from experiments.tools import style
@@ -22,8 +22,8 @@ RIGHT, RIVAL = style.COLOURS[0], style.COLOURS[1]
 def draw_of_run(run: Finished) -> None:
     """Draw the strip and the GIF of a run whose network settles, on test images: two that it gets right, one wrong."""
     net, rule, judged = run.net, run.parts.rule, run.parts.judged
-    if not isinstance(net, RecurrentNet) or not isinstance(rule, RecurrentForwardForward):
-        return
+    if not isinstance(net, RecurrentNet) or "settled" not in rule.evaluations:
+        return  # by backpropagation such a network does not settle
     right = run.predicted == judged.classes.cpu()
     chosen = [*right.nonzero().flatten()[:2].tolist(), *(~right).nonzero().flatten()[:1].tolist()]
     seen = settle(net, rule, as_floats(judged.images[chosen]), judged.classes[chosen].tolist(), judged.class_names)
