@@ -21,6 +21,8 @@ from cam.settled_model import SettledModel
 from cam.share_cam import ShareCAM, ShareModel
 from cam.stream_cam import StreamCAM, StreamModel
 
+__convff__ = True  # tells that this is the package that belongs to convff, and nobody else's of this name
+
 __all__ = [
     "HELPS",
     "HURTS",

@@ -122,8 +122,9 @@ def stream_maps(judged: Judged, first: int, contribution: Contribution) -> Strea
     """Return the maps of the agreement with the image of each label; None if labels have none. See `goodness_maps`."""
     if not hasattr(judged.labels, "label_images"):
         return None  # a rule of the user's own, with a stream from elsewhere
+    net: Any = judged.net
     labels: Any = judged.labels
-    model = StreamModel(judged.net, labels, judged.image_shape, first=first, contribution=contribution)
+    model = StreamModel(net, labels, judged.image_shape, first=first, contribution=contribution)
     return StreamCAM(model, model.layers)
 
 
