@@ -56,7 +56,7 @@ from convff.labelling import AdditiveLabels, Labels, Negatives, PlaneLabels, Tra
 from convff.loading import load
 from convff.local_linear import Layer, LocalLinear
 from convff.machine.allocator import keep_freed_memory
-from convff.machine.memory import require_memory
+from convff.machine.memory import free_memory, require_memory
 from convff.machine.precision import autocast, fastest_precision
 from convff.machine.processes import DataParallel, LostProcessError, OneProcess, Processes
 from convff.models import (
@@ -164,7 +164,7 @@ __all__ = [
     "TrainingWarning", "Triangle", "Unlabelled", "Variations", "__version__", "as_floats", "autocast",
     "block_goodness", "block_goodness_of", "block_scores", "block_scores_of", "calibrate", "cnn3", "cnn6",
     "contrast_of", "copy_weights", "deephebb", "distil", "evaluating", "fastest_precision", "fasthebb",
-    "features_in_bytes", "fit_with_dropout", "fitting_width", "for_superclasses", "goodness_scores",
+    "features_in_bytes", "fit_with_dropout", "fitting_width", "for_superclasses", "free_memory", "goodness_scores",
     "head_scores", "keep_freed_memory", "keyed_generator", "label_passes", "load", "load_checkpoint",
     "load_tensors", "local_fields", "mean_goodness", "memory_of", "mlp", "notes_for", "on_hardware",
     "participation_ratios", "predictions", "probabilities", "read_picture", "recurrent_local", "recurrent_mlp",

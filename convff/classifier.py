@@ -19,7 +19,7 @@ from convff.pictures import image_batch
 from convff.ways import chosen, ways_of
 
 if TYPE_CHECKING:
-    from cam import Maps
+    from convff.cam import Maps
 
 
 class Classifier:

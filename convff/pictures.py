@@ -57,7 +57,7 @@ def read_picture(source: "Path | str | Image", shape: tuple[int, int, int]) -> T
                 raise ValueError(f"it has {image.width:,} x {image.height:,} pixels")
             return _pixels(image, channels, (width, height))
     except FileNotFoundError as error:
-        raise PictureError(f"{name}: there is no such file") from error
+        raise PictureError(f"{name} cannot be read: there is no such file") from error
     except Exception as error:  # Pillow raises a dozen kinds of exception for broken files
         # Pillow's own message names an object in memory.
         reason = "no known image format" if isinstance(error, UnidentifiedImageError) else error
