@@ -66,5 +66,5 @@ def draw_explained(
 
 
 def _next_best(model: "Classifier", scores: torch.Tensor, chosen: str) -> str:
-    names = [model.class_names[k] for k in scores.argsort(descending=True).tolist()]
+    names: list[str] = [model.class_names[k] for k in scores.argsort(descending=True).tolist()]
     return next(name for name in names if name != chosen)
