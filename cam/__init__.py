@@ -16,13 +16,17 @@ from cam.models import HeadModel, ReadoutModel
 from cam.overlay import HELPS, HURTS, overlay
 from cam.pixels import input_times_gradient
 from cam.pooling_cam import PoolingCAM
+from cam.score_maps import SCORE_MAPS, Judged, head_maps, score_maps
 from cam.settled_model import SettledModel
 from cam.share_cam import ShareCAM, ShareModel
 from cam.stream_cam import StreamCAM, StreamModel
 
+__convff__ = True  # tells that this is the package that belongs to convff, and nobody else's of this name
+
 __all__ = [
     "HELPS",
     "HURTS",
+    "SCORE_MAPS",
     "BlockCAM",
     "BlockModel",
     "CentredCAM",
@@ -37,6 +41,7 @@ __all__ = [
     "GroupCAM",
     "GroupModel",
     "HeadModel",
+    "Judged",
     "LinearCAM",
     "LocalHeadCAM",
     "LocalHeadModel",
@@ -50,10 +55,12 @@ __all__ = [
     "SignedCAM",
     "StreamCAM",
     "StreamModel",
+    "head_maps",
     "input_times_gradient",
     "kinds",
     "mean_contribution",
     "overlay",
+    "score_maps",
     "sum_contribution",
     "usual_activity",
 ]

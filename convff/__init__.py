@@ -1,8 +1,12 @@
 """Convolutional Forward-Forward and Hebbian Forward-Forward: networks whose layers learn on their own."""
 
+from importlib import import_module
+from typing import Any
+
 from convff.activations import Triangle
 from convff.black_box import BlackBox
 from convff.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from convff.classifier import Classifier
 from convff.contrasts import (
     CONTRASTS,
     NEGATIVES,
@@ -45,11 +49,14 @@ from convff.inference.participation import participation_ratios
 from convff.inference.readout import LinearReadout
 from convff.inference.scores import block_scores, block_scores_of
 from convff.inference.softmax_readout import SoftmaxReadout
+from convff.inference.usual import usual_activity_of
 from convff.initial_weights import INITIAL_WEIGHTS
+from convff.judged import notes_for, with_usual
 from convff.labelling import AdditiveLabels, Labels, Negatives, PlaneLabels, TrainableLabels, label_passes
+from convff.loading import load
 from convff.local_linear import Layer, LocalLinear
 from convff.machine.allocator import keep_freed_memory
-from convff.machine.memory import require_memory
+from convff.machine.memory import free_memory, require_memory
 from convff.machine.precision import autocast, fastest_precision
 from convff.machine.processes import DataParallel, LostProcessError, OneProcess, Processes
 from convff.models import (
@@ -65,10 +72,12 @@ from convff.models import (
     resnet,
     resnet_he,
 )
+from convff.names import ForeignNameError, require_ours
 from convff.network import Block, LayerLocalNet, evaluating
 from convff.norms import LengthNorm, PaddedNorm
 from convff.optimizers import OPTIMIZERS
 from convff.outer import Outer
+from convff.pictures import SUFFIXES, PictureError, read_picture
 from convff.places import (
     PLACES,
     AtBeside,
@@ -128,29 +137,39 @@ from convff.training.state import TrainingState
 from convff.training.trainer import Trainer
 from convff.version import __version__
 
+
+def __getattr__(name: str) -> Any:
+    if name in ("labels", "cam"):  # aliases, imported only when they are asked for
+        return import_module(f"convff.{name}")
+    raise AttributeError(f"module 'convff' has no attribute {name!r}")
+
+
 # Several names per line: one each would take more lines than a file may have.
 # fmt: off
 __all__ = [
     "AUGMENTATIONS", "CONTRASTS", "EVALUATIONS", "GATES", "GOODNESS", "INITIAL_WEIGHTS", "MODELS", "NEGATIVES",
-    "OPTIMIZERS", "ORDERS", "PLACES", "REDUCTIONS", "RULES", "SCHEDULES", "STABILISERS", "AdditiveLabels", "AtBeside",
-    "AtBlocks", "AtGains", "AtImage", "AtNowhere", "AtOutput", "AtStream", "Autograd", "Backpropagation", "Batch",
-    "BlackBox", "Block", "Checkpoint", "Coarse", "CompilationWarning", "ConfusionNegatives", "Context", "Contrast",
-    "Data", "DataParallel", "DivergedError", "EpochRecord", "Evaluation", "Finding", "ForwardForward", "Gains",
-    "Gate", "Gating", "GlobalHebbian", "HardwareLinear", "Head", "HebbianForwardForward", "HybridContrast",
-    "ImageData", "InGroups", "LabelContrast", "LabelFilters", "LabelStream", "LabelTerms", "Labels", "LabelsBeside",
-    "Layer", "LayerLocalNet", "Layout", "LengthNorm", "LinearReadout", "LocalHead", "LocalLinear", "LocalStep",
+    "OPTIMIZERS", "ORDERS", "PLACES", "REDUCTIONS", "RULES", "SCHEDULES", "STABILISERS", "SUFFIXES",
+    "AdditiveLabels", "AtBeside", "AtBlocks", "AtGains", "AtImage", "AtNowhere", "AtOutput", "AtStream",
+    "Autograd", "Backpropagation", "Batch", "BlackBox", "Block", "Checkpoint", "Classifier", "Coarse",
+    "CompilationWarning", "ConfusionNegatives", "Context", "Contrast", "Data", "DataParallel", "DivergedError",
+    "EpochRecord", "Evaluation", "Finding", "ForeignNameError", "ForwardForward", "Gains", "Gate", "Gating",
+    "GlobalHebbian", "HardwareLinear", "Head", "HebbianForwardForward", "HybridContrast", "ImageData", "InGroups",
+    "LabelContrast", "LabelFilters", "LabelStream", "LabelTerms", "Labels", "LabelsBeside", "Layer",
+    "LayerLocalNet", "Layout", "LengthNorm", "LinearReadout", "LocalHead", "LocalLinear", "LocalStep",
     "LocalUpdate", "LostProcessError", "MemoryWarning", "Merged", "Negatives", "NeutralNegatives", "NoSpaceError",
-    "OneProcess", "Outer", "PaddedNorm", "Passes", "Phased", "Place", "PlaneLabels", "Processes", "RandomNegatives",
-    "RecurrentForwardForward", "RecurrentNet", "Reduction", "Remembering", "Schedule", "Score", "Seen", "Setup",
-    "Similar", "SoftHebb", "Softmax", "SoftmaxReadout", "Stabilised", "Step", "SuperclassNegatives", "Symmetric",
-    "Threshold", "TrainableLabels", "Trainer", "TrainingState", "TrainingWarning", "Triangle", "Unlabelled",
-    "Variations", "__version__", "as_floats", "autocast", "block_goodness", "block_goodness_of", "block_scores",
-    "block_scores_of", "calibrate", "cnn3", "cnn6", "contrast_of", "copy_weights", "deephebb", "distil", "evaluating",
-    "fastest_precision", "fasthebb", "features_in_bytes", "fit_with_dropout", "fitting_width", "for_superclasses",
-    "goodness_scores", "head_scores", "keep_freed_memory", "keyed_generator", "label_passes", "load_checkpoint",
-    "load_tensors", "local_fields", "mean_goodness", "memory_of", "mlp", "on_hardware", "participation_ratios",
-    "predictions", "probabilities", "recurrent_local", "recurrent_mlp", "remove_unfinished", "require_memory",
-    "require_space", "resnet", "resnet_he", "save_checkpoint", "save_tensors", "settled_goodness", "settled_states",
-    "start", "step_to_goodness", "stop_if_diverged", "sum_goodness", "wants_scores", "write_atomically",
+    "OneProcess", "Outer", "PaddedNorm", "Passes", "Phased", "PictureError", "Place", "PlaneLabels", "Processes",
+    "RandomNegatives", "RecurrentForwardForward", "RecurrentNet", "Reduction", "Remembering", "Schedule", "Score",
+    "Seen", "Setup", "Similar", "SoftHebb", "Softmax", "SoftmaxReadout", "Stabilised", "Step",
+    "SuperclassNegatives", "Symmetric", "Threshold", "TrainableLabels", "Trainer", "TrainingState",
+    "TrainingWarning", "Triangle", "Unlabelled", "Variations", "__version__", "as_floats", "autocast",
+    "block_goodness", "block_goodness_of", "block_scores", "block_scores_of", "calibrate", "cnn3", "cnn6",
+    "contrast_of", "copy_weights", "deephebb", "distil", "evaluating", "fastest_precision", "fasthebb",
+    "features_in_bytes", "fit_with_dropout", "fitting_width", "for_superclasses", "free_memory", "goodness_scores",
+    "head_scores", "keep_freed_memory", "keyed_generator", "label_passes", "load", "load_checkpoint",
+    "load_tensors", "local_fields", "mean_goodness", "memory_of", "mlp", "notes_for", "on_hardware",
+    "participation_ratios", "predictions", "probabilities", "read_picture", "recurrent_local", "recurrent_mlp",
+    "remove_unfinished", "require_memory", "require_ours", "require_space", "resnet", "resnet_he",
+    "save_checkpoint", "save_tensors", "settled_goodness", "settled_states", "start", "step_to_goodness",
+    "stop_if_diverged", "sum_goodness", "usual_activity_of", "wants_scores", "with_usual", "write_atomically",
 ]
 # fmt: on

@@ -4,10 +4,11 @@ Nothing is unpickled, and no file can ask for more memory than it has: untrusted
 atomic, and reading verifies every byte: see `convff.files`.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -26,6 +27,7 @@ SMALL_OPTION = 1024  # a number up to this one is harmless, whatever it counts
 TIMES_LARGEST = 16  # a larger number may be this many times the largest tensor's side
 SPARE_NUMBERS = 2**20  # what a network may hold beyond twice the numbers in the file: buffers that are not saved
 CALLS_PER_TENSOR = 50  # calls of PyTorch that build a network; ours need up to 7
+OWN = "own "  # how the name of a network begins that is not in `MODELS`
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +35,7 @@ class Checkpoint:
     """A trained network and how it was made.
 
     Args:
-        model: name in `MODELS`.
+        model: name in `MODELS`; `OWN` and a name for a network of one's own.
         input_shape: channels, height and width of the network's input, label channels included.
         options: the model's options.
         net: the network.
@@ -80,14 +82,18 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     save_tensors(path, tensors, about, kind=KIND)
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
+def load_checkpoint(path: Path, net: LayerLocalNet | None = None) -> Checkpoint:
     """Read a checkpoint, verify it and build its network, on the CPU and in evaluation mode.
 
     Checkpoints of version 0.1 can be read too; they have no digest to verify.
 
+    Args:
+        path: the file.
+        net: a network of the same kind, which gets the tensors of the file; needed for one that is not in `MODELS`.
+
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is not a checkpoint of this package, or is damaged.
+        ValueError: the file is not a checkpoint of this package, or is damaged; it needs a network, or another one.
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}")
@@ -95,7 +101,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         channels, height, width = about["input_shape"]
         shape, options, notes = (channels, height, width), dict(about["options"]), dict(about["notes"])
-        net = _built(about["model"], shape, options, _with_prefix(tensors, "net."))
+        own = _with_prefix(tensors, "net.")
+        net = _built(about["model"], shape, options, own) if net is None else _filled(net, own)
+    except NeedsNetError as error:
+        raise ValueError(f"{path} {error}") from error
     except HOSTILE as error:
         raise ValueError(
             f"{path} does not describe a network of this package: {str(error)[:1000]}; {USE_ANOTHER}"
@@ -103,10 +112,26 @@ def load_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(about["model"], shape, options, net, _with_prefix(tensors, "extra."), notes)
 
 
+class NeedsNetError(ValueError):
+    """A network of the user's own, which no file can build, or a network that the file does not fit."""
+
+
+def _filled(net: LayerLocalNet, tensors: dict[str, Tensor]) -> LayerLocalNet:
+    """Load tensors into a network."""
+    try:
+        net.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise NeedsNetError(f"does not fit the network that was given: {str(error)[:1000]}") from error
+    return net.eval()
+
+
 def _built(
     model: str, shape: tuple[int, int, int], options: dict[str, Any], tensors: dict[str, Tensor]
 ) -> LayerLocalNet:
     """Build a network and load its tensors, after a check that it needs no more than they hold."""
+    if str(model).startswith(OWN):
+        name = str(model).removeprefix(OWN)
+        raise NeedsNetError(f"holds {name:.80}, a network of your own: build it, and pass it as `net=`")
     if model not in MODELS:
         raise ValueError(f"`model` must be one of {', '.join(MODELS)}, got {model!r}")
     _check_numbers("input_shape", shape, most=LARGEST_SIDE)
@@ -143,6 +168,38 @@ class _FewCalls(TorchFunctionMode):
         self.left -= 1
         if self.left < 0:
             raise ValueError("the network must not have many more layers than the file has tensors")
+        return function(*args, **(kwargs or {}))
+
+
+class FewNumbers(TorchFunctionMode):
+    """Raises, in this thread, before a tensor of more numbers than a limit is made; a file chose its sizes.
+
+    Args:
+        held: the numbers in the file.
+
+    Example:
+        >>> with FewNumbers(1000):
+        ...     torch.zeros(2**20, 2**20)
+        Traceback (most recent call last):
+        ...
+        ValueError: a tensor must have at most 1,050,576 numbers beside this file, got 1,099,511,627,776
+    """
+
+    MAKE: ClassVar[frozenset[Any]] = frozenset(
+        {torch.zeros, torch.ones, torch.empty, torch.rand, torch.randn, torch.eye}
+    )
+
+    def __init__(self, held: int) -> None:
+        super().__init__()
+        self.most = 2 * held + SPARE_NUMBERS
+
+    def __torch_function__(self, function: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function in self.MAKE:
+            sizes = args[0] if len(args) == 1 and isinstance(args[0], tuple | list) else args
+            sizes = (kwargs or {}).get("size", sizes)
+            asked = math.prod(side for side in sizes if isinstance(side, int))
+            if asked > self.most:
+                raise ValueError(f"a tensor must have at most {self.most:,} numbers beside this file, got {asked:,}")
         return function(*args, **(kwargs or {}))
 
 

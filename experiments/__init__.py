@@ -9,3 +9,4 @@ from pathlib import Path
 
 _HERE = Path(__file__).resolve().parent
 sys.path[:] = [entry for entry in sys.path if not entry or Path(entry).resolve() != _HERE]
+__convff__ = True  # tells that this is the package that belongs to convff, and nobody else's of this name

@@ -37,7 +37,7 @@ class Options:
     """Names of the classes to draw images of. Default: all. With --image: the one class to explain."""
 
     image: Path | None = None
-    """Your own image instead of test images, resized to the network's input. Nothing is judged then."""
+    """Your own image instead of test images, its middle part resized to the network's input. Nothing is judged then."""
 
     judged: int = 128
     """Number of test images that judge the maps, from the first on; 0 judges nothing."""

@@ -61,6 +61,8 @@ def _stream(spec: dict[str, Any]) -> StreamLabels:
     return StreamLabels(labels_from_spec(of))
 
 
+__convff__ = True  # tells that this is the package that belongs to convff, and nobody else's of this name
+
 __all__ = [
     "LABELS",
     "ChannelLabels",

@@ -26,6 +26,12 @@ def commands() -> list[str]:
     return sorted({command.strip() for of_page in found for command in of_page})
 
 
+def tool_commands() -> list[str]:
+    """Every command of the pages that starts with `convff`, without that word."""
+    found = (re.findall(r"^convff (\S[^\n#`|]*)", page, flags=re.MULTILINE) for page in PAGES.values())
+    return sorted({command.strip() for of_page in found for command in of_page})
+
+
 def filled(command: str) -> str:
     """Return a command with examples instead of its words in capitals."""
     for word, value in EXAMPLES.items():

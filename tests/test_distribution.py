@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,12 @@ def test_no_test_depends_on_its_name() -> None:
     for path in (ROOT / "tests").rglob("*.py"):
         if path != Path(__file__):
             assert not re.search(r"request\.node\.(nodeid|name)", path.read_text()), path
+
+
+def test_the_command_is_installed_with_the_package() -> None:
+    module, _, function = PROJECT["project"]["scripts"]["convff"].partition(":")
+    assert callable(getattr(import_module(module), function))
+    assert module.split(".")[0] in PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 
 
 def test_every_dependency_has_a_lower_bound() -> None:

@@ -3,12 +3,14 @@
 import re
 import shlex
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import tyro
 
 from experiments import greedy, hinton_mlp, recurrent, unsupervised
+from experiments.commands import COMMANDS
 from experiments.config.command_line import parse
 from experiments.config.settings import Settings
 from experiments.ghl import DEFAULT as GHL
@@ -16,7 +18,7 @@ from experiments.hebbff_mlp import DEFAULT as HEBBFF
 from experiments.hinton_extras import Extras
 from experiments.search import Search
 from experiments.softhebb import DEFAULT as SOFTHEBB
-from tests.pages import DOCS, PAGES, README, ROOT, commands, filled, python_blocks
+from tests.pages import DOCS, PAGES, README, ROOT, commands, filled, python_blocks, tool_commands
 
 DATASET_SCRIPTS = {f"experiments/{name}.py" for name in ("mnist", "fashion_mnist", "cifar10", "cifar100")}
 OF_SYSTEMS = {  # scripts with networks of their own: what reads their command line, and the networks
@@ -54,8 +56,16 @@ def test_every_command_names_a_script_and_known_options(command: str, tmp_path: 
         assert isinstance(tyro.cli(PARSED[script], args=arguments), PARSED[script])
 
 
+@pytest.mark.parametrize("command", tool_commands())
+def test_every_command_of_the_tool_is_parsed(command: str) -> None:
+    name, *arguments = shlex.split(command)
+    options = import_module(f"experiments.commands.{name}").Options
+    assert isinstance(tyro.cli(options, args=arguments), options)
+
+
 def test_there_are_commands() -> None:
     assert len(commands()) >= 20
+    assert {command.split()[0] for command in tool_commands()} == set(COMMANDS)
 
 
 def test_the_first_screen_is_short_and_has_a_picture() -> None:

@@ -2,12 +2,14 @@
 
 import runpy
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import tyro
 
+from experiments.commands import COMMANDS
 from tests import snapshots
 from tests.snapshots import ACCEPT, SNAPSHOTS, accepted, difference
 from tests.snapshots.api import package_text
@@ -197,7 +199,10 @@ def test_accepting_writes_what_has_changed(tmp_path: Path, monkeypatch: pytest.M
     assert accepted("a.txt") == "one\n"
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.path)
+IN_FILES = [script for script in SCRIPTS if not script.path.startswith("convff ")]
+
+
+@pytest.mark.parametrize("script", IN_FILES, ids=lambda script: script.path)
 def test_a_script_parses_what_the_table_says(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     """The snapshot is made from the table of scripts; the scripts themselves hold it to what they parse."""
     asked: list[dict[str, str]] = []
@@ -220,4 +225,12 @@ def test_every_script_that_parses_options_is_in_the_table() -> None:
         if '__name__ == "__main__"' in (source := path.read_text())
         and ("tyro.cli(" in source or "= parse(" in source or "parse_as(" in source)
     ]
-    assert sorted(script.path for script in SCRIPTS) == sorted(parsing)
+    assert sorted(script.path for script in IN_FILES) == sorted(parsing)
+
+
+def test_every_command_of_the_tool_is_in_the_table() -> None:
+    settings = {script.path: script.settings for script in SCRIPTS if script not in IN_FILES}
+    for name in COMMANDS:
+        options = import_module(f"experiments.commands.{name}").Options
+        assert settings.pop(f"convff {name}") == f"{options.__module__}.{options.__qualname__}"
+    assert not settings

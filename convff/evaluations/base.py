@@ -53,6 +53,7 @@ class Context:
         seed: key of all draws of evaluations.
         seconds: duration of each part, by name; evaluations add to it.
         readouts: the readout fitted to each network, by `id`; see `readout`.
+        fitted: what evaluations fitted besides, by name; it is saved with the network.
     """
 
     rule: Any
@@ -70,6 +71,7 @@ class Context:
     seed: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     readouts: dict[int, LinearReadout] = field(default_factory=dict)
+    fitted: dict[str, nn.Module] = field(default_factory=dict)
 
     def first_of(self, net: LayerLocalNet) -> int:
         """Return the index of the first block of a network that counts."""
@@ -118,12 +120,17 @@ class Evaluation:
             make them.
         each_epoch: whether it is fast enough for a learning curve.
         beside: an evaluation; this one suits every rule that is judged by it, where it is asked for by name.
+        scores: class scores float32 or better `[B, K]`, the largest of which is the class that `judge` predicts, for a
+            network, its run and images, float `[B, C, H, W]` in [0, 1]. None if it has no scores of single images.
+        needs: the name of a module beside the network that the scores need; empty for none.
     """
 
     title: str
     judge: Callable[[LayerLocalNet, Context, ImageData], Score]
     each_epoch: bool = False
     beside: str | None = None
+    scores: Callable[[LayerLocalNet, Context, Tensor], Tensor] | None = None
+    needs: str = ""
 
     def suits(self, name: str, evaluations: tuple[str, ...]) -> bool:
         """Return whether it can judge a rule that names these evaluations.

@@ -5,11 +5,12 @@ from torch import Tensor
 
 from convff.data import ImageData
 from convff.evaluations.base import Context, Score, accuracy_of, discrimination
-from convff.inference.goodness import block_goodness, block_goodness_of, predictions
+from convff.inference.goodness import block_goodness, block_goodness_of, goodness_scores, predictions
 from convff.machine.precision import autocast
 from convff.network import LayerLocalNet
 
 PROBED = 500
+PASSES = 400  # at once, of images up to 32 x 32; fewer of larger ones
 
 
 def judge_by_goodness(net: LayerLocalNet, run: Context, data: ImageData) -> Score:
@@ -35,6 +36,47 @@ def judge_by_goodness(net: LayerLocalNet, run: Context, data: ImageData) -> Scor
             "label_bias": label_bias(net, run, data, of_all),
         },
     )
+
+
+def scores_by_goodness(net: LayerLocalNet, run: Context, images: Tensor) -> Tensor:
+    """Return the goodness `[B, K]` of every label, summed over the blocks that count.
+
+    Labels that a run's readout does not name as candidates have minus infinity.
+
+    Args:
+        net: the network.
+        run: the run that it comes from.
+        images: float `[B, C, H, W]` in [0, 1].
+    """
+    count = min(run.candidates, run.labels.num_classes)
+    tried = None
+    if count:
+        tried = run.readout(net).scores(images, precision=run.precision).topk(count, dim=1).indices
+    return _summed(net, run, images, run.first_scored_of(net), tried)
+
+
+def scores_from_block(net: LayerLocalNet, run: Context, images: Tensor, first: int) -> Tensor:
+    """Return the goodness `[B, K]` of every label, summed over the blocks from index `first` on.
+
+    Args:
+        net: the network.
+        run: the run that it comes from.
+        images: float `[B, C, H, W]` in [0, 1].
+        first: index of the first block.
+    """
+    return _summed(net, run, images, first, None)
+
+
+def _summed(net: LayerLocalNet, run: Context, images: Tensor, first: int, candidates: Tensor | None) -> Tensor:
+    tries = run.labels.num_classes if candidates is None else candidates.shape[1]
+    size = max(1, min(PASSES, 2**20 // images[0, 0].numel()) // tries)
+    tried = [None] * -(-len(images) // size) if candidates is None else candidates.split(size)
+    with autocast(images.device, run.precision):
+        parts = [
+            goodness_scores(net, part, run.labels, first=first, candidates=some, goodness=run.rule.goodness)
+            for part, some in zip(images.split(size), tried, strict=True)
+        ]
+    return torch.cat(parts)
 
 
 def label_bias(net: LayerLocalNet, run: Context, data: ImageData, of_real: Tensor) -> list[float]:

@@ -1,6 +1,7 @@
 """A head that was trained with the network."""
 
 import torch
+from torch import Tensor
 
 from convff.data import ImageData, as_floats
 from convff.evaluations.base import Context, Score, accuracy_of
@@ -16,3 +17,11 @@ def judge_by_head(net: LayerLocalNet, run: Context, data: ImageData) -> Score:
         batches = [head_scores(net, head, run.labels, as_floats(batch)) for batch in data.images.split(256)]
     predicted = torch.cat(batches).argmax(dim=1)
     return Score(value=accuracy_of(predicted, data.classes), predicted=predicted)
+
+
+@torch.no_grad()
+def scores_by_head(net: LayerLocalNet, run: Context, images: Tensor) -> Tensor:
+    """Return the class scores `[B, K]` of module `head` of the run for float images `[B, C, H, W]`."""
+    head = run.modules["head"]
+    with autocast(images.device, run.precision), evaluating(net), evaluating(head):
+        return head_scores(net, head, run.labels, images)

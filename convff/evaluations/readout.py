@@ -19,14 +19,34 @@ def judge_by_dropout_readout(net: LayerLocalNet, run: Context, data: ImageData) 
     readout = run.new_readout(net)
     with run.timed("dropout readout"):
         fit_with_dropout(readout, run.train, seed=run.seed, precision=run.precision)
+    run.fitted["dropout"] = readout
     return _score(readout, run, data)
 
 
 def judge_by_joint_readout(net: LayerLocalNet, run: Context, data: ImageData) -> Score:
     """Score the accuracy of the readout that was trained beside the blocks: module `joint_readout` of the run."""
-    joint = run.modules["joint_readout"]
-    assert isinstance(joint, LinearReadout)
-    return _score(joint, run, data)
+    return _score(_module(run, "joint_readout"), run, data)
+
+
+def scores_by_readout(net: LayerLocalNet, run: Context, images: Tensor) -> Tensor:
+    """Return the scores `[B, K]` of the readout that was fitted to the network, for float images `[B, C, H, W]`."""
+    return run.readout(net).scores(images, precision=run.precision)
+
+
+def scores_by_dropout_readout(net: LayerLocalNet, run: Context, images: Tensor) -> Tensor:
+    """Return the scores `[B, K]` of module `dropout` of the run for float images `[B, C, H, W]`."""
+    return _module(run, "dropout").scores(images, precision=run.precision)
+
+
+def scores_by_joint_readout(net: LayerLocalNet, run: Context, images: Tensor) -> Tensor:
+    """Return the scores `[B, K]` of module `joint_readout` of the run for float images `[B, C, H, W]`."""
+    return _module(run, "joint_readout").scores(images, precision=run.precision)
+
+
+def _module(run: Context, name: str) -> LinearReadout:
+    readout = run.modules[name]
+    assert isinstance(readout, LinearReadout)
+    return readout
 
 
 def _score(readout: LinearReadout, run: Context, data: ImageData) -> Score:

@@ -23,19 +23,20 @@ def judge_by_settling(net: LayerLocalNet, run: Context, data: ImageData) -> Scor
         return score_of_blocks(net, run, data, settled_goodness_of(net, run, data))
 
 
+def scores_by_settling(net: LayerLocalNet, run: Context, images: Tensor) -> Tensor:
+    """Return the goodness `[B, K]` of every label for float images `[B, C, H, W]`; see `judge_by_settling`."""
+    return _goodness(net, run, images)[run.first_scored_of(net) :].sum(dim=0)
+
+
 def settled_goodness_of(net: LayerLocalNet, run: Context, data: ImageData) -> Tensor:
     """Return the goodness `[layers, N, K]` of a whole image set, batch by batch; see `settled_goodness`."""
+    return torch.cat([_goodness(net, run, as_floats(images)) for images in data.images.split(BATCH)], dim=1)
+
+
+def _goodness(net: LayerLocalNet, run: Context, images: Tensor) -> Tensor:
     assert isinstance(net, RecurrentNet)
-    rule, parts = run.rule, []
-    for images in data.images.split(BATCH):
-        with autocast(images.device, run.precision):
-            part = settled_goodness(
-                net,
-                as_floats(images),
-                goodness=rule.goodness,
-                counted=rule.counted,
-                damping=rule.damping,
-                updates=rule.updates,
-            )
-        parts.append(part)
-    return torch.cat(parts, dim=1)
+    rule = run.rule
+    with autocast(images.device, run.precision):
+        return settled_goodness(
+            net, images, goodness=rule.goodness, counted=rule.counted, damping=rule.damping, updates=rule.updates
+        )

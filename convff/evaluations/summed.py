@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+from torch import Tensor
+
 from convff.data import ImageData
 from convff.evaluations.base import Context, Score, accuracy_of
+from convff.evaluations.goodness import scores_from_block
 from convff.inference.goodness import block_goodness_of, predictions
 from convff.network import LayerLocalNet
 
@@ -16,6 +19,11 @@ def judge_without_first(net: LayerLocalNet, run: Context, data: ImageData) -> Sc
         block on.
     """
     return _judged(net, run, data, min(1, len(net) - 1))
+
+
+def scores_without_first(net: LayerLocalNet, run: Context, images: Tensor) -> Tensor:
+    """Return the goodness `[B, K]` of every label without the first block, for float images `[B, C, H, W]`."""
+    return scores_from_block(net, run, images, min(1, len(net) - 1))
 
 
 def judge_on_training_images(net: LayerLocalNet, run: Context, data: ImageData) -> Score:

@@ -112,6 +112,14 @@ class LinearReadout(nn.Module):
         scores: Tensor = self.linear(self.features(images).to(self.linear.weight.dtype))
         return scores
 
+    @torch.no_grad()
+    def scores(self, images: Tensor, *, precision: str = "float32") -> Tensor:
+        """Return class scores `[B, K]` of float images `[B, C, H, W]`, in float32 whatever the network's precision."""
+        with autocast(images.device, precision):
+            features = self.features(images)
+        scores: Tensor = self.linear(features)  # in bfloat16 the best scores may be equal
+        return scores
+
     def set_gain(self, gain: float) -> None:
         """Set the rate of `step` to a fraction of the first one, in [0, 1]; Adam's stays as it is."""
 
@@ -211,13 +219,9 @@ class LinearReadout(nn.Module):
         """
         if not 1 <= count <= self.labels.num_classes:
             raise ValueError(f"count must be between 1 and {self.labels.num_classes}, got {count}")
-        best = []
-        for images in data.images.split(self._batch(data)):
-            with autocast(images.device, precision):
-                features = self.features(as_floats(images))
-            # In float32 whatever the network's precision: in bfloat16 the best scores may be equal.
-            best.append(self.linear(features).topk(count, dim=1).indices)
-        return torch.cat(best)
+        batches = data.images.split(self._batch(data))
+        scores = (self.scores(as_floats(images), precision=precision) for images in batches)
+        return torch.cat([each.topk(count, dim=1).indices for each in scores])
 
     @staticmethod
     def _batch(data: ImageData) -> int:

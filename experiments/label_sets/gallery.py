@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from convff import SUFFIXES, PictureError, read_picture
 from experiments.label_sets import drawing as figures
 from experiments.label_sets.choice import CHOOSABLE, choose, reported_correlations
 from experiments.label_sets.settings import GallerySettings
@@ -34,7 +35,6 @@ RANDOM_CHOICES = 20
 LEAST_IMAGES = 20
 MOST_IMAGES = 2000
 PAIR_IMAGES = 8  # of 784 windows of 5 x 5 each, for every pair
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pgm", ".ppm"}
 
 
 class GalleryError(ValueError):
@@ -96,20 +96,12 @@ def _images(settings: GallerySettings) -> tuple[Tensor, str]:
         paths = [found[i] for i in order[:MOST_IMAGES].tolist()]
         if not paths:
             raise ValueError(f"--image {settings.image} holds no image; known are {', '.join(sorted(SUFFIXES))}")
-    return torch.stack([_read(path, settings.size) for path in paths]), f"{len(paths)} images of {settings.image}"
-
-
-def _read(path: Path, size: int) -> Tensor:
-    """Read an image file as float `[3, size, size]`: its middle square, resized."""
-    import numpy as np
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
+    shape = (3, settings.size, settings.size)
     try:
-        with Image.open(path) as image:
-            fitted = ImageOps.fit(image.convert("RGB"), (size, size))
-    except (UnidentifiedImageError, OSError) as error:
-        raise ValueError(f"--image {path} cannot be read: {error}") from error
-    return torch.from_numpy(np.array(fitted)).permute(2, 0, 1) / 255
+        images = torch.stack([read_picture(path, shape) for path in paths]) / 255
+    except PictureError as error:
+        raise ValueError(f"--image {error}") from error
+    return images, f"{len(paths)} images of {settings.image}"
 
 
 def _label_set(settings: GallerySettings) -> LabelSet:

@@ -67,7 +67,7 @@ def layers_figure(image: Tensor, classes: Sequence[int], views: Sequence[Explain
         for row, (view, chosen) in enumerate(zip(views, classes, strict=True)):
             _layers_row(grid[row], image, chosen, view, headed=row == 0)
         figure.suptitle(title, fontsize=8)
-        _legend(figure, list(grid.flat), "one scale per row; beneath each map, its sum")
+        legend(figure, list(grid.flat), "one scale per row; beneath each map, its sum")
 
 
 def _layers_row(axes: Sequence["Axes"], image: Tensor, chosen: int, view: Explained, *, headed: bool) -> None:
@@ -91,7 +91,7 @@ def _layers_row(axes: Sequence["Axes"], image: Tensor, chosen: int, view: Explai
     empty = len(axes) - 1 - len(panels)  # the last column is the sum in every row
     places = [*axes[1 : len(panels)], axes[len(panels) + empty]]
     for place, panel, name in zip(places, panels, titles, strict=True):
-        _draw(place, image, panel, scale)
+        draw_panel(place, image, panel, scale)
         if headed or not exact:
             place.set_title(name if exact or name == "CAM" else f"Grad-CAM,\n{name}", fontsize=8 if exact else 6.5)
     for place in axes[len(panels) : len(panels) + empty]:
@@ -123,10 +123,12 @@ def sums_figure(
             summed = view.method.maps(images, class_targets(torch.tensor(chosen))).summed()
             for column, image in enumerate(images):
                 panel = Panel(summed[column], summed[column].sum().item())
-                _draw(grid[row, column], image, panel, largest([panel.signed]), says=_says(view, image, chosen[column]))
+                draw_panel(
+                    grid[row, column], image, panel, largest([panel.signed]), says=_says(view, image, chosen[column])
+                )
             grid[row, 0].set_ylabel(_row_name(view))
         figure.suptitle(title, fontsize=8)
-        _legend(figure, list(grid.flat), "one scale per map; beneath it, its sum")
+        legend(figure, list(grid.flat), "one scale per map; beneath it, its sum")
 
 
 def goodness_figure(images: Tensor, classes: Sequence[int], views: Sequence[Explained], path: Path, title: str) -> None:
@@ -156,10 +158,10 @@ def goodness_figure(images: Tensor, classes: Sequence[int], views: Sequence[Expl
             for column, image in enumerate(images):
                 panel = Panel(summed[column], summed[column].sum().item())
                 says = f"over “{names[rivals[column]]}”"
-                _draw(grid[row, column], image, panel, largest([panel.signed]), says=says)
+                draw_panel(grid[row, column], image, panel, largest([panel.signed]), says=says)
             grid[row, 0].set_ylabel(_row_name(view))
         figure.suptitle(title, fontsize=8)
-        _legend(
+        legend(
             figure,
             list(grid.flat),
             "one scale per map; beneath it, the difference of the two",
@@ -203,20 +205,22 @@ def show_image(axes: "Axes", image: Tensor) -> None:
         axes.imshow(image.permute(1, 2, 0).numpy())
 
 
-def _draw(axes: "Axes", image: Tensor, panel: Panel, scale: float, *, says: str = "") -> None:
+def draw_panel(axes: "Axes", image: Tensor, panel: Panel, scale: float, *, says: str = "") -> None:
+    """Draw a map over its image `[C, H, W]`, with its sum and perhaps a remark beneath; `scale` ends its colours."""
     style.bare(axes)
     flat = panel.note() == "constant"
     axes.imshow(overlay(image.numpy(), panel.signed.numpy(), 0.0 if flat else scale))
     axes.set_xlabel("\n".join(part for part in (panel.note(), says) if part), fontsize=6, labelpad=2)
 
 
-def _legend(
+def legend(
     figure: "Figure",
     axes: list["Axes"],
     note: str,
     *,
     ends: tuple[str, str] = ("speaks\nagainst it", "speaks\nfor it"),
 ) -> None:
+    """Draw what the colours mean beneath all axes, with a note and the names of both ends."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 

@@ -13,14 +13,14 @@ from cam import (
     HeadModel,
     LinearCAM,
     Maps,
-    PoolingCAM,
     ReadoutModel,
     SignedCAM,
+    head_maps,
     usual_activity,
 )
-from convff import Head, as_floats
+from convff import as_floats
 from experiments.config.settings import SettingsError
-from experiments.maps.scores import score_maps
+from experiments.maps.scores import judged_network, score_maps
 from experiments.run.folder import RunWithNetwork
 
 BATCH = 64
@@ -68,9 +68,11 @@ def explained(trained: RunWithNetwork) -> Explained:
     evaluator = trained.parts.evaluator()
     first = evaluator.run.first_of(trained.net)
     if "head" in trained.modules:
-        linear_head, grid = _linear_head(trained)
-        head = HeadModel(trained.net, linear_head, trained.parts.labels, grid).eval()
-        pooled = PoolingCAM(head, head.layers) if grid == 1 else LinearCAM(head, head.layers)
+        try:
+            pooled = head_maps(judged_network(trained))
+        except ValueError as error:
+            raise SettingsError(f"{trained.run.folder}: {error}") from error
+        head: HeadModel = pooled.model
         by_layer = GradCAM(head, head.blocks[first:])
         return Explained(trained, head, pooled, GradCAM(head, head.layers), by_layer, None, None)
     if trained.readout is None:
@@ -83,22 +85,6 @@ def explained(trained: RunWithNetwork) -> Explained:
     centred = CentredCAM(model, model.layers, usual=usual)
     of_scores = score_maps(trained, evaluator.run.first_scored_of(trained.net))
     return Explained(trained, model, linear, linear, linear, of_scores, centred)
-
-
-def _linear_head(trained: RunWithNetwork) -> tuple[nn.Linear, int]:
-    """Return the linear layer of a run's head, and the regions per side that it sees.
-
-    Raises:
-        SettingsError: the scores are no linear function of the activity.
-    """
-    head = trained.modules["head"]
-    if isinstance(head, nn.Linear):
-        return head, 1
-    if not isinstance(head, Head) or not head.is_linear:
-        raise SettingsError(
-            f"{trained.run.folder}: its head has a hidden layer or a norm, so its scores are no sums over positions"
-        )
-    return head.linear, head.grid
 
 
 def class_targets(classes: Tensor) -> list[ClassifierOutputTarget]:

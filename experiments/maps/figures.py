@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from cam import kinds
-from convff import ImageData, as_floats
+from convff import ImageData, PictureError, as_floats, read_picture
 from experiments.config.settings import SettingsError
 from experiments.maps import drawing, metrics
 from experiments.maps.explained import Explained, class_targets, scores_of, summed_maps
@@ -57,19 +55,15 @@ def class_index(data: ImageData, name: str) -> int:
 
 
 def own_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
-    """Read an image file as input of a network: `[C, H, W]` in [0, 1].
+    """Read an image file as input of a network: `[C, H, W]` in [0, 1], its middle part; see `convff.read_picture`.
 
     Raises:
         SettingsError: the file cannot be read as an image.
     """
-    channels, height, width = shape
     try:
-        with Image.open(path) as opened:
-            resized = opened.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BICUBIC)
-    except (OSError, UnidentifiedImageError) as error:
-        raise SettingsError(f"--image {path} cannot be read as an image: {error}") from error
-    pixels = torch.from_numpy(np.array(resized, dtype=np.float32) / 255)
-    return pixels[None] if channels == 1 else pixels.permute(2, 0, 1).contiguous()
+        return read_picture(path, shape) / 255
+    except PictureError as error:
+        raise SettingsError(f"--image {error}") from error
 
 
 def draw_test_images(views: list[Explained], count: int, classes: Sequence[str], out: Path) -> None:

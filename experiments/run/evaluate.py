@@ -42,6 +42,7 @@ class Evaluated:
             `convff.participation_ratios`. Empty without a readout.
         readout: the readout fitted to the network; None if there is none.
         candidates: number of labels tried per image; None for all.
+        fitted: what other evaluations fitted, by name.
     """
 
     scores: dict[str, Score]
@@ -50,6 +51,7 @@ class Evaluated:
     participation: dict[str, list[float]] = field(default_factory=dict)
     readout: LinearReadout | None = None
     candidates: int | None = None
+    fitted: Mapping[str, nn.Module] = field(default_factory=dict)
 
     @property
     def accuracy(self) -> dict[str, float | None]:
@@ -151,6 +153,7 @@ class Evaluator:
             participation=participation,
             readout=run.readouts.get(id(net)),
             candidates=min(run.candidates, run.labels.num_classes) if run.candidates and "goodness" in scores else None,
+            fitted=run.fitted,
         )
 
     def require_memory(self, net: LayerLocalNet) -> None:
@@ -201,4 +204,4 @@ class Evaluator:
 
     def _new_run(self, modules: Mapping[str, nn.Module]) -> Context:
         """Return a context for evaluations, with its own times and readouts."""
-        return replace(self.run, modules=modules, seconds={}, readouts=dict(self.run.readouts))
+        return replace(self.run, modules=modules, seconds={}, readouts=dict(self.run.readouts), fitted={})

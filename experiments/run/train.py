@@ -144,6 +144,7 @@ def run(parts: Parts, signals: Signals, state: TrainingState | None) -> Results:
         raise Interrupted(stop.number, f"after the training; judge it by --resume {folder}") from stop
     if found.readout is not None:
         beside["readout"] = found.readout
+    beside |= found.fitted
     with signals.deferred():
         save_checkpoint(folder / "checkpoint.safetensors", checkpoint_of(parts, net, beside))
         results = _results(parts, found, training, trained, commit)

@@ -16,11 +16,15 @@ from convff import (
     EpochRecord,
     Finding,
     LayerLocalNet,
+    LinearReadout,
     Trainer,
     TrainingState,
+    notes_for,
     require_space,
     save_checkpoint,
     stop_if_diverged,
+    usual_activity_of,
+    with_usual,
 )
 from experiments.config.recipe import completed
 from experiments.config.settings import SettingsError
@@ -224,16 +228,20 @@ def checkpoint_of(parts: Parts, net: LayerLocalNet, beside: Mapping[str, nn.Modu
         beside: the modules beside it, by name.
     """
     extra = {f"{name}.{key}": tensor for name, module in beside.items() for key, tensor in module.state_dict().items()}
+    evaluator = parts.evaluator()
     notes = {
         "labels": parts.labels.spec(),
         "image_shape": list(parts.train.shape),
         "class_names": list(parts.train.class_names),
         "dataset": parts.train.name,
         "readout": {
-            "first": parts.evaluator().run.first_of(net),
+            "first": evaluator.run.first_of(net),
             "grid": parts.recipe.readout_grid,
             "normalised": parts.recipe.readout_normalised,
         },
         "settings": parts.settings.as_json(),
+        "classifier": notes_for(evaluator.run, evaluator.evaluations, beside),
     }
+    if isinstance(readout := beside.get("readout"), LinearReadout):
+        extra |= with_usual(usual_activity_of(readout, parts.train))
     return Checkpoint(parts.recipe.model, parts.input_shape, parts.model_options, net, extra, notes)

@@ -1,0 +1,174 @@
+"""The command line `convff`: a run is used on a machine without any data, and faults are said in one line."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from convff import AtOutput, Classifier, ForwardForward, LinearReadout, cnn3, load
+from experiments.commands import COMMANDS, doctor, entry
+from labels import NoLabels
+
+ROOT = Path(__file__).parent.parent.parent.parent
+NAMES = ("cat", "dog", "eel")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a trained network and a folder of pictures, one of them broken."""
+    folder = tmp_path_factory.mktemp("place")
+    torch.manual_seed(0)
+    net, labels = cnn3((1, 8, 8), width=6, kernel=3), NoLabels(3)
+    readout = LinearReadout(net, labels, (1, 8, 8))
+    torch.nn.init.normal_(readout.linear.weight)
+    rule = ForwardForward(label_at=AtOutput(3))
+    about = {"model": "cnn3", "options": {"width": 6, "kernel": 3}, "modules": {"readout": readout}}
+    model = Classifier(net, labels, rule, class_names=NAMES, image_shape=(1, 8, 8), **about)  # type: ignore[arg-type]
+    (folder / "run").mkdir()
+    model.save(folder / "run" / "checkpoint.safetensors")
+    (folder / "pictures" / "more").mkdir(parents=True)
+    for name in ("b.png", "more/a.png"):
+        pixels = torch.randint(256, (20, 30, 3), dtype=torch.uint8).numpy()
+        Image.fromarray(pixels).save(folder / "pictures" / name)
+    (folder / "bad.png").write_text("no picture")
+    return folder
+
+
+def convff(*arguments: object) -> int:
+    return entry.main([str(argument) for argument in arguments])
+
+
+def test_predictions_are_those_of_the_classifier(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures = [place / "pictures" / name for name in ("b.png", "more/a.png")]
+    model = load(place / "run")
+    for by in ("groups", "linear"):
+        assert convff("predict", place / "run", place / "pictures", "--by", by, "--top", 2, "--format", "json") == 0
+        rows = json.loads(capsys.readouterr().out)
+        assert [row["file"] for row in rows] == [str(picture) for picture in pictures]
+        assert [row["predictions"][0]["class"] for row in rows] == model.predict(pictures, by=by)
+        best = model.scores(pictures, by=by).topk(2, dim=1)
+        assert [[each["score"] for each in row["predictions"]] for row in rows] == best.values.tolist()
+
+
+def test_a_file_of_predictions(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "predictions.csv"
+    assert convff("predict", place / "run", place / "pictures" / "b.png", "--format", "csv", "--out", out) == 0
+    header, row = csv.reader(out.read_text().splitlines())
+    assert header == ["file", "class", "score", "class_2", "score_2", "class_3", "score_3"]
+    assert {row[1], row[3], row[5]} == set(NAMES)
+    assert capsys.readouterr().out == f"1 images: {out}\n"
+
+
+def test_a_bad_image_stops_or_is_skipped(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = (place / "pictures" / "b.png", place / "bad.png")
+    with pytest.raises(SystemExit) as end:
+        convff("predict", place / "run", *files)
+    assert end.value.code == 2
+    assert f"error: {place / 'bad.png'} cannot be read as an image" in capsys.readouterr().err
+    assert convff("predict", place / "run", *files, "--on-bad-image", "skip") == 0
+    said = capsys.readouterr()
+    assert len(said.out.splitlines()) == 1
+    assert "skipped: " in said.err
+    assert convff("predict", place / "run", place / "bad.png", "--on-bad-image", "skip") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("predict", "none", "a.png"), "there is no checkpoint none"),
+        (("predict", "{run}", "none.png"), "none.png cannot be read: there is no such file"),
+        (("predict", "{run}"), "there is no image to predict"),
+        (("predict", "{run}", "{image}", "--top", "0"), "--top must be at least 1, got 0"),
+        (("predict", "{run}", "{image}", "--by", "head"), "no scores by 'head': `by` must be groups, linear, goodness"),
+        (("explain", "{run}", "{image}", "--of", "cow"), "the classes are cat, dog, eel; got 'cow'"),
+        (("explain", "{run}", "{image}", "--alone", "--against", "cat"), "--against would be ignored"),
+    ],
+)
+def test_faults_are_said_in_one_line(
+    arguments: tuple[str, ...], message: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filled = (each.format(run=place / "run", image=place / "pictures" / "b.png") for each in arguments)
+    with pytest.raises(SystemExit) as end:
+        convff(*filled)
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("by", ["groups", "linear"])
+def test_an_image_is_explained(by: str, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image, out = place / "pictures" / "b.png", tmp_path / "explained.png"
+    assert convff("explain", place / "run", image, "--by", by, "--out", out) == 0
+    words, path = capsys.readouterr().out.splitlines()
+    model = load(place / "run")
+    one, two = model.scores(image, by=by)[0].topk(2).values.tolist()
+    (best,) = model.predict(image, by=by)
+    assert words.startswith(f"{image}: {best} {one:.4g}; of {best}, its lead over ")
+    assert float(words.rsplit(" ", 1)[1]) == pytest.approx(one - two, rel=1e-2)
+    assert path == str(out)
+    assert out.stat().st_size > 1000
+
+
+def test_the_doctor_finds_nothing_wrong(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv(doctor.ENVIRONMENT, raising=False)
+    monkeypatch.setattr(doctor, "requirements", lambda: {"torch": "2.5"})
+    assert convff("doctor") == 0
+    said = capsys.readouterr().out
+    for line in ("python", "convff", "torch", "device", "precision", "AMX BF16", "free memory", "labels", "./data"):
+        assert f"\n{line}" in f"\n{said}"
+    assert said.endswith("nothing is wrong\n")
+
+
+def test_the_doctor_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv(doctor.ENVIRONMENT, "no/such/folder")
+    monkeypatch.setattr(doctor, "requirements", lambda: {"torch": "99.0", "no-such-package": "1.0"})
+    monkeypatch.delattr("labels.__convff__")
+    assert convff("doctor") == 1
+    wrong = [line for line in capsys.readouterr().err.splitlines() if line.startswith("wrong: ")]
+    for line, name in zip(wrong, ("labels", "torch", "no-such-package", "$CONVFF_DATA"), strict=True):
+        assert line.startswith(f"wrong: {name}: ")
+
+
+def test_labels_are_made_as_by_the_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from experiments.label_sets import gallery
+
+    made: list[object] = []
+    monkeypatch.setattr(gallery, "make_gallery", lambda settings: made.append(settings) or "done")
+    assert convff("labels", "--labels", "onehot", "--classes", 3, "--out", tmp_path) == 0
+    assert [settings.classes for settings in made] == [3]  # type: ignore[attr-defined]
+
+
+def test_help_names_every_command_and_imports_no_torch() -> None:
+    """`convff --help`, and that of every command, in one process."""
+    program = (
+        "import sys\n"
+        "from experiments.commands.entry import COMMANDS, main\n"
+        "assert main([]) == 0\n"
+        "assert main(['nothing']) == 2\n"
+        "for name in COMMANDS:\n"
+        "    try:\n        main([name, '--help'])\n"
+        "    except SystemExit as end:\n        assert not end.code, end.code\n"
+        "heavy = {'torch', 'torchvision', 'matplotlib', 'sklearn', 'numpy'} & set(sys.modules)\n"
+        "sys.exit(f'loaded: {heavy}' if heavy else 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    for name, what in COMMANDS.items():
+        assert name in done.stdout
+        assert what in done.stdout
+    assert "there is no command 'nothing'" in done.stderr
+
+
+def test_somebody_elses_experiments_are_named(tmp_path: Path) -> None:
+    """`python -m convff` puts the current folder first on the path."""
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "__init__.py").touch()
+    program = [sys.executable, "-m", "convff", "doctor"]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
+    done = subprocess.run(program, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: `experiments` is {tmp_path / 'experiments' / '__init__.py'}, not convff's")

@@ -1,0 +1,52 @@
+"""The Python of docs/using.md runs, on a network and a picture that stand for the reader's."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from convff import AtOutput, Classifier, ForwardForward, LinearReadout, cnn3
+from labels import NoLabels
+from tests.pages import DOCS, python_blocks
+
+USED, OWN = python_blocks(DOCS["using.md"])
+
+
+def test_a_run_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    net, labels = cnn3((3, 8, 8), width=4, kernel=3), NoLabels(2)
+    torch.nn.init.normal_((readout := LinearReadout(net, labels, (3, 8, 8))).linear.weight)
+    rule, about = ForwardForward(label_at=AtOutput(2)), {"model": "cnn3", "options": {"width": 4, "kernel": 3}}
+    model = Classifier(
+        net,
+        labels,
+        rule,
+        class_names=("cat", "dog"),
+        image_shape=(3, 8, 8),
+        modules={"readout": readout},
+        **about,  # type: ignore[arg-type]
+    )
+    Path("runs/a-run").mkdir(parents=True)
+    model.save("runs/a-run/checkpoint.safetensors")
+    for name in ("photo.png", "photo.jpg"):
+        Image.effect_mandelbrot((40, 30), (-2, -1, 1, 1), 50).save(name)
+    names: dict[str, object] = {}
+    exec(compile(USED, "using.md", "exec"), names)
+    scores, readout_scores, maps, lead = (names[name] for name in ("scores", "readout", "maps", "lead"))
+    assert isinstance(names["names"], list)
+    assert len(names["names"]) == 2
+    assert scores.shape == readout_scores.shape == (1, 2)  # type: ignore[attr-defined]
+    assert not torch.equal(scores, readout_scores)  # type: ignore[arg-type]
+    assert names["best"] == model.predict("photo.png")[0]
+    assert maps.shares().sum().item() == pytest.approx(scores.max().item(), rel=1e-3)  # type: ignore[attr-defined]
+    assert lead.shape == (1, 8, 8)  # type: ignore[attr-defined]
+
+
+def test_a_network_of_ones_own_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(compile(OWN, "using.md", "exec"), names)
+    model, again, data = names["model"], names["again"], names["data"]
+    assert again.ways == model.ways == ("groups", "linear")  # type: ignore[attr-defined]
+    assert again.predict(data.images) == model.predict(data.images)  # type: ignore[attr-defined]
