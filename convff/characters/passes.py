@@ -99,7 +99,8 @@ def learn_from_text(lesson: Lesson, directions: Directions, at: slice) -> Tensor
     strings = lesson.strings[at]
     windows = windows_of(strings, lesson.net.window)
     seen = lesson.net.see(windows.flatten(0, 1))
-    found = learn_softmax(lesson, directions, strings, [layer.h for layer in seen])
+    precise = lesson.net.softmax.weight.dtype  # converted once, for the logits and the direction
+    found = learn_softmax(lesson, directions, strings, [layer.h.to(precise) for layer in seen])
     counted = seen[0].g.new_ones(windows.shape[:2])
     counted[:, 0] = 0  # the context has no negative
     learn_layers(lesson, directions, seen, real=True, counted=counted.flatten())
@@ -154,5 +155,6 @@ def note_generated(notes: Notes, generated: Tensor, targets: Tensor) -> None:
     """
     notes.add("same_as_text", (generated == targets).sum(), targets.numel())
     if generated.shape[1] >= 4:
-        grams = generated.unfold(1, 4, 1).flatten(0, 1)
-        notes.add("distinct_4grams", torch.tensor(len(torch.unique(grams, dim=0))), len(grams))
+        most = int(generated.max()) + 1
+        grams = sum(part * most**place for place, part in enumerate(generated.unfold(1, 4, 1).unbind(2)))
+        notes.add("distinct_4grams", torch.tensor(len(torch.unique(grams))), grams.numel())
