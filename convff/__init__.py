@@ -2,6 +2,7 @@
 
 from convff.activations import Triangle
 from convff.black_box import BlackBox
+from convff.characters import REGIMES, Alphabet, CharacterNet, CharacterTrainer, WittenBell, generate
 from convff.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from convff.contrasts import (
     CONTRASTS,
@@ -132,25 +133,26 @@ from convff.version import __version__
 # fmt: off
 __all__ = [
     "AUGMENTATIONS", "CONTRASTS", "EVALUATIONS", "GATES", "GOODNESS", "INITIAL_WEIGHTS", "MODELS", "NEGATIVES",
-    "OPTIMIZERS", "ORDERS", "PLACES", "REDUCTIONS", "RULES", "SCHEDULES", "STABILISERS", "AdditiveLabels", "AtBeside",
-    "AtBlocks", "AtGains", "AtImage", "AtNowhere", "AtOutput", "AtStream", "Autograd", "Backpropagation", "Batch",
-    "BlackBox", "Block", "Checkpoint", "Coarse", "CompilationWarning", "ConfusionNegatives", "Context", "Contrast",
-    "Data", "DataParallel", "DivergedError", "EpochRecord", "Evaluation", "Finding", "ForwardForward", "Gains",
-    "Gate", "Gating", "GlobalHebbian", "HardwareLinear", "Head", "HebbianForwardForward", "HybridContrast",
-    "ImageData", "InGroups", "LabelContrast", "LabelFilters", "LabelStream", "LabelTerms", "Labels", "LabelsBeside",
-    "Layer", "LayerLocalNet", "Layout", "LengthNorm", "LinearReadout", "LocalHead", "LocalLinear", "LocalStep",
-    "LocalUpdate", "LostProcessError", "MemoryWarning", "Merged", "Negatives", "NeutralNegatives", "NoSpaceError",
-    "OneProcess", "Outer", "PaddedNorm", "Passes", "Phased", "Place", "PlaneLabels", "Processes", "RandomNegatives",
-    "RecurrentForwardForward", "RecurrentNet", "Reduction", "Remembering", "Schedule", "Score", "Seen", "Setup",
-    "Similar", "SoftHebb", "Softmax", "SoftmaxReadout", "Stabilised", "Step", "SuperclassNegatives", "Symmetric",
-    "Threshold", "TrainableLabels", "Trainer", "TrainingState", "TrainingWarning", "Triangle", "Unlabelled",
-    "Variations", "__version__", "as_floats", "autocast", "block_goodness", "block_goodness_of", "block_scores",
+    "OPTIMIZERS", "ORDERS", "PLACES", "REDUCTIONS", "REGIMES", "RULES", "SCHEDULES", "STABILISERS", "AdditiveLabels",
+    "Alphabet", "AtBeside", "AtBlocks", "AtGains", "AtImage", "AtNowhere", "AtOutput", "AtStream", "Autograd",
+    "Backpropagation", "Batch", "BlackBox", "Block", "CharacterNet", "CharacterTrainer", "Checkpoint", "Coarse",
+    "CompilationWarning", "ConfusionNegatives", "Context", "Contrast", "Data", "DataParallel", "DivergedError",
+    "EpochRecord", "Evaluation", "Finding", "ForwardForward", "Gains", "Gate", "Gating", "GlobalHebbian",
+    "HardwareLinear", "Head", "HebbianForwardForward", "HybridContrast", "ImageData", "InGroups", "LabelContrast",
+    "LabelFilters", "LabelStream", "LabelTerms", "Labels", "LabelsBeside", "Layer", "LayerLocalNet", "Layout",
+    "LengthNorm", "LinearReadout", "LocalHead", "LocalLinear", "LocalStep", "LocalUpdate", "LostProcessError",
+    "MemoryWarning", "Merged", "Negatives", "NeutralNegatives", "NoSpaceError", "OneProcess", "Outer", "PaddedNorm",
+    "Passes", "Phased", "Place", "PlaneLabels", "Processes", "RandomNegatives", "RecurrentForwardForward",
+    "RecurrentNet", "Reduction", "Remembering", "Schedule", "Score", "Seen", "Setup", "Similar", "SoftHebb",
+    "Softmax", "SoftmaxReadout", "Stabilised", "Step", "SuperclassNegatives", "Symmetric", "Threshold",
+    "TrainableLabels", "Trainer", "TrainingState", "TrainingWarning", "Triangle", "Unlabelled", "Variations",
+    "WittenBell", "__version__", "as_floats", "autocast", "block_goodness", "block_goodness_of", "block_scores",
     "block_scores_of", "calibrate", "cnn3", "cnn6", "contrast_of", "copy_weights", "deephebb", "distil", "evaluating",
     "fastest_precision", "fasthebb", "features_in_bytes", "fit_with_dropout", "fitting_width", "for_superclasses",
-    "goodness_scores", "head_scores", "keep_freed_memory", "keyed_generator", "label_passes", "load_checkpoint",
-    "load_tensors", "local_fields", "mean_goodness", "memory_of", "mlp", "on_hardware", "participation_ratios",
-    "predictions", "probabilities", "recurrent_local", "recurrent_mlp", "remove_unfinished", "require_memory",
-    "require_space", "resnet", "resnet_he", "save_checkpoint", "save_tensors", "settled_goodness", "start",
-    "step_to_goodness", "stop_if_diverged", "sum_goodness", "wants_scores", "write_atomically",
+    "generate", "goodness_scores", "head_scores", "keep_freed_memory", "keyed_generator", "label_passes",
+    "load_checkpoint", "load_tensors", "local_fields", "mean_goodness", "memory_of", "mlp", "on_hardware",
+    "participation_ratios", "predictions", "probabilities", "recurrent_local", "recurrent_mlp", "remove_unfinished",
+    "require_memory", "require_space", "resnet", "resnet_he", "save_checkpoint", "save_tensors", "settled_goodness",
+    "start", "step_to_goodness", "stop_if_diverged", "sum_goodness", "wants_scores", "write_atomically",
 ]
 # fmt: on

@@ -20,6 +20,7 @@ SHORTER: dict[str, tuple[str, ...]] = {
     "hebbff_mlp.py": ("--dataset", "digits", "--epochs", "1", "--train-images", "200"),
     "greedy.py": ("--dataset", "digits", "--epochs", "1", "--repeats", "2", "--train-images", "200"),
     "hinton_extras.py": ("--dataset", "digits", "--epochs", "1", "--images", "200", "--width", "100", "--seeds", "1"),
+    "next_character.py": ("--preset", "smoke", "--updates", "2", "--seeds", "1", "--out", "other"),
     "search.py": ("--dataset", "digits", "--trials", "2", "--epochs", "1", "--train-images", "200"),
     "benchmark.py": ("--repeats", "1", "--batch-size", "8"),
     "ablation.py": ("--minutes", "0.02", "--rows", "as preset"),
