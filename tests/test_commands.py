@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.experiments.characters.samples import fables
 from tests.pages import README, ROOT, commands, filled, python_blocks
 
 pytestmark = pytest.mark.slow
@@ -20,11 +21,11 @@ SHORTER: dict[str, tuple[str, ...]] = {
     "hebbff_mlp.py": ("--dataset", "digits", "--epochs", "1", "--train-images", "200"),
     "greedy.py": ("--dataset", "digits", "--epochs", "1", "--repeats", "2", "--train-images", "200"),
     "hinton_extras.py": ("--dataset", "digits", "--epochs", "1", "--images", "200", "--width", "100", "--seeds", "1"),
-    "next_character.py": ("--preset", "smoke", "--updates", "2", "--seeds", "1", "--out", "other"),
     "search.py": ("--dataset", "digits", "--trials", "2", "--epochs", "1", "--train-images", "200"),
     "benchmark.py": ("--repeats", "1", "--batch-size", "8"),
     "ablation.py": ("--minutes", "0.02", "--rows", "as preset"),
 }
+SMALL_TEXT = ("--text", "mine.txt", "--preset", "smoke", "--updates", "2", "--seeds", "1")
 NAMED = ("cam_figures.py", "label_gallery.py", "benchmark.py")  # without options the pages only name them
 DATASET_SCRIPTS = (
     "mnist.py",
@@ -54,6 +55,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 Image.fromarray(pixels).save(folder / "own" / split / name / f"{number}.png")
     shutil.copy(folder / "own" / "test" / "cat" / "0.png", folder / "image.png")
     (folder / "mine.py").write_text(python_blocks(README)[1], encoding="utf-8")
+    (folder / "mine.txt").write_text(fables(90), encoding="utf-8")
+    run("experiments/next_character.py", *SMALL_TEXT, "--negatives", "random-features", "--out", "texts", cwd=folder)
     (folder / "experiments").symlink_to(ROOT / "experiments")
     return folder
 
@@ -72,6 +75,12 @@ def test_a_command_of_the_pages_runs(command: str, place: Path, tmp_path: Path) 
     name = Path(script).name
     if name in NAMED and not arguments:
         run(script, "--help", cwd=place)
+        return
+    if name == "next_character.py":
+        finished = str(next((place / "texts").glob("*-seed0")))
+        resumed = "--resume" in arguments
+        arguments = [finished if argument == "RUN" else argument for argument in arguments]
+        run(script, *arguments, *(() if resumed else (*SMALL_TEXT, "--out", str(tmp_path))), cwd=place)
         return
     if name == "ablation.py" and "CONVFF_DATA" not in os.environ:
         pytest.skip("its file asks for real data, and CONVFF_DATA is not set")

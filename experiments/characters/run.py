@@ -74,10 +74,10 @@ def run_name(settings: NextCharacter, *, seeds: bool = False) -> str:
 
     Example:
         >>> run_name(NextCharacter()), run_name(NextCharacter(negatives=("teacher",), seeds=3), seeds=True)
-        ('next_character-all-quick-seed0', 'next_character-teacher-quick-seeds0-2')
+        ('all-quick-seed0', 'teacher-quick-seeds0-2')
     """
     seed = f"seeds{settings.seed}-{settings.seed + settings.seeds - 1}" if seeds else f"seed{settings.seed}"
-    return f"next_character-{'-'.join(settings.negatives)}-{settings.preset}-{seed}"
+    return f"{'-'.join(settings.negatives)}-{settings.preset}-{seed}"
 
 
 def resumed_settings(asked: NextCharacter) -> NextCharacter:

@@ -129,7 +129,7 @@ class NextCharacter:
     seeds: int = 1
     """Repeat with this many seeds, counted up from --seed, and report mean and standard deviation."""
 
-    out: Path = Path("runs")
+    out: Path = Path("runs/next_character")
     """Folder in which each run makes its own."""
 
     resume: Path | None = None
