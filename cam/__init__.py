@@ -14,7 +14,9 @@ from cam.local_head_cam import LocalHeadCAM, LocalHeadModel
 from cam.maps import Maps, kinds
 from cam.models import HeadModel, ReadoutModel
 from cam.overlay import HELPS, HURTS, overlay
+from cam.pixels import input_times_gradient
 from cam.pooling_cam import PoolingCAM
+from cam.settled_model import SettledModel
 from cam.share_cam import ShareCAM, ShareModel
 from cam.stream_cam import StreamCAM, StreamModel
 
@@ -42,11 +44,13 @@ __all__ = [
     "NoEvidenceWarning",
     "PoolingCAM",
     "ReadoutModel",
+    "SettledModel",
     "ShareCAM",
     "ShareModel",
     "SignedCAM",
     "StreamCAM",
     "StreamModel",
+    "input_times_gradient",
     "kinds",
     "mean_contribution",
     "overlay",

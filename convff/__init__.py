@@ -89,7 +89,7 @@ from convff.places import (
     for_superclasses,
 )
 from convff.randomness import keyed_generator
-from convff.recurrent import RecurrentNet, settled_goodness
+from convff.recurrent import RecurrentNet, settled_goodness, settled_states
 from convff.rules import (
     REDUCTIONS,
     RULES,
@@ -153,6 +153,7 @@ __all__ = [
     "load_checkpoint", "load_tensors", "local_fields", "mean_goodness", "memory_of", "mlp", "on_hardware",
     "participation_ratios", "predictions", "probabilities", "recurrent_local", "recurrent_mlp", "remove_unfinished",
     "require_memory", "require_space", "resnet", "resnet_he", "save_checkpoint", "save_tensors", "settled_goodness",
-    "start", "step_to_goodness", "stop_if_diverged", "sum_goodness", "wants_scores", "write_atomically",
+    "settled_states", "start", "step_to_goodness", "stop_if_diverged", "sum_goodness", "wants_scores",
+    "write_atomically",
 ]
 # fmt: on

@@ -23,6 +23,7 @@ SHORTER: dict[str, tuple[str, ...]] = {
     "hinton_extras.py": ("--dataset", "digits", "--epochs", "1", "--images", "200", "--width", "100", "--seeds", "1"),
     "search.py": ("--dataset", "digits", "--trials", "2", "--epochs", "1", "--train-images", "200"),
     "benchmark.py": ("--repeats", "1", "--batch-size", "8"),
+    "paper_sizes.py": ("--only", "unsupervised.py --net local", "--seconds", "0.1", "--device", "cpu"),
     "ablation.py": ("--minutes", "0.02", "--rows", "as preset"),
 }
 ON_TEXT = "experiments/next_character.py"

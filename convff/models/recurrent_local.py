@@ -120,7 +120,7 @@ def recurrent_local(
         blocks.append(Block(BelowAlone(more), layer))
         columns.append(below.shape[1])
         inputs = size
-    return RecurrentNet(blocks, columns=columns)
+    return RecurrentNet(blocks, columns=columns, order=order_of_tiles(side, tile, units).view(side, side, units))
 
 
 def _order_of_image(channels: int, side: int) -> Tensor:

@@ -60,9 +60,11 @@ class RecurrentNet(LayerLocalNet):
         blocks: dense layers, or layers with local fields, whose norm is a `BelowAlone`.
         columns: for each layer with local fields, the number of its windows' inputs from the layer below; a dense
             layer's follows from its input.
+        order: int64 `[height, width, units]`, where each unit of a place lies in a layer, if units have places; all
+            layers are alike.
 
     Raises:
-        ValueError: a layer's inputs are not those of its neighbours.
+        ValueError: a layer's inputs are not those of its neighbours, or `order` is not one of its units.
 
     Example:
         >>> import torch
@@ -78,7 +80,9 @@ class RecurrentNet(LayerLocalNet):
     widths: list[int]
     classes: int
 
-    def __init__(self, blocks: Iterable[Block], *, columns: Iterable[int | None] = ()) -> None:
+    def __init__(
+        self, blocks: Iterable[Block], *, columns: Iterable[int | None] = (), order: Tensor | None = None
+    ) -> None:
         super().__init__(blocks)
         of_windows = [*columns] or [None] * len(self)
         self.widths = [len(block.layer.weight) for block in self]
@@ -91,6 +95,9 @@ class RecurrentNet(LayerLocalNet):
             split, width = inputs if below_columns is None else below_columns, layer.weight.shape[1]
             below = Part(layer, (0, split), (0, inputs))
             self._parts.append((below, Part(layer, (split, width), (inputs, layer.in_features))))
+        if order is not None and {order.numel()} != set(self.widths):
+            raise ValueError(f"order has {order.numel()} places for units, but layers have {self.widths} units")
+        self.order = order
 
     def _above(self, index: int) -> int:
         norm = self.blocks[index].norm
@@ -108,6 +115,22 @@ class RecurrentNet(LayerLocalNet):
                 f"layer {index + 1} of a recurrent network has {block.layer.in_features - expected} inputs from below, "
                 f"where {self.widths[index - 1]} units are"
             )
+
+    def as_maps(self, states: Tensor) -> Tensor:
+        """Return states `[..., n]` of a layer as maps `[..., units, height, width]`.
+
+        Raises:
+            ValueError: the units have no places.
+
+        Example:
+            >>> import torch
+            >>> from convff.models import recurrent_local
+            >>> recurrent_local((3, 8, 8), field=3, tile=4).as_maps(torch.rand(2, 5, 192)).shape
+            torch.Size([2, 5, 3, 8, 8])
+        """
+        if self.order is None:
+            raise ValueError("units of dense layers have no places")
+        return states[..., self.order.permute(2, 0, 1).to(states.device)]
 
     def below(self, index: int) -> Part:
         """Return the connections of a layer to the layer below it."""

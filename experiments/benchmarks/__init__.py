@@ -17,6 +17,7 @@ from experiments.benchmarks import (
     planes,
     processes,
     pruning,
+    settling,
     shares,
     step,
 )
@@ -37,4 +38,5 @@ SECTIONS: dict[str, Callable[[Bench], list[Row]]] = {
     "one_pass": one_pass.measure,
     "planes": planes.measure,
     "local_fields": local_fields.measure,
+    "settling": settling.measure,
 }

@@ -4,10 +4,20 @@ from pathlib import Path
 
 from torch import Tensor
 
-from convff import HybridContrast, keyed_generator
+from convff import HybridContrast, as_floats, keyed_generator
+from experiments.run.finished import Finished
 from experiments.tools import style
 
 SHOWN = 10  # columns
+
+
+def draw_of_run(run: Finished) -> None:
+    """Draw what a run without labels learnt from."""
+    contrast = getattr(run.step, "contrast", None)
+    if isinstance(contrast, HybridContrast):
+        images = as_floats(run.parts.train.images[:SHOWN].cpu())
+        path, title = run.figures / "hybrids.png", run.parts.train.name
+        draw_hybrids(contrast, images, path, seed=run.parts.settings.seed, title=title)
 
 
 def draw_hybrids(contrast: HybridContrast, images: Tensor, path: Path, *, seed: int, title: str) -> None:

@@ -16,7 +16,6 @@ from convff import (
     Processes,
     TrainingState,
     TrainingWarning,
-    as_floats,
     keep_freed_memory,
     save_checkpoint,
     stop_if_diverged,
@@ -24,9 +23,11 @@ from convff import (
 from experiments.config.command_line import check
 from experiments.config.settings import Settings, SettingsError
 from experiments.datasets import DataError
-from experiments.run import figures, hybrid_figure
+from experiments.run import figures
 from experiments.run.evaluate import Evaluated, scores_as_json
+from experiments.run.finished import Finished
 from experiments.run.folder import keep_own_files, new_file, new_folder, run_name, write_json
+from experiments.run.own_figures import draw_own_figures
 from experiments.run.parts import Parts, prepare
 from experiments.run.results import Results, seed_summary
 from experiments.run.resume import keep_results, resumed_settings, settings_file
@@ -158,10 +159,7 @@ def run(parts: Parts, signals: Signals, state: TrainingState | None) -> Results:
     figures.draw_confusion_matrix(
         found.predicted, parts.judged, folder / "figures" / "confusion_matrix.png", title=title
     )
-    if isinstance(contrast, HybridContrast):
-        images = as_floats(parts.train.images[: hybrid_figure.SHOWN].cpu())
-        path = folder / "figures" / "hybrids.png"
-        hybrid_figure.draw_hybrids(contrast, images, path, seed=settings.seed, title=parts.train.name)
+    draw_own_figures(Finished(parts, net, trainer.step, found.predicted, folder / "figures"))
     print(closing_table(results))
     print(f"  {results.seconds['total']:.0f} s in all; everything is in {folder}")
     return results

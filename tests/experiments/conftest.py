@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.run import figures, hybrid_figure
+from experiments.run import figures, own_figures
 from experiments.tools import style
 
 
@@ -20,4 +20,4 @@ def _undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
         return
     for name in ("draw_learning_curve", "draw_confusion_matrix"):
         monkeypatch.setattr(figures, name, lambda *arguments, **options: None)
-    monkeypatch.setattr(hybrid_figure, "draw_hybrids", lambda *arguments, **options: None)
+    monkeypatch.setattr(own_figures, "OWN_FIGURES", ())

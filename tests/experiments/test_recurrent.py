@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from convff import RecurrentForwardForward, RecurrentNet, SoftmaxReadout
 from experiments.config.presets import recipe_for
@@ -57,7 +58,10 @@ def test_a_run_leaves_a_folder_and_is_judged_again(more: tuple[str, ...], tmp_pa
     assert isinstance(read_with_network(read(folder)).net, RecurrentNet)
     again = rejudge(folder)["accuracy"]
     assert {name: again[name] for name in results.scores} == {name: results.accuracy[name] for name in results.scores}
-    assert {path.name for path in (folder / "figures").iterdir()} >= {"learning_curve.png", "confusion_matrix.png"}
+    figures = {path.name for path in (folder / "figures").iterdir()}
+    assert figures >= {"learning_curve.png", "confusion_matrix.png", "settling.png", "settling.pdf", "settling.gif"}
+    with Image.open(folder / "figures" / "settling.gif") as moving:
+        assert moving.n_frames == 4  # the start and three iterations
 
 
 def test_the_options_reach_the_rule(tmp_path: Path) -> None:

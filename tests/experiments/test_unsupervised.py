@@ -76,7 +76,7 @@ def test_presets_differ_in_how_long_they_train() -> None:
         for preset in ("smoke", "quick", "paper", "long")
     }
     assert epochs["local", "smoke"] == epochs["dense", "smoke"] == 1
-    assert epochs["local", "quick"] == 20
+    assert epochs["local", "quick"] == 16
     assert epochs["dense", "quick"] < epochs["dense", "long"] < epochs["dense", "paper"]
     assert epochs["local", "quick"] < epochs["local", "paper"] < epochs["local", "long"]
 

@@ -74,6 +74,7 @@ SCRIPTS = (
         "experiments/ghl.py", _SETTINGS, default="experiments.ghl.DEFAULT", differs={"labels": None, "label_at": None}
     ),
     Script("experiments/benchmark.py", "experiments.benchmark.BenchmarkSettings"),
+    Script("experiments/paper_sizes.py", "experiments.paper_sizes.Sizes"),
     Script("experiments/search.py", "experiments.search.Search"),
     Script("experiments/label_gallery.py", "experiments.label_sets.settings.GallerySettings"),
     Script("experiments/figures.py", "experiments.figures.Options"),

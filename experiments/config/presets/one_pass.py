@@ -24,6 +24,7 @@ NETS: dict[str, dict[str, Any]] = {
 }
 
 
+LARGER = ("mnist", "fashion_mnist", "cifar10")  # data sets whose longer trainings get larger maps
 LARGE_MAPS: dict[str, Any] = {"widths": (60, 120, 160, 240, 320, 320), "pool_after": (2, 4, 5)}
 
 
@@ -65,8 +66,9 @@ def quick(settings: Settings) -> Recipe:
 def longer(settings: Settings, recipe: Recipe) -> Recipe:
     """Train for 30 minutes, with images also shifted by up to 2 pixels against overfitting.
 
-    With the label at the output, CIFAR-10 gets larger maps instead: pooled later, they leave more to the upper blocks,
-    and the last one is best alone (chosen on validation images, by `experiments/settings/cifar10_long.toml`).
+    With the label at the output, the network gets larger maps instead of mirrored images that are also shifted: pooled
+    later, they leave more to the upper blocks. On CIFAR-10 and Fashion-MNIST the last block is then best alone (chosen
+    on validation images of CIFAR-10, by `experiments/settings/cifar10_long.toml`).
 
     Example:
         >>> longer(Settings(dataset="mnist"), quick(Settings(label_at="output"))).augment
@@ -74,7 +76,8 @@ def longer(settings: Settings, recipe: Recipe) -> Recipe:
         >>> longer(Settings(label_at="output"), quick(Settings(label_at="output"))).model_options["pool_after"]
         (2, 4, 5)
     """
-    if settings.dataset == "cifar10" and settings.label_at == "output" and recipe.model == "cnn6":
-        return replace(recipe, model_options=dict(LARGE_MAPS), epochs=10, first_scored=5)
-    augment = "flips_shifts" if settings.dataset in MIRRORED else "shifts"
-    return replace(recipe, epochs=round(5.5 * recipe.epochs), augment=augment)
+    mirrored = settings.dataset in MIRRORED
+    if settings.dataset in LARGER and settings.label_at == "output" and recipe.model == "cnn6":
+        recipe = replace(recipe, model_options=dict(LARGE_MAPS), epochs=10)
+        return replace(recipe, first_scored=5) if mirrored else replace(recipe, augment="shifts")
+    return replace(recipe, epochs=round(5.5 * recipe.epochs), augment="flips_shifts" if mirrored else "shifts")

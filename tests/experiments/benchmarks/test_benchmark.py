@@ -74,6 +74,14 @@ def test_memory_of_a_local_rule_does_not_grow_with_depth(monkeypatch: pytest.Mon
     assert rows["bp", 16] > 2 * rows["bp", 4]
 
 
+def test_memory_of_settling_does_not_grow_with_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("experiments.benchmarks.bench.fastest_precision", lambda device: "float32")
+    bench = Bench(CPU, repeats=1, batch_size=256, small=True)
+    rows = {(row["learning"], row["iterations"]): row["MiB"] for row in SECTIONS["settling"](bench)}
+    assert rows["at every iteration", 16] <= 1.02 * rows["at every iteration", 4]
+    assert rows["through all iterations", 16] > 2 * rows["through all iterations", 4]
+
+
 def test_the_peak_is_the_most_that_was_held_at_once() -> None:
     def action() -> None:
         first = torch.zeros(2**18)  # 1 MiB

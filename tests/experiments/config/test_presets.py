@@ -63,14 +63,25 @@ def test_long_is_six_times_quick_with_the_label_in_the_image() -> None:
     assert long == replace(quick, epochs=6 * quick.epochs)
 
 
-def test_long_has_larger_maps_with_the_label_at_the_output_on_cifar10() -> None:
-    quick, long = (recipe_for(Settings(preset=preset, label_at="output")) for preset in ("quick", "long"))
-    assert long == replace(quick, epochs=10, model_options=long.model_options, first_scored=5)
+@pytest.mark.parametrize("dataset", ["cifar10", "fashion_mnist", "mnist"])
+def test_long_has_larger_maps_with_the_label_at_the_output(dataset: str) -> None:
+    quick, long = (
+        recipe_for(Settings(preset=preset, label_at="output", dataset=dataset)) for preset in ("quick", "long")
+    )
+    other = {"augment": "shifts"} if dataset == "mnist" else {"first_scored": 5}
+    assert long == replace(quick, epochs=10, model_options=long.model_options, **other)
     assert long.model_options["pool_after"] == (2, 4, 5)
 
 
-@pytest.mark.parametrize(("dataset", "augment"), [("cifar100", "flips_shifts"), ("mnist", "shifts")])
-@pytest.mark.parametrize("label_at", ["output", "blocks", "stream"])
+@pytest.mark.parametrize(
+    ("label_at", "dataset", "augment"),
+    [
+        ("output", "cifar100", "flips_shifts"),
+        ("blocks", "cifar100", "flips_shifts"),
+        ("blocks", "mnist", "shifts"),
+        ("stream", "mnist", "shifts"),
+    ],
+)
 def test_long_goes_on_with_shifted_images_where_no_image_has_a_label(label_at: str, dataset: str, augment: str) -> None:
     quick, long = (
         recipe_for(Settings(preset=preset, label_at=label_at, dataset=dataset)) for preset in ("quick", "long")
