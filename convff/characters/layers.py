@@ -42,7 +42,7 @@ class WindowLinear(nn.Module):
         self.register_buffer("offsets", characters * torch.arange(window), persistent=False)
 
     @property
-    def inputs(self) -> int:
+    def in_features(self) -> int:
         """Number of inputs of a unit, k A."""
         return len(self.weight)
 
@@ -52,10 +52,10 @@ class WindowLinear(nn.Module):
 
     def forward(self, windows: Tensor) -> Tensor:
         """Return z `[B, units]` of windows `[B, k]`, in the precision of autocast where that is on."""
-        kind, weight, bias = windows.device.type, self.weight, self.bias
-        if torch.is_autocast_enabled(kind):
-            weight, bias = (each.to(torch.get_autocast_dtype(kind)) for each in (weight, bias))
-        return torch.add(bias, F.embedding_bag(self.rows(windows), weight, mode="sum"), alpha=self.scale)
+        kind = windows.device.type
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else self.weight.dtype
+        summed = F.embedding_bag(self.rows(windows), self.weight.to(dtype), mode="sum")
+        return torch.add(self.bias.to(dtype), summed, alpha=self.scale)
 
     def direction(self, windows: Tensor, post: Tensor) -> dict[str, Tensor]:
         """Return the outer product of windows `[B, k]` and `post` `[B, units]`, as of `convff.Outer.dense`."""

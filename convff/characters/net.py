@@ -11,6 +11,8 @@ from convff.functional import sum_goodness
 from convff.outer import Outer
 from convff.randomness import keyed_generator
 
+Hidden = WindowLinear | nn.Linear
+
 
 class SeenLayer(NamedTuple):
     """What a layer saw and did.
@@ -86,8 +88,10 @@ class CharacterNet(nn.Module):
         self.softmax = nn.utils.skip_init(nn.Linear, sum(self.widths), characters)
         with torch.no_grad():
             for index, layer in enumerate(self.layers):
-                inputs = layer.inputs if isinstance(layer, WindowLinear) else layer.in_features
-                layer.weight.normal_(0, inputs**-0.5, generator=keyed_generator(seed, "character weights", index))
+                assert isinstance(layer, Hidden)
+                layer.weight.normal_(
+                    0, layer.in_features**-0.5, generator=keyed_generator(seed, "character weights", index)
+                )
                 layer.bias.zero_()
             for parameter in self.softmax.parameters():
                 parameter.zero_()
@@ -110,7 +114,8 @@ class CharacterNet(nn.Module):
         Args:
             read: normalised activity of each hidden layer.
         """
-        weight, logits = self.softmax.weight, self.softmax.bias
+        weight: Tensor = self.softmax.weight
+        logits: Tensor = self.softmax.bias
         with torch.autocast(weight.device.type, enabled=False):
             for h, part in zip(read, weight.split(self.widths, dim=1), strict=True):
                 logits = torch.addmm(logits, h.to(weight.dtype), part.T)

@@ -7,7 +7,7 @@ from experiments.tools import style
 
 Rows = Sequence[Mapping[str, float]]
 PANELS = (("perplexity", "train", "text that is learnt from"), ("held_out_perplexity", "held_out", "held-out text"))
-MOST = 30.0  # an untrained network's: as many as there are characters
+MOST = 30.0  # an untrained network's, the number of characters
 
 
 def draw_perplexities(regimes: Mapping[str, Rows], ngrams: Mapping[str, Mapping[str, float]], path: Path) -> None:
