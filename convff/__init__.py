@@ -5,6 +5,7 @@ from typing import Any
 
 from convff.activations import Triangle
 from convff.black_box import BlackBox
+from convff.characters import REGIMES, Alphabet, CharacterNet, CharacterTrainer, WittenBell, generate
 from convff.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from convff.classifier import Classifier
 from convff.contrasts import (
@@ -148,28 +149,29 @@ def __getattr__(name: str) -> Any:
 # fmt: off
 __all__ = [
     "AUGMENTATIONS", "CONTRASTS", "EVALUATIONS", "GATES", "GOODNESS", "INITIAL_WEIGHTS", "MODELS", "NEGATIVES",
-    "OPTIMIZERS", "ORDERS", "PLACES", "REDUCTIONS", "RULES", "SCHEDULES", "STABILISERS", "SUFFIXES",
-    "AdditiveLabels", "AtBeside", "AtBlocks", "AtGains", "AtImage", "AtNowhere", "AtOutput", "AtStream",
-    "Autograd", "Backpropagation", "Batch", "BlackBox", "Block", "Checkpoint", "Classifier", "Coarse",
-    "CompilationWarning", "ConfusionNegatives", "Context", "Contrast", "Data", "DataParallel", "DivergedError",
-    "EpochRecord", "Evaluation", "Finding", "ForeignNameError", "ForwardForward", "Gains", "Gate", "Gating",
-    "GlobalHebbian", "HardwareLinear", "Head", "HebbianForwardForward", "HybridContrast", "ImageData", "InGroups",
-    "LabelContrast", "LabelFilters", "LabelStream", "LabelTerms", "Labels", "LabelsBeside", "Layer",
-    "LayerLocalNet", "Layout", "LengthNorm", "LinearReadout", "LocalHead", "LocalLinear", "LocalStep",
-    "LocalUpdate", "LostProcessError", "MemoryWarning", "Merged", "Negatives", "NeutralNegatives", "NoSpaceError",
-    "OneProcess", "Outer", "PaddedNorm", "Passes", "Phased", "PictureError", "Place", "PlaneLabels", "Processes",
-    "RandomNegatives", "RecurrentForwardForward", "RecurrentNet", "Reduction", "Remembering", "Schedule", "Score",
-    "Seen", "Setup", "Similar", "SoftHebb", "Softmax", "SoftmaxReadout", "Stabilised", "Step",
-    "SuperclassNegatives", "Symmetric", "Threshold", "TrainableLabels", "Trainer", "TrainingState",
-    "TrainingWarning", "Triangle", "Unlabelled", "Variations", "__version__", "as_floats", "autocast",
-    "block_goodness", "block_goodness_of", "block_scores", "block_scores_of", "calibrate", "cnn3", "cnn6",
-    "contrast_of", "copy_weights", "deephebb", "distil", "evaluating", "fastest_precision", "fasthebb",
-    "features_in_bytes", "fit_with_dropout", "fitting_width", "for_superclasses", "free_memory", "goodness_scores",
-    "head_scores", "keep_freed_memory", "keyed_generator", "label_passes", "load", "load_checkpoint",
-    "load_tensors", "local_fields", "mean_goodness", "memory_of", "mlp", "notes_for", "on_hardware",
-    "participation_ratios", "predictions", "probabilities", "read_picture", "recurrent_local", "recurrent_mlp",
-    "remove_unfinished", "require_memory", "require_ours", "require_space", "resnet", "resnet_he",
-    "save_checkpoint", "save_tensors", "settled_goodness", "settled_states", "start", "step_to_goodness",
-    "stop_if_diverged", "sum_goodness", "usual_activity_of", "wants_scores", "with_usual", "write_atomically",
+    "OPTIMIZERS", "ORDERS", "PLACES", "REDUCTIONS", "REGIMES", "RULES", "SCHEDULES", "STABILISERS", "SUFFIXES",
+    "AdditiveLabels", "Alphabet", "AtBeside", "AtBlocks", "AtGains", "AtImage", "AtNowhere", "AtOutput",
+    "AtStream", "Autograd", "Backpropagation", "Batch", "BlackBox", "Block", "CharacterNet", "CharacterTrainer",
+    "Checkpoint", "Classifier", "Coarse", "CompilationWarning", "ConfusionNegatives", "Context", "Contrast",
+    "Data", "DataParallel", "DivergedError", "EpochRecord", "Evaluation", "Finding", "ForeignNameError",
+    "ForwardForward", "Gains", "Gate", "Gating", "GlobalHebbian", "HardwareLinear", "Head",
+    "HebbianForwardForward", "HybridContrast", "ImageData", "InGroups", "LabelContrast", "LabelFilters",
+    "LabelStream", "LabelTerms", "Labels", "LabelsBeside", "Layer", "LayerLocalNet", "Layout", "LengthNorm",
+    "LinearReadout", "LocalHead", "LocalLinear", "LocalStep", "LocalUpdate", "LostProcessError", "MemoryWarning",
+    "Merged", "Negatives", "NeutralNegatives", "NoSpaceError", "OneProcess", "Outer", "PaddedNorm", "Passes",
+    "Phased", "PictureError", "Place", "PlaneLabels", "Processes", "RandomNegatives", "RecurrentForwardForward",
+    "RecurrentNet", "Reduction", "Remembering", "Schedule", "Score", "Seen", "Setup", "Similar", "SoftHebb",
+    "Softmax", "SoftmaxReadout", "Stabilised", "Step", "SuperclassNegatives", "Symmetric", "Threshold",
+    "TrainableLabels", "Trainer", "TrainingState", "TrainingWarning", "Triangle", "Unlabelled", "Variations",
+    "WittenBell", "__version__", "as_floats", "autocast", "block_goodness", "block_goodness_of", "block_scores",
+    "block_scores_of", "calibrate", "cnn3", "cnn6", "contrast_of", "copy_weights", "deephebb", "distil",
+    "evaluating", "fastest_precision", "fasthebb", "features_in_bytes", "fit_with_dropout", "fitting_width",
+    "for_superclasses", "free_memory", "generate", "goodness_scores", "head_scores", "keep_freed_memory",
+    "keyed_generator", "label_passes", "load", "load_checkpoint", "load_tensors", "local_fields", "mean_goodness",
+    "memory_of", "mlp", "notes_for", "on_hardware", "participation_ratios", "predictions", "probabilities",
+    "read_picture", "recurrent_local", "recurrent_mlp", "remove_unfinished", "require_memory", "require_ours",
+    "require_space", "resnet", "resnet_he", "save_checkpoint", "save_tensors", "settled_goodness",
+    "settled_states", "start", "step_to_goodness", "stop_if_diverged", "sum_goodness", "usual_activity_of",
+    "wants_scores", "with_usual", "write_atomically",
 ]
 # fmt: on

@@ -82,11 +82,13 @@ def test_the_command_line_offers_what_the_tables_hold() -> None:
         ORDERS,
         PLACES,
         REDUCTIONS,
+        REGIMES,
         RULES,
         STABILISERS,
     )
     from experiments import benchmark
     from experiments.benchmarks import SECTIONS
+    from experiments.characters import settings as characters
     from experiments.config import choices, settings
     from experiments.config.presets import PRESETS
     from experiments.datasets import DATASETS
@@ -109,6 +111,8 @@ def test_the_command_line_offers_what_the_tables_hold() -> None:
         (choices.DatasetName, DATASETS),
         (choices.PresetName, [*PRESETS, *settings.RENAMED]),
         (benchmark.SectionName, SECTIONS),
+        (characters.RegimeName, ["all", *REGIMES]),
+        (characters.StepName, OPTIMIZERS),
     ]
     for names, table in pairs:
         assert _offered(names) == set(table)
@@ -149,7 +153,7 @@ def test_every_override_is_a_number_of_the_recipe() -> None:
         )
     ]
     + [("benchmark", "--sections"), ("label_gallery", "--classes")]
-    + [(name, "--out") for name in ("figures", "cam_figures", "hinton_extras")],
+    + [(name, "--out") for name in ("figures", "cam_figures", "hinton_extras", "next_character")],
 )
 def test_help_imports_no_torch(script: str, option: str) -> None:
     """What --help loads, it loads before any import of torch; else it takes seconds instead of a quarter of one."""

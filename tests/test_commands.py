@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.experiments.characters.samples import fables
 from tests.pages import README, ROOT, commands, filled, python_blocks
 
 pytestmark = pytest.mark.slow
@@ -25,6 +26,8 @@ SHORTER: dict[str, tuple[str, ...]] = {
     "paper_sizes.py": ("--only", "unsupervised.py --net local", "--seconds", "0.1", "--device", "cpu"),
     "ablation.py": ("--minutes", "0.02", "--rows", "as preset"),
 }
+ON_TEXT = "experiments/next_character.py"
+SMALL_TEXT = ("--text", "mine.txt", "--preset", "smoke", "--updates", "2", "--seeds", "1")
 NAMED = ("cam_figures.py", "label_gallery.py", "benchmark.py")  # without options the pages only name them
 DATASET_SCRIPTS = (
     "mnist.py",
@@ -54,6 +57,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 Image.fromarray(pixels).save(folder / "own" / split / name / f"{number}.png")
     shutil.copy(folder / "own" / "test" / "cat" / "0.png", folder / "image.png")
     (folder / "mine.py").write_text(python_blocks(README)[1], encoding="utf-8")
+    (folder / "mine.txt").write_text(fables(90), encoding="utf-8")
+    run(ON_TEXT, *SMALL_TEXT, "--negatives", "random-features", "--out", "texts", cwd=folder)
     (folder / "experiments").symlink_to(ROOT / "experiments")
     return folder
 
@@ -66,7 +71,7 @@ def run(script: str, *arguments: str, cwd: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("command", commands())
+@pytest.mark.parametrize("command", [command for command in commands() if ON_TEXT not in command])
 def test_a_command_of_the_pages_runs(command: str, place: Path, tmp_path: Path) -> None:
     script, *arguments = shlex.split(filled(command).replace(" [RUN ...]", ""))
     name = Path(script).name
@@ -102,6 +107,14 @@ def test_a_command_of_the_pages_runs(command: str, place: Path, tmp_path: Path) 
         arguments += ["--sections", "labelling"]
     arguments += ["--out", "other"] if name in DATASET_SCRIPTS and "--help" not in arguments else []
     run(script, *arguments, *SHORTER.get(name, ()), cwd=place)
+
+
+@pytest.mark.parametrize("command", [command for command in commands() if ON_TEXT in command])
+def test_a_command_about_text_runs(command: str, place: Path, tmp_path: Path) -> None:
+    script, *arguments = shlex.split(command)
+    finished = str(next((place / "texts").glob("*-seed0")))
+    shorter = () if "--resume" in arguments else (*SMALL_TEXT, "--out", str(tmp_path))
+    run(script, *(finished if argument == "RUN" else argument for argument in arguments), *shorter, cwd=place)
 
 
 def _globbed(argument: str) -> list[str]:

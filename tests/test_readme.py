@@ -10,6 +10,7 @@ import pytest
 import tyro
 
 from experiments import greedy, hinton_mlp, recurrent, unsupervised
+from experiments.characters.settings import NextCharacter
 from experiments.commands import COMMANDS
 from experiments.config.command_line import parse
 from experiments.config.settings import Settings
@@ -30,7 +31,11 @@ OF_SYSTEMS = {  # scripts with networks of their own: what reads their command l
     "experiments/recurrent.py": (recurrent.asked_for, ("recurrent_mlp", "recurrent_local")),
     "experiments/unsupervised.py": (unsupervised.asked_for, (None, "local", "dense", "cnn3", "cnn6")),
 }
-PARSED = {"experiments/search.py": Search, "experiments/hinton_extras.py": Extras}
+PARSED = {
+    "experiments/search.py": Search,
+    "experiments/hinton_extras.py": Extras,
+    "experiments/next_character.py": NextCharacter,
+}
 MOST_WORDS, MOST_LINES, WIDE = 1800, 200, 140
 
 

@@ -66,7 +66,7 @@ def check_ranges(settings: Settings) -> None:
         raise SettingsError(
             f"--device {settings.device} cannot be used here: it must be auto, cpu, cuda, cuda:N or mps"
         )
-    _check_out(settings.out)
+    check_out(settings.out)
     _check_data_dir(settings)
     for name in PARTS:
         value = getattr(settings, name)
@@ -141,7 +141,7 @@ def _check_layers(settings: Settings) -> None:
         raise SettingsError(f"--pool-after must name each layer once, got {' '.join(map(str, poolings))}")
 
 
-def _check_out(out: Path) -> None:
+def check_out(out: Path) -> None:
     """Raise unless the folder exists or can be made; permissions do not tell, for root has them even in /proc."""
     existing = out.absolute()
     try:

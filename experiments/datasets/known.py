@@ -62,7 +62,7 @@ def load_known(known: KnownDataset, data_dir: Path | None, require: bool) -> Dat
             raise DataError(f"--data-dir {_contents(data_dir)}; {_wanted(known)}")
         return found
     tried = []
-    for label, place in _places():
+    for label, place in places():
         found = find(known, place, label)
         if found is not None:
             return found
@@ -93,7 +93,13 @@ def find(known: KnownDataset, place: Path, label: str) -> Dataset | None:
     return None if splits is None else _named(known, splits, f"{splits.what} in {label} ({place})")
 
 
-def _places() -> Iterator[tuple[str, Path]]:
+def places() -> Iterator[tuple[str, Path]]:
+    """Yield the places that are searched where `--data-dir` is not given, in their order, each as it is named.
+
+    Example:
+        >>> [label for label, _ in places()][-1]
+        './data'
+    """
     named = os.environ.get(ENVIRONMENT)
     if named:
         yield f"${ENVIRONMENT}", Path(named)

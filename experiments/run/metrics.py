@@ -31,9 +31,13 @@ class MetricsFile:
             row |= _columns(name, values, record)
         row |= validation
         row |= {"images_per_second": record.images_per_second, "seconds": record.seconds}
+        self.append(row)
+        return row
+
+    def append(self, row: dict[str, float]) -> None:
+        """Add a row of any columns, and rewrite the file."""
         self.rows.append(row)
         self._write()
-        return row
 
     def go_back(self, epochs: int) -> None:
         """Take over the first rows of the file, those of a resumed run, and forget the others.

@@ -87,6 +87,7 @@ SCRIPTS = (
     Script("experiments/hebbff_table.py", "experiments.hebbff_table.Tables"),
     Script("experiments/ablation.py", "experiments.config.ablation.Ablation"),
     Script("experiments/hinton_extras.py", "experiments.hinton_extras.Extras"),
+    Script("experiments/next_character.py", "experiments.characters.settings.NextCharacter"),
 )
 
 

@@ -1,0 +1,37 @@
+"""Figure 5 of Hinton 2022: perplexity against updates, by where negatives come from, beside n-grams."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from experiments.tools import style
+
+Rows = Sequence[Mapping[str, float]]
+PANELS = (("perplexity", "train", "text that is learnt from"), ("held_out_perplexity", "held_out", "held-out text"))
+MOST = 30.0  # an untrained network's, the number of characters
+
+
+def draw_perplexities(regimes: Mapping[str, Rows], ngrams: Mapping[str, Mapping[str, float]], path: Path) -> None:
+    """Draw perplexity against updates, on the text that is learnt from and on held-out text.
+
+    Args:
+        regimes: the rows of `metrics.csv` by regime.
+        ngrams: perplexities "train" and "held_out" of n-grams by name, drawn as horizontal lines.
+        path: the PNG to write, with a PDF beside it.
+    """
+    with style.new_figure(path, width=style.PAGE, height=3.0) as figure:
+        panels = figure.subplots(1, 2, sharey=True)
+        for axes, (column, key, title) in zip(panels, PANELS, strict=True):
+            for index, (name, rows) in enumerate(regimes.items()):
+                known = [(row["updates"], row[column]) for row in rows if column in row]
+                label = name if axes is panels[0] else None
+                axes.plot(*zip(*known, strict=True), label=label, color=style.COLOURS[index % 7])
+            for name, values in ngrams.items():
+                axes.axhline(values[key], color=style.INK, linestyle=":", linewidth=0.7)
+                axes.annotate(
+                    name, (1, values[key]), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=6
+                )
+            axes.set(xlabel="updates", title=title, yscale="log", ylim=(2, MOST + 5))
+            axes.set_yticks([2, 3, 5, 10, 20, 30], ["2", "3", "5", "10", "20", "30"])
+            axes.minorticks_off()
+        panels[0].set(ylabel="perplexity of the next character")
+        figure.legend(loc="outside lower center", ncols=len(regimes))

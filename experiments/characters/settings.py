@@ -1,0 +1,219 @@
+"""What is asked of `experiments/next_character.py`, and every number of a run. Imports no torch."""
+
+import math
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from experiments.config.names import names_in
+from experiments.config.ranges import DEVICE, SEEDS, WIDEST, check_out, option
+from experiments.config.settings import SettingsError
+from experiments.config.values import typed_fields
+
+NAMES = names_in("convff/characters/regimes/__init__.py", "REGIMES")
+PresetName: TypeAlias = Literal["smoke", "quick", "paper"]
+Strings: TypeAlias = Literal["first", "stream"]
+
+if TYPE_CHECKING:
+    RegimeName: TypeAlias = str
+    StepName: TypeAlias = str
+else:  # the command line offers the keys of the tables
+    RegimeName = Literal[("all", *NAMES)]
+    StepName = Literal[names_in("convff/optimizers/__init__.py", "OPTIMIZERS")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Every number of a run.
+
+    Args:
+        train_strings: strings to learn from; those after them are held out.
+        held_out_strings: strings that are held out, at most.
+        length: characters per string.
+        window: characters that are seen.
+        widths: units of each hidden layer.
+        updates: full-batch updates.
+        optimizer: of the hidden layers.
+        lr: their rate, which is constant.
+        momentum: theirs, and that of the softmax.
+        softmax_optimizer: of the softmax.
+        softmax_lr: its rate. A logit is a sum over all units, so it falls with their number.
+        temperature: of generated text.
+        rows: number of windows that are computed at once.
+        held_out_every: updates between two looks at the held-out strings.
+    """
+
+    train_strings: int = 248
+    held_out_strings: int = 63
+    length: int = 100
+    window: int = 10
+    widths: tuple[int, ...] = (500, 500, 500)
+    updates: int = 200
+    optimizer: StepName = "adam"
+    lr: float = 1e-3
+    momentum: float = 0.9
+    softmax_optimizer: StepName = "adam"
+    softmax_lr: float = 3e-3
+    temperature: float = 1.0
+    rows: int = 2048
+    held_out_every: int = 5
+
+
+PRESETS: dict[PresetName, Recipe] = {
+    "smoke": Recipe(train_strings=40, widths=(100, 100, 100), updates=10, softmax_lr=0.01),
+    "quick": Recipe(),
+    "paper": Recipe(widths=(2000, 2000, 2000), updates=300, softmax_lr=1e-3),
+}
+MAY_CHANGE = ("updates", "data_dir", "require_data")  # with --resume
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextCharacter:
+    """Predict the next character of fables, by hidden layers that learn to tell real text from generated text."""
+
+    negatives: tuple[RegimeName, ...] = ("all",)
+    """Where negatives come from, each in a training of its own. random-features: none, only the softmax learns;
+    teacher: the last character of real windows is a prediction; combined: generated text, in the same step as the real
+    text; separated: generated text, in a step after it; all: one after another, and a figure of all."""
+
+    preset: PresetName = "quick"
+    """smoke: 10 s; quick: 3 x 500 units, 7 min on two CPU cores for all regimes; paper: 3 x 2000 units, an hour."""
+
+    updates: int | None = None
+    """Updates, each of which takes all predictions."""
+
+    widths: tuple[int, ...] | None = None
+    """Units of each hidden layer, which also sets their number."""
+
+    train_strings: int | None = None
+    """Strings to learn from; up to 63 more are held out."""
+
+    text: Path | None = None
+    """A text of your own, in UTF-8, its parts separated by blank lines. Default: Aesop's fables in Townsend's
+    translation, from $CONVFF_DATA or ./data; else fables retold for this package."""
+
+    titles: bool = True
+    """The first line of each part of your own text is a title, which is dropped."""
+
+    strings: Strings | None = None
+    """first: the first 100 characters of each part; stream: consecutive pieces of the joined text. Default: first, but
+    stream for the retold fables, which are fewer."""
+
+    optimizer: StepName | None = None
+    """How the hidden layers step."""
+
+    lr: float | None = None
+    """Rate of the hidden layers."""
+
+    softmax_lr: float | None = None
+    """Rate of the softmax, the same in all regimes."""
+
+    temperature: float | None = None
+    """Temperature of generated text; 1 draws from the softmax as it is."""
+
+    data_dir: Path | None = None
+    """The only folder to search. Default: $CONVFF_DATA, ./data, the retold fables."""
+
+    require_data: bool = False
+    """Exit with code 2 if Aesop's fables cannot be found, instead of using the retold ones."""
+
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Precision of activities; auto takes bfloat16 if the hardware is fast at it."""
+
+    device: str = "auto"
+    """cpu, cuda, cuda:1, mps (never tested), ...; auto takes CUDA if it can."""
+
+    seed: int = 0
+    """Seed of every random draw."""
+
+    seeds: int = 1
+    """Repeat with this many seeds, counted up from --seed, and report mean and standard deviation."""
+
+    out: Path = Path("runs/next_character")
+    """Folder in which each run makes its own."""
+
+    resume: Path | None = None
+    """Continue this run, with its settings; with --updates N, train it on to N updates in all."""
+
+    @property
+    def regimes(self) -> tuple[str, ...]:
+        """The regimes to train, in their order.
+
+        Example:
+            >>> NextCharacter().regimes == NAMES, NextCharacter(negatives=("combined",)).regimes
+            (True, ('combined',))
+        """
+        return NAMES if "all" in self.negatives else self.negatives
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the settings as JSON values."""
+        values = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "resume"}
+        return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
+
+
+def recipe_of(asked: NextCharacter) -> Recipe:
+    """Return the numbers of a run: those of the preset, and what is asked otherwise.
+
+    Example:
+        >>> recipe_of(NextCharacter(preset="paper", updates=5)).widths, recipe_of(NextCharacter(updates=5)).updates
+        ((2000, 2000, 2000), 5)
+    """
+    names = {each.name for each in fields(Recipe)} & {each.name for each in fields(NextCharacter)}
+    given = {name: value for name in names if (value := getattr(asked, name)) is not None}
+    return replace(PRESETS[asked.preset], **given)
+
+
+def settings_from_json(saved: dict[str, Any]) -> NextCharacter:
+    """Return the settings from which `as_json` made these values.
+
+    Raises:
+        SettingsError: they are not a run's.
+
+    Example:
+        >>> settings_from_json(NextCharacter(seed=3).as_json()) == NextCharacter(seed=3)
+        True
+    """
+    try:
+        return NextCharacter(**typed_fields(NextCharacter, saved, known=True))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise SettingsError(f"these are not the settings of a run of next characters: {error}") from error
+
+
+def check(asked: NextCharacter) -> None:
+    """Raise for a setting that no run can have; nothing is loaded or trained yet.
+
+    Raises:
+        SettingsError: it names the option and what is allowed.
+
+    Example:
+        >>> check(NextCharacter(temperature=0.0))
+        Traceback (most recent call last):
+        ...
+        experiments.config.settings.SettingsError: --temperature must be positive and finite, got 0.0
+    """
+    if not asked.negatives or len(set(asked.negatives)) < len(asked.negatives):
+        raise SettingsError(f"--negatives must name each regime once, got {' '.join(asked.negatives) or 'none'}")
+    for name in ("lr", "softmax_lr", "temperature"):
+        value = getattr(asked, name)
+        if value is not None and not 0 < value < math.inf:
+            raise SettingsError(f"{option(name)} must be positive and finite, got {value}")
+    for name in ("updates", "train_strings", "seeds"):
+        value = getattr(asked, name)
+        if value is not None and value < 1:
+            raise SettingsError(f"{option(name)} must be at least 1, got {value}")
+    if asked.widths is not None and not (asked.widths and all(1 <= width <= WIDEST for width in asked.widths)):
+        raise SettingsError(f"--widths must be one or more numbers in [1, {WIDEST}], got {asked.widths}")
+    _check_rest(asked)
+
+
+def _check_rest(asked: NextCharacter) -> None:
+    if not 0 <= asked.seed < SEEDS - asked.seeds:
+        raise SettingsError(f"--seed must be in [0, 2^63), with --seeds more of them, got {asked.seed}")
+    if DEVICE.fullmatch(asked.device) is None:
+        raise SettingsError(f"--device {asked.device} cannot be used here: it must be auto, cpu, cuda, cuda:N or mps")
+    if asked.text is None and not asked.titles:
+        raise SettingsError("--no-titles needs --text FILE: the fables have titles")
+    for name in ("data_dir", "require_data"):
+        if asked.text is not None and getattr(asked, name):
+            raise SettingsError(f"{option(name)} cannot be used with --text, which names the only file")
+    check_out(asked.out)

@@ -1,0 +1,134 @@
+"""The training of next characters: what updates report, resuming, and the convex problem of fixed features."""
+
+import itertools
+import math
+
+import pytest
+import torch
+
+from convff import Schedule, TrainingState
+from convff.characters import REGIMES, CharacterNet, CharacterTrainer, measure, windows_of
+from convff.training.divergence import DivergedError
+from tests.convff.characters.samples import CHARACTERS, WINDOW, drawn_strings, filled_net
+
+TEXT = drawn_strings(12, 20)
+STEPS = [Schedule(optimizer=name, lr=lr, decay="constant") for name, lr in (("adam", 1e-2), ("smoothed", 1e-2))]
+
+
+def trainer_of(regime: str, hidden: Schedule = STEPS[0], **options: object) -> CharacterTrainer:
+    net = CharacterNet(characters=CHARACTERS, window=WINDOW, widths=(12, 11, 10), seed=5)
+    return CharacterTrainer(net, TEXT, regime=regime, hidden=hidden, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("hidden", STEPS, ids=lambda schedule: schedule.optimizer)
+@pytest.mark.parametrize("regime", REGIMES)
+def test_a_resumed_training_goes_on_to_the_bit(regime: str, hidden: Schedule) -> None:
+    whole, first, second = (trainer_of(regime, hidden) for _ in range(3))
+    wanted = [whole.update() for _ in range(6)]
+    found = [first.update() for _ in range(3)]
+    state = first.state()
+    first.update()  # which the state does not see
+    second.resume(TrainingState(state.tensors, state.about))
+    torch.rand(3)
+    found += [second.update() for _ in range(3)]
+    assert found == wanted
+    assert second.updates == 6
+    for one, other in zip(whole.net.parameters(), second.net.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_state_of_another_network_is_refused() -> None:
+    other = CharacterTrainer(filled_net(), TEXT)
+    with pytest.raises(ValueError, match="the state is of another network"):
+        trainer_of("combined").resume(other.state())
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+def test_an_update_reports_the_weights_before_it(regime: str) -> None:
+    trainer = trainer_of(regime)
+    trainer.update()
+    before = trainer.measure()
+    found = trainer.update()
+    assert {name: found[name] for name in before} == before
+    assert found["perplexity"] != trainer.measure()["perplexity"]
+    assert ("p_generated_3" in found) == (regime != "random-features")
+    assert all(0 <= value <= 1 for name, value in found.items() if name != "perplexity")
+
+
+def test_what_is_reported_is_what_it_says() -> None:
+    net, trainer = filled_net(), CharacterTrainer(filled_net(), TEXT, regime="teacher")
+    found = trainer.update()
+    with torch.no_grad():
+        windows = windows_of(TEXT, WINDOW)
+        log_probabilities = net(windows[:, :-1].flatten(0, 1)).log_softmax(dim=1)
+        targets = TEXT[:, WINDOW:].flatten()
+        nats = -log_probabilities[torch.arange(len(targets)), targets].mean()
+        right = (log_probabilities.argmax(dim=1) == targets).double().mean()
+        goodness = [layer.g for layer in net.see(windows[:, 1:].flatten(0, 1))]
+    assert found["perplexity"] == pytest.approx(math.exp(nats))
+    assert found["accuracy"] == right
+    for number, (units, g) in enumerate(zip(net.widths, goodness, strict=True), start=1):
+        assert found[f"p_real_{number}"] == pytest.approx(torch.sigmoid(g - units).mean().item())
+
+
+def test_measures_do_not_depend_on_how_much_is_computed_at_once() -> None:
+    net = filled_net()
+    whole, parts = measure(net, TEXT), measure(net, TEXT, rows=1)
+    assert parts == pytest.approx(whole, rel=1e-12)
+
+
+def test_the_softmax_of_fixed_features_falls_steadily_to_the_bound_of_a_convex_problem() -> None:
+    slow = Schedule(optimizer="sgd", lr=1e-3, momentum=0.0, decay="constant")
+    trainer = trainer_of("random-features", softmax=slow)
+    curve = [trainer.update()["perplexity"] for _ in range(30)]
+    assert all(later < earlier for earlier, later in itertools.pairwise(curve))
+
+    trainer = trainer_of("random-features", softmax=Schedule(optimizer="adam", lr=0.02, decay="constant"))
+    for _ in range(1500):
+        trainer.update()
+    with torch.no_grad():
+        features = torch.cat([layer.h for layer in trainer.net.see(windows_of(TEXT, WINDOW)[:, :-1].flatten(0, 1))], 1)
+    weight = torch.zeros(CHARACTERS, features.shape[1] + 1, dtype=torch.float64, requires_grad=True)
+    ones = torch.cat([features.double(), torch.ones(len(features), 1, dtype=torch.float64)], dim=1)
+    bound = torch.optim.LBFGS([weight], max_iter=500, line_search_fn="strong_wolfe", tolerance_grad=1e-9)
+
+    def loss() -> torch.Tensor:
+        bound.zero_grad()
+        value = torch.nn.functional.cross_entropy(ones @ weight.T, TEXT[:, WINDOW:].flatten())
+        value.backward()
+        return value
+
+    bound.step(loss)
+    least = math.exp(loss().item())
+    assert least * (1 - 1e-6) <= trainer.measure()["perplexity"] <= 1.02 * least
+    assert least < 0.8 * CHARACTERS
+
+
+def test_bfloat16_learns_nearly_the_same() -> None:
+    found = []
+    for precision in ("float32", "bfloat16"):
+        trainer = trainer_of("combined", precision=precision)
+        for _ in range(20):
+            trainer.update()
+        found.append(trainer.measure()["perplexity"])
+    assert found[0] < 0.97 * CHARACTERS
+    assert found[1] == pytest.approx(found[0], rel=0.05)
+
+
+def test_a_training_that_diverges_is_stopped() -> None:
+    trainer = trainer_of("random-features", softmax=Schedule(optimizer="sgd", lr=1e38, decay="constant"))
+
+    def train() -> None:
+        for _ in range(4):
+            trainer.update()
+
+    with pytest.raises(DivergedError, match=r"perplexity is (nan|inf) in update"):
+        train()
+
+
+def test_numbers_out_of_range_are_refused() -> None:
+    for options in ({"rows": 0}, {"temperature": 0.0}, {"temperature": math.nan}):
+        with pytest.raises(ValueError, match="rows must be at least 1 and temperature positive"):
+            trainer_of("combined", **options)
+    with pytest.raises(ValueError, match="window must be at least 1 and less than the 3 characters, got 3"):
+        CharacterTrainer(filled_net(), TEXT[:, :WINDOW])
