@@ -24,7 +24,7 @@ from convff.estimator_parts import (
     new_place,
     new_rule,
 )
-from convff.estimator_values import Shape, as_vectors, device_and_precision, new_schedule, one_of, seen_shape
+from convff.estimator_values import as_vectors, device_and_precision, new_schedule, one_of, seen_shape
 from convff.evaluations import EVALUATIONS
 from convff.training.trainer import Trainer
 
