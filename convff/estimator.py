@@ -65,6 +65,7 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         widths: units, or filters, of each layer: numbers from the first layer to the last, or one number for all
             layers; by default (200, 200) for "mlp". Where the label is at the output, they are rounded to multiples of
             the number of classes.
+        scale: steepness of the gate; None for the place's usual one.
         image_shape: `(H, W)` or `(C, H, W)`, for vectors that are images; otherwise a vector is one row of pixels.
         epochs: passes over the data.
         batch_size: images per step, at least 2.
@@ -101,6 +102,7 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         rule: str = "ff",
         model: str = "mlp",
         widths: int | tuple[int, ...] | None = None,
+        scale: float | None = None,
         image_shape: tuple[int, ...] | None = None,
         epochs: int = 10,
         batch_size: int = 32,
@@ -115,6 +117,7 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         self.rule = rule
         self.model = model
         self.widths = widths
+        self.scale = scale
         self.image_shape = image_shape
         self.epochs = epochs
         self.batch_size = batch_size
@@ -164,7 +167,7 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         count = len(self.classes_)
         place = new_place(self.label_at, self.labels, count)
         labels = new_labels(self.labels, place, count, self.image_shape_)
-        rule = new_rule(self.rule, place)
+        rule = new_rule(self.rule, place, self.scale)
         options = model_options(self.model, self.widths, self.image_shape_, rule, labels)
         channels, height, width = self.image_shape_
         net = new_net(self.model, (labels.channels(channels), height, width), options, seed).to(device)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from convff.data import Batch
-from convff.estimator_values import Shape, one_of, whole
+from convff.estimator_values import Shape, one_of, positive, whole
 from convff.evaluations import EVALUATIONS
 from convff.gates import GATES, Gate
 from convff.labelling import Labels
@@ -114,10 +114,13 @@ def new_labels(labels: str, place: Place, num_classes: int, shape: Shape) -> Any
         raise ValueError(f"labels={labels!r} do not fit images of {list(shape)}: {error}") from error
 
 
-def new_gate(place: Place) -> Gate:
+def new_gate(place: Place, scale: float | None = None) -> Gate:
     """Return the gate: right against wrong pass for labels in the image, else a softmax over all classes.
 
-    Where labels are a small part of the goodness, it is steeper.
+    By default it is steeper where labels are a small part of the goodness.
+
+    Raises:
+        ValueError: a scale that is not positive.
 
     Example:
         >>> from convff.places import AtOutput
@@ -125,12 +128,12 @@ def new_gate(place: Place) -> Gate:
         Softmax(scale=16.0)
     """
     needs = signature(place.contrast).parameters
-    if "labels" in needs:
-        return GATES["symmetric"](scale=30.0)
-    return GATES["softmax"](scale=16.0 if place.evaluation in ("groups", "gains") else 100.0)
+    pair = "labels" in needs
+    usual = 30.0 if pair else 100.0 if "stream" in needs else 16.0
+    return GATES["symmetric" if pair else "softmax"](scale=usual if scale is None else positive("scale", scale))
 
 
-def new_rule(rule: str, place: Place) -> Any:
+def new_rule(rule: str, place: Place, scale: float | None = None) -> Any:
     """Return a rule with its gate and its place of the label.
 
     Raises:
@@ -142,7 +145,7 @@ def new_rule(rule: str, place: Place) -> Any:
         'HebbianForwardForward'
     """
     placed = [name for name, make in RULES.items() if {"label_at", "gate"} <= signature(make).parameters.keys()]
-    return RULES[one_of("rule", rule, placed)](gate=new_gate(place), label_at=place)
+    return RULES[one_of("rule", rule, placed)](gate=new_gate(place, scale), label_at=place)
 
 
 def _mlp_options(shape: Shape) -> dict[str, Any]:

@@ -50,6 +50,22 @@ def whole(option: str, value: Any, least: int) -> int:
     return number
 
 
+def positive(option: str, value: Any) -> float:
+    """Return a positive and finite number, also one of NumPy.
+
+    Raises:
+        ValueError: it is another number, or none.
+
+    Example:
+        >>> positive("lr", 3)
+        3.0
+    """
+    number = value if isinstance(value, int | float | np.number) and not isinstance(value, bool) else 0
+    if not 0 < number < float("inf"):
+        raise ValueError(f"{option} must be None or a positive number, got {value!r}")
+    return float(number)
+
+
 def shape_of(value: Any, option: str = "image_shape") -> Shape:
     """Return channels, height and width of `(H, W)` or `(C, H, W)`.
 
@@ -98,14 +114,12 @@ def new_schedule(epochs: Any, batch_size: Any, optimizer: Any, lr: Any) -> Sched
     name = one_of("optimizer", optimizer, OPTIMIZERS)
     if lr is None and name not in RATES:
         raise ValueError(f"lr must be a positive number for optimizer={name!r}, which has no usual rate, got None")
-    rate = RATES[name] if lr is None else lr
-    if isinstance(rate, bool) or not hasattr(rate, "__float__") or not 0 < float(rate) < float("inf"):
-        raise ValueError(f"lr must be None or a positive number, got {lr!r}")
+    rate = RATES[name] if lr is None else positive("lr", lr)
     return Schedule(
         epochs=whole("epochs", epochs, least=1),
         batch_size=whole("batch_size", batch_size, least=2),
         optimizer=name,
-        lr=float(rate),
+        lr=rate,
     )
 
 
