@@ -47,8 +47,9 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
     checked by `fit`.
 
     Features are scaled to [0, 1] by the minimum and the maximum of the training data, and new ones are cut to that
-    range. Each feature of vectors has its own range; the pixels of images share one. Centre or scale before, in a
-    `Pipeline`, if your data need something else.
+    range. Each feature of vectors has its own range; the pixels of images share one. Vectors that are no images are
+    shown twice, as x and as 1 - x, because layers divide their input by its length: the network would not see how long
+    a vector is.
 
     There is no `predict_proba`, because goodness is no probability: it is only compared within one image, and its scale
     follows from the gate. If you need probabilities, wrap this in scikit-learn's `CalibratedClassifierCV`, which
@@ -66,7 +67,7 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
             layers; by default (200, 200) for "mlp". Where the label is at the output, they are rounded to multiples of
             the number of classes.
         scale: steepness of the gate; None for the place's usual one.
-        image_shape: `(H, W)` or `(C, H, W)`, for vectors that are images; otherwise a vector is one row of pixels.
+        image_shape: `(H, W)` or `(C, H, W)`, for vectors that are images.
         epochs: passes over the data.
         batch_size: images per step, at least 2.
         optimizer: a name in `convff.OPTIMIZERS`.
@@ -79,7 +80,7 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         classes_: the classes in sorted order, `[K]`.
         n_features_in_: values of a vector or an image.
         feature_names_in_: names of the features, if X has some.
-        image_shape_: channels, height and width that the network sees.
+        image_shape_: channels, height and width that the network sees; (2, 1, D) for vectors.
         classifier_: the trained `convff.Classifier`: goodness, maps and `save`; see `to_images`.
 
     Example:
@@ -104,7 +105,7 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         widths: int | tuple[int, ...] | None = None,
         scale: float | None = None,
         image_shape: tuple[int, ...] | None = None,
-        epochs: int = 10,
+        epochs: int = 20,
         batch_size: int = 32,
         optimizer: str = "orthogonal",
         lr: float | None = None,
@@ -190,8 +191,10 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
 
     def _scaled(self, vectors: NDArray[Any]) -> NDArray[np.float64]:
         """Return vectors `[N, D]` as images `[N, C, H, W]` in [0, 1]."""
-        scaled = np.subtract(vectors, self._low, dtype=np.float64) / self._span
-        return np.clip(scaled, 0.0, 1.0).reshape(-1, *self.image_shape_)
+        scaled = np.clip(np.subtract(vectors, self._low, dtype=np.float64) / self._span, 0.0, 1.0)
+        if self._given_shape is None and self.image_shape is None:
+            scaled = np.concatenate([scaled, 1.0 - scaled], axis=1)  # else a layer's norm would take their length away
+        return scaled.reshape(-1, *self.image_shape_)
 
     def _images(self, X: Any) -> Tensor:
         """Return X as float64 images `[N, C, H, W]` in [0, 1].

@@ -125,11 +125,11 @@ def new_gate(place: Place, scale: float | None = None) -> Gate:
     Example:
         >>> from convff.places import AtOutput
         >>> new_gate(AtOutput(3))
-        Softmax(scale=16.0)
+        Softmax(scale=8.0)
     """
     needs = signature(place.contrast).parameters
     pair = "labels" in needs
-    usual = 30.0 if pair else 100.0 if "stream" in needs else 16.0
+    usual = 30.0 if pair else 100.0 if "stream" in needs else 8.0
     return GATES["symmetric" if pair else "softmax"](scale=usual if scale is None else positive("scale", scale))
 
 

@@ -134,9 +134,9 @@ def as_vectors(X: Any) -> tuple[Any, Shape | None]:
         >>> vectors.shape, shape
         ((5, 12), (1, 4, 3))
     """
-    if np.ndim(X) not in (3, 4):
+    images = np.asarray(X) if isinstance(X, list | tuple) or getattr(X, "ndim", 2) in (3, 4) else None
+    if images is None or images.ndim not in (3, 4):
         return X, None
-    images = np.asarray(X)
     shape = shape_of(images.shape[1:], "the shape of images in X")
     return images.reshape(len(images), prod(shape)), shape
 
@@ -148,14 +148,14 @@ def seen_shape(asked: Any, features: int, given: Shape | None, *, rows: bool) ->
         asked: the option `image_shape`.
         features: values of each vector or image in X.
         given: shape of the images in X; None for vectors.
-        rows: whether the network takes a vector as one row of pixels.
+        rows: whether the network takes vectors, as x and 1 - x in two channels of one row of pixels.
 
     Raises:
         ValueError: `image_shape` disagrees with X, or a network for images gets vectors.
 
     Example:
         >>> seen_shape((2, 3), 6, None, rows=True), seen_shape(None, 6, None, rows=True)
-        ((1, 2, 3), (1, 1, 6))
+        ((1, 2, 3), (2, 1, 6))
     """
     shape = None if asked is None else shape_of(asked)
     if shape is None and given is None and not rows:
@@ -163,4 +163,4 @@ def seen_shape(asked: Any, features: int, given: Shape | None, *, rows: bool) ->
     if shape is not None and (prod(shape) != features or given not in (None, shape)):
         held = f"vectors of {features}" if given is None else f"images of {list(given)}"
         raise ValueError(f"image_shape must fit X, which holds {held}, got {asked!r}")
-    return shape or given or (1, 1, features)
+    return shape or given or (2, 1, features)

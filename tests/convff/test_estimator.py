@@ -138,7 +138,10 @@ def test_features_have_a_range_each_and_pixels_share_one() -> None:
     X, y = np.array([[0.0, 10.0], [2.0, 30.0], [1.0, 20.0], [2.0, 10.0]]), [0, 1, 1, 0]
     one_epoch = ForwardForwardClassifier(epochs=1, random_state=0)
     vectors = clone(one_epoch).fit(X, y)
-    assert vectors.to_images([[1.0, 15.0], [-5.0, 99.0]]).flatten(1).tolist() == [[0.5, 0.25], [0.0, 1.0]]
+    assert vectors.to_images([[1.0, 15.0], [-5.0, 99.0]]).flatten(1).tolist() == [
+        [0.5, 0.25, 0.5, 0.75],
+        [0.0, 1.0, 1.0, 0.0],
+    ]
     images = clone(one_epoch).fit(X.reshape(4, 1, 2), y)
     assert images.to_images([[[15.0, 30.0]]]).flatten().tolist() == [0.5, 1.0]
 
