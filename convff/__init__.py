@@ -1,7 +1,7 @@
 """Convolutional Forward-Forward and Hebbian Forward-Forward: networks whose layers learn on their own."""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from convff.activations import Triangle
 from convff.black_box import BlackBox
@@ -138,10 +138,15 @@ from convff.training.state import TrainingState
 from convff.training.trainer import Trainer
 from convff.version import __version__
 
+if TYPE_CHECKING:
+    from convff.estimator import ForwardForwardClassifier
+
 
 def __getattr__(name: str) -> Any:
     if name in ("labels", "cam"):  # aliases, imported only when they are asked for
         return import_module(f"convff.{name}")
+    if name == "ForwardForwardClassifier":  # scikit-learn takes a second to import
+        return import_module("convff.estimator").ForwardForwardClassifier
     raise AttributeError(f"module 'convff' has no attribute {name!r}")
 
 
@@ -154,8 +159,8 @@ __all__ = [
     "AtStream", "Autograd", "Backpropagation", "Batch", "BlackBox", "Block", "CharacterNet", "CharacterTrainer",
     "Checkpoint", "Classifier", "Coarse", "CompilationWarning", "ConfusionNegatives", "Context", "Contrast",
     "Data", "DataParallel", "DivergedError", "EpochRecord", "Evaluation", "Finding", "ForeignNameError",
-    "ForwardForward", "Gains", "Gate", "Gating", "GlobalHebbian", "HardwareLinear", "Head",
-    "HebbianForwardForward", "HybridContrast", "ImageData", "InGroups", "LabelContrast", "LabelFilters",
+    "ForwardForward", "ForwardForwardClassifier", "Gains", "Gate", "Gating", "GlobalHebbian", "HardwareLinear",
+    "Head", "HebbianForwardForward", "HybridContrast", "ImageData", "InGroups", "LabelContrast", "LabelFilters",
     "LabelStream", "LabelTerms", "Labels", "LabelsBeside", "Layer", "LayerLocalNet", "Layout", "LengthNorm",
     "LinearReadout", "LocalHead", "LocalLinear", "LocalStep", "LocalUpdate", "LostProcessError", "MemoryWarning",
     "Merged", "Negatives", "NeutralNegatives", "NoSpaceError", "OneProcess", "Outer", "PaddedNorm", "Passes",

@@ -1,16 +1,17 @@
 """The Python of docs/using.md runs, on a network and a picture that stand for the reader's."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from PIL import Image
 
-from convff import AtOutput, Classifier, ForwardForward, LinearReadout, cnn3
+from convff import AtOutput, Classifier, ForwardForward, ForwardForwardClassifier, LinearReadout, cnn3
 from labels import NoLabels
 from tests.pages import DOCS, python_blocks
 
-USED, OWN = python_blocks(DOCS["using.md"])
+USED, OWN, IN_SCIKIT_LEARN = python_blocks(DOCS["using.md"])
 
 
 def test_a_run_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,3 +51,23 @@ def test_a_network_of_ones_own_is_used(tmp_path: Path, monkeypatch: pytest.Monke
     model, again, data = names["model"], names["again"], names["data"]
     assert again.ways == model.ways == ("groups", "linear")  # type: ignore[attr-defined]
     assert again.predict(data.images) == model.predict(data.images)  # type: ignore[attr-defined]
+
+
+@pytest.mark.slow
+def test_digits_are_learnt_in_scikit_learn() -> None:
+    names: dict[str, Any] = {}
+    exec(compile(IN_SCIKIT_LEARN, "using.md", "exec"), names)
+    assert names["accuracy"] > 0.93
+    assert names["search"].best_score_ > 0.9
+    assert names["scores"].argmax(dim=1).tolist() == [int(name) for name in names["model"].predict(names["X_test"][:2])]
+
+
+def test_the_page_on_scikit_learn_runs_on_few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    defaults = ForwardForwardClassifier.__init__.__kwdefaults__
+    monkeypatch.setitem(defaults, "epochs", 1)
+    monkeypatch.setitem(defaults, "widths", 20)
+    names: dict[str, Any] = {}
+    exec(compile(IN_SCIKIT_LEARN, "using.md", "exec"), names)
+    assert names["scores"].shape == (2, 10)
+    assert set(names["search"].best_params_) == {"labels"}
+    assert 0.2 < names["accuracy"] <= 1
