@@ -191,7 +191,7 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
 
     def _scaled(self, vectors: NDArray[Any]) -> NDArray[np.float64]:
         """Return vectors `[N, D]` as images `[N, C, H, W]` in [0, 1]."""
-        scaled = np.clip(np.subtract(vectors, self._low, dtype=np.float64) / self._span, 0.0, 1.0)
+        scaled: NDArray[np.float64] = np.clip(np.subtract(vectors, self._low, dtype=np.float64) / self._span, 0.0, 1.0)
         if self._given_shape is None and self.image_shape is None:
             scaled = np.concatenate([scaled, 1.0 - scaled], axis=1)  # else a layer's norm would take their length away
         return scaled.reshape(-1, *self.image_shape_)

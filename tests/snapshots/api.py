@@ -122,6 +122,8 @@ def _members(cls: Class) -> Iterator[tuple[str, list[str]]]:
     for base in _own_mro(cls):
         hints = inspect.get_annotations(base)
         for name in (*vars(base), *hints):
+            if type(vars(base).get(name)).__module__.startswith("sklearn."):
+                continue  # methods that scikit-learn adds to every estimator
             if name not in seen and (name in SPECIAL or not name.startswith("_")):
                 seen.add(name)
                 yield name, _member_lines(name, vars(base).get(name, MISSING), hints)
