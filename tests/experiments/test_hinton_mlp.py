@@ -54,7 +54,7 @@ def test_the_papers_recipe_is_hintons() -> None:
     assert (recipe.negatives, recipe.negatives_from, recipe.first_block) == (1, "neutral", 1)
     assert (recipe.joint_readout, recipe.joint_softmax, recipe.validation_images) == (True, True, 10_000)
     quick, long = (recipe_for(asked_for(["--preset", preset])) for preset in ("quick", "long"))
-    assert quick == replace(recipe, model_options={"widths": (1000,) * 3}, epochs=25)
+    assert quick == replace(recipe, model_options={"widths": (1000,) * 3}, epochs=16)
     assert (long.augment, long.epochs) == ("shifts_zero", 90)
 
 
