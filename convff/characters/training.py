@@ -1,7 +1,6 @@
 """The training of a next-character network: full-batch updates by a regime of negatives."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -17,25 +16,8 @@ from convff.schedule import Schedule
 from convff.training.divergence import DivergedError
 from convff.training.state import TrainingState, optimizer_states, restore_optimizer
 
-HIDDEN = Schedule(optimizer="orthogonal", lr=0.05, decay="cooldown")
-SOFTMAX_RATE = 90.0  # over the number of units that are read
-
-
-def softmax_schedule(widths: Sequence[int]) -> Schedule:
-    """Return how the softmax learns by default: smoothed steps at a rate of 90 over the number of units that it reads.
-
-    Normalised activities are positive, so on their mean all units pull a logit the same way, and the largest rate at
-    which smoothed steps are stable falls with their number: it is about 240 over it. Units that learn change what the
-    softmax reads, and Adam, which takes all directions equally fast, follows chance in it (our reconstruction).
-
-    Args:
-        widths: units of each hidden layer.
-
-    Example:
-        >>> softmax_schedule((500, 500, 500)).lr
-        0.06
-    """
-    return Schedule(optimizer="smoothed", lr=SOFTMAX_RATE / sum(widths), decay="constant")
+HIDDEN = Schedule(optimizer="smoothed", lr=0.1, decay="constant")
+SOFTMAX = Schedule(optimizer="adam", lr=0.01, decay="constant")
 
 
 @torch.no_grad()
@@ -84,10 +66,8 @@ class CharacterTrainer:
         net: the network; its weights change.
         strings: real text `[S, T]`, on the device of the network.
         regime: where negatives come from: a name in `REGIMES`, or a function like those there.
-        hidden: optimiser, rate, momentum and decay of each hidden layer. By default, orthogonalised steps: with one
-            gate per window, others take all units of a layer the same way (see `OrthogonalStep`).
-        softmax: the same for the softmax; `softmax_schedule` by default.
-        total: number of updates, over which rates fall as their `decay` says; constant rates if omitted.
+        hidden: optimiser, rate, momentum and decay of each hidden layer; rates are constant.
+        softmax: the same for the softmax.
         seed: key of all draws.
         rows: number of windows that are computed at once; the results differ by rounding alone.
         temperature: of generated text, positive.
@@ -114,8 +94,7 @@ class CharacterTrainer:
         *,
         regime: str | Regime = "combined",
         hidden: Schedule = HIDDEN,
-        softmax: Schedule | None = None,
-        total: int | None = None,
+        softmax: Schedule = SOFTMAX,
         seed: int = 0,
         rows: int = 2048,
         temperature: float = 1.0,
@@ -130,14 +109,14 @@ class CharacterTrainer:
         self.regime = REGIMES[regime] if isinstance(regime, str) else regime
         self.rows, self.temperature, self.precision = rows, temperature, precision
         self.updates = 0
-        softmax = softmax_schedule(net.widths) if softmax is None else softmax
-        self._total = total
         modules = [*((f"layers.{index}", layer) for index, layer in enumerate(net.layers)), ("softmax", net.softmax)]
-        self._optimizers = []
-        for name, module in modules:
-            schedule = softmax if name == "softmax" else hidden
-            parameters = {f"{name}.{key}": parameter for key, parameter in module.named_parameters()}
-            self._optimizers.append((schedule, parameters, schedule.make_optimizer(parameters.values())))
+        self._optimizers = [
+            (
+                {f"{name}.{key}": parameter for key, parameter in module.named_parameters()},
+                (softmax if name == "softmax" else hidden).make_optimizer(list(module.parameters())),
+            )
+            for name, module in modules
+        ]
         self._memory: dict[Any, Any] = {}
 
     def update(self) -> dict[str, float]:
@@ -177,13 +156,11 @@ class CharacterTrainer:
 
     def _step(self, directions: Directions) -> None:
         """Let each optimiser step whose parameters have a direction."""
-        for schedule, parameters, optimizer in self._optimizers:
-            schedule.set_rates([optimizer], 0.0 if self._total is None else min(1.0, self.updates / self._total))
+        for parameters, optimizer in self._optimizers:
             for name, parameter in parameters.items():
                 parameter.grad = directions.by_name.get(name)
             if any(parameter.grad is not None for parameter in parameters.values()):
-                with autocast(self.strings.device, self.precision):  # products of orthogonalised steps
-                    optimizer.step()
+                optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 
     def measure(self, strings: Tensor | None = None) -> dict[str, float]:
@@ -196,7 +173,7 @@ class CharacterTrainer:
         return TrainingState.of(
             {
                 "net": {name: parameter.detach() for name, parameter in self.net.named_parameters()},
-                "optimizers": optimizer_states(optimizer for *_, optimizer in self._optimizers),
+                "optimizers": optimizer_states(optimizer for _, optimizer in self._optimizers),
                 "updates": self.updates,
             }
         )
@@ -214,6 +191,6 @@ class CharacterTrainer:
             raise ValueError("the state is of another network: names or sizes of its weights differ")
         for name, parameter in own.items():
             parameter.copy_(saved[name])
-        for (*_, optimizer), remembered in zip(self._optimizers, state.part("optimizers"), strict=True):
+        for (_, optimizer), remembered in zip(self._optimizers, state.part("optimizers"), strict=True):
             restore_optimizer(optimizer, remembered)
         self.updates = state.part("updates")

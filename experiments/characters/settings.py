@@ -34,11 +34,10 @@ class Recipe:
         widths: units of each hidden layer.
         updates: full-batch updates.
         optimizer: of the hidden layers.
-        lr: their rate.
-        decay: how it falls: a name in `SCHEDULES`. That of the softmax is constant.
+        lr: their rate, which is constant.
         momentum: theirs, and that of the softmax.
         softmax_optimizer: of the softmax.
-        softmax_lr: its rate; `SOFTMAX_RATE` over the number of units by default, as in `convff.CharacterTrainer`.
+        softmax_lr: its rate. A logit is a sum over all units, so it falls with their number.
         temperature: of generated text.
         rows: number of windows that are computed at once.
         held_out_every: updates between two looks at the held-out strings.
@@ -50,24 +49,22 @@ class Recipe:
     window: int = 10
     widths: tuple[int, ...] = (500, 500, 500)
     updates: int = 200
-    optimizer: StepName = "orthogonal"
-    lr: float = 0.05
-    decay: str = "cooldown"
+    optimizer: StepName = "adam"
+    lr: float = 1e-3
     momentum: float = 0.9
-    softmax_optimizer: StepName = "smoothed"
-    softmax_lr: float = 0.06
+    softmax_optimizer: StepName = "adam"
+    softmax_lr: float = 3e-3
     temperature: float = 1.0
     rows: int = 2048
     held_out_every: int = 5
 
 
 PRESETS: dict[PresetName, Recipe] = {
-    "smoke": Recipe(train_strings=40, widths=(100, 100, 100), updates=10),
+    "smoke": Recipe(train_strings=40, widths=(100, 100, 100), updates=10, softmax_lr=0.01),
     "quick": Recipe(),
-    "paper": Recipe(widths=(2000, 2000, 2000), updates=300),
+    "paper": Recipe(widths=(2000, 2000, 2000), updates=300, softmax_lr=1e-3),
 }
-SOFTMAX_RATE = 90.0
-MAY_CHANGE = ("updates", "data_dir", "require_data")  # with --resume; with more updates, rates follow the longer run
+MAY_CHANGE = ("updates", "data_dir", "require_data")  # with --resume
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,11 +105,8 @@ class NextCharacter:
     lr: float | None = None
     """Rate of the hidden layers."""
 
-    softmax_optimizer: StepName | None = None
-    """How the softmax steps, in all regimes; needs --softmax-lr."""
-
     softmax_lr: float | None = None
-    """Rate of the softmax, the same in all regimes. Default: 90 over the number of hidden units; 240 is too much."""
+    """Rate of the softmax, the same in all regimes."""
 
     temperature: float | None = None
     """Temperature of generated text; 1 draws from the softmax as it is."""
@@ -166,8 +160,7 @@ def recipe_of(asked: NextCharacter) -> Recipe:
     """
     names = {each.name for each in fields(Recipe)} & {each.name for each in fields(NextCharacter)}
     given = {name: value for name in names if (value := getattr(asked, name)) is not None}
-    recipe = replace(PRESETS[asked.preset], **given)
-    return recipe if "softmax_lr" in given else replace(recipe, softmax_lr=SOFTMAX_RATE / sum(recipe.widths))
+    return replace(PRESETS[asked.preset], **given)
 
 
 def settings_from_json(saved: dict[str, Any]) -> NextCharacter:
@@ -208,10 +201,6 @@ def check(asked: NextCharacter) -> None:
         value = getattr(asked, name)
         if value is not None and value < 1:
             raise SettingsError(f"{option(name)} must be at least 1, got {value}")
-    if asked.softmax_optimizer is not None and asked.softmax_lr is None:
-        raise SettingsError(
-            f"--softmax-optimizer {asked.softmax_optimizer} needs --softmax-lr, as each step has its own"
-        )
     if asked.widths is not None and not (asked.widths and all(1 <= width <= WIDEST for width in asked.widths)):
         raise SettingsError(f"--widths must be one or more numbers in [1, {WIDEST}], got {asked.widths}")
     _check_rest(asked)

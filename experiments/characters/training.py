@@ -59,8 +59,7 @@ class RegimeTraining:
             self.net,
             self.corpus.train,
             regime=regime,
-            hidden=Schedule(optimizer=recipe.optimizer, lr=recipe.lr, momentum=recipe.momentum, decay=recipe.decay),
-            total=recipe.updates,
+            hidden=Schedule(optimizer=recipe.optimizer, lr=recipe.lr, momentum=recipe.momentum, decay="constant"),
             softmax=Schedule(
                 optimizer=recipe.softmax_optimizer, lr=recipe.softmax_lr, momentum=recipe.momentum, decay="constant"
             ),
