@@ -152,8 +152,8 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         rows = one_of("model", self.model, OPTIONS) in FOR_VECTORS
         self.image_shape_ = seen_shape(self.image_shape, vectors.shape[1], shape, rows=rows)
         self._given_shape = shape
-        images = shape is not None or self.image_shape is not None
-        over = None if images else 0  # pixels share a range, features do not
+        self._are_images = shape is not None or self.image_shape is not None
+        over = None if self._are_images else 0  # pixels share a range, features do not
         self._low = vectors.min(axis=over).astype(np.float64)
         span = vectors.max(axis=over).astype(np.float64) - self._low
         self._span = np.where(span > 0, span, 1.0)
@@ -192,9 +192,10 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
     def _scaled(self, vectors: NDArray[Any]) -> NDArray[np.float64]:
         """Return vectors `[N, D]` as images `[N, C, H, W]` in [0, 1]."""
         scaled: NDArray[np.float64] = np.clip(np.subtract(vectors, self._low, dtype=np.float64) / self._span, 0.0, 1.0)
-        if self._given_shape is None and self.image_shape is None:
+        if not self._are_images:
             scaled = np.concatenate([scaled, 1.0 - scaled], axis=1)  # else a layer's norm would take their length away
-        return scaled.reshape(-1, *self.image_shape_)
+        channels, height, width = self.image_shape_
+        return scaled.reshape(-1, channels, height, width)
 
     def _images(self, X: Any) -> Tensor:
         """Return X as float64 images `[N, C, H, W]` in [0, 1].

@@ -79,6 +79,7 @@ def test_copies_predict_the_same(digits: tuple[Any, Any]) -> None:
     assert np.array_equal(first, pickle.loads(pickle.dumps(model)).decision_function(X))
     other = clone(model).set_params(random_state=1).fit(X, y)
     assert not np.array_equal(first, other.decision_function(X))
+    assert np.array_equal(first, model.set_params(image_shape=None, labels="none").decision_function(X))  # until fit
 
 
 def test_no_draw_depends_on_global_randomness(digits: tuple[Any, Any]) -> None:
