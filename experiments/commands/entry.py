@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from types import ModuleType
+from typing import Any
 
 from experiments.commands import COMMANDS
 
@@ -37,9 +39,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if name not in COMMANDS:
         print(f"error: there is no command {name!r}\n{usage()}", file=sys.stderr)
         return 2
+    command = import_module(f"experiments.commands.{name}")
+    status: int = command.main(_parsed(command, rest, f"convff {name}"))
+    return status
+
+
+def _parsed(command: ModuleType, arguments: list[str], prog: str) -> Any:
+    """Return the options of a command, by its own `parse` if it has one."""
+    if hasattr(command, "parse"):
+        return command.parse(arguments, prog)
     import tyro
 
-    command = import_module(f"experiments.commands.{name}")
-    options = tyro.cli(command.Options, args=rest, prog=f"convff {name}", description=command.__doc__)
-    status: int = command.main(options)
-    return status
+    return tyro.cli(command.Options, args=arguments, prog=prog, description=command.__doc__)

@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import dataclass, fields, replace
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import tyro
 
@@ -59,14 +59,29 @@ class Asked(Settings):
     channels per class; gains: each channel has a gain per class. For the last three no image carries a label.
     Default: output, the best one; image if another option needs it."""
 
+    def completed(self) -> Self:
+        """Return the options with what their further ones say about the settings; a subclass may override it.
+
+        Raises:
+            SettingsError: a further option is wrong.
+        """
+        return self
+
 
 SomeAsked = TypeVar("SomeAsked", bound=Asked)
 
 
-def _asking(kind: type[SomeAsked], default: Settings) -> SomeAsked:
-    """Return a script's default settings, with labels and place omitted if they have their default values."""
+def _asking(kind: type[SomeAsked], default: Settings, decided: bool = False) -> SomeAsked:
+    """Return the default settings, with labels and place omitted if they have their default values.
+
+    Args:
+        kind: the class of the options.
+        default: the settings.
+        decided: whether they are those of an earlier run, so that their place of the label is meant.
+    """
     values = {each.name: getattr(default, each.name) for each in fields(Settings)}
-    left_out = {name for name in ("labels", "label_at") if values[name] == getattr(Settings, name)}
+    open_ones = ("labels",) if decided else ("labels", "label_at")
+    left_out = {name for name in open_ones if values[name] == getattr(Settings, name)}
     return kind(**(values | dict.fromkeys(left_out)))
 
 
@@ -98,7 +113,13 @@ def parse(default: Settings, description: str | None, arguments: list[str] | Non
 
 
 def parse_as(
-    kind: type[SomeAsked], default: Settings, description: str | None, arguments: list[str] | None = None
+    kind: type[SomeAsked],
+    default: Settings,
+    description: str | None,
+    arguments: list[str] | None = None,
+    *,
+    decided: bool = False,
+    prog: str | None = None,
 ) -> tuple[SomeAsked, Settings]:
     """Read settings and a script's further options from its command line; see `parse`.
 
@@ -107,14 +128,19 @@ def parse_as(
         default: the settings of the script if no option is given.
         description: the text above the options in its help.
         arguments: the command line; the process's own if omitted.
+        decided: whether the default settings are those of an earlier run, so that their place of the label is meant.
+        prog: the name of the program in its help.
 
     Returns:
         all options as they were given, and the settings.
     """
-    asked = tyro.cli(kind, default=_asking(kind, default), args=arguments, description=description)
+    unasked = _asking(kind, default, decided)
+    asked = tyro.cli(kind, default=unasked, args=arguments, description=description, prog=prog)
     if asked.resume is not None:  # all other settings are those of the run
         with exit_on(SettingsError):
-            return asked, check(resuming(default, asked, _asking(Asked, default)))
+            return asked, check(resuming(default, asked, _asking(Asked, default, decided)))
+    with exit_on(SettingsError):
+        asked = asked.completed()
     settings = _settled(asked)
     if settings.preset in RENAMED:
         print(f"note: preset {settings.preset} is now called {RENAMED[settings.preset]}", file=sys.stderr)

@@ -79,6 +79,8 @@ SCRIPTS = (
     Script("experiments/label_gallery.py", "experiments.label_sets.settings.GallerySettings"),
     Script("experiments/figures.py", "experiments.figures.Options"),
     Script("experiments/cam_figures.py", "experiments.cam_figures.Options"),
+    Script("convff train", "experiments.commands.train.Options", differs={"labels": None, "label_at": None}),
+    Script("convff completion", "experiments.commands.completion.Options"),
     Script("convff predict", "experiments.commands.predict.Options"),
     Script("convff explain", "experiments.commands.explain.Options"),
     Script("convff labels", "experiments.label_sets.settings.GallerySettings"),

@@ -1,0 +1,108 @@
+"""Train and judge a network on a known data set, or on images of your own.
+
+Example: `convff train mnist --labels fourier --rule hebbff`, or `convff train photos/`. DATA is the name of a data set,
+or a folder or an archive with a folder of images per class. The options are those of the scripts in `experiments/`.
+With `--config RUN` an earlier run is repeated, but for the options given; `--resume RUN` goes on with one.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Self
+
+import tyro
+
+from experiments.config.command_line import Asked, parse_as
+from experiments.config.earlier import changed_presets, changed_settings, earlier_settings
+from experiments.config.names import names_in
+from experiments.config.settings import Settings, SettingsError
+from experiments.tools.command import exit_on
+
+KNOWN = tuple(name for name in names_in("experiments/datasets/__init__.py", "DATASETS") if name != "folder")
+NAMES = {"data": "DATA", "config": "--config"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Asked):
+    """Train and judge a network on a known data set, or on images of your own."""
+
+    data: tyro.conf.Positional[str | None] = None
+    """Name of a data set, such as mnist; or a folder or an archive with a folder of images per class."""
+
+    config: Path | None = None
+    """A run folder or its settings.json: repeat it with the options given, and print what differs."""
+
+    def completed(self) -> Self:
+        """Return the options with the data set that DATA names.
+
+        Raises:
+            SettingsError: DATA is missing or unknown.
+        """
+        if self.data is not None:
+            return replace(self, **_named(self.data, self.data_dir))
+        if self.config is None:
+            raise SettingsError(f"DATA is missing: {', '.join(KNOWN)}, or a folder or an archive of images")
+        return self
+
+
+def parse(arguments: Sequence[str], prog: str) -> Settings:
+    """Read the settings from a command line; exit with 2 and a message if they are invalid.
+
+    Args:
+        arguments: what stands after `convff train`.
+        prog: the name of the program in its help.
+    """
+    with exit_on(SettingsError):
+        earlier = _config(arguments)
+        before, recipe = (Settings(), {}) if earlier is None else earlier_settings(earlier)
+    asked, settings = parse_as(Options, before, __doc__, list(arguments), decided=earlier is not None, prog=prog)
+    with exit_on(SettingsError):
+        for name in ("data", "config") if asked.resume is not None else ():
+            if getattr(asked, name) is not None:
+                raise SettingsError(f"--resume takes the settings of the run, so {NAMES[name]} cannot be given")
+    if earlier is not None:
+        _say_what_differs(before, settings, recipe)
+    return settings
+
+
+def main(settings: Settings) -> int:
+    """Run all seeds; return 0, or exit with the code of the error (`experiments.run.train.EXIT_CODES`)."""
+    from experiments.run import train
+
+    train.main(settings)
+    return 0
+
+
+def _config(arguments: Sequence[str]) -> Path | None:
+    """Return what `--config` names, before the other options are read: it gives their defaults."""
+    for place, argument in enumerate(arguments):
+        name, equals, value = argument.partition("=")
+        if name == "--config" and (equals or place + 1 < len(arguments)):
+            return Path(value if equals else arguments[place + 1])
+    return None
+
+
+def _named(data: str, data_dir: Path | None) -> dict[str, Any]:
+    """Return the settings for what DATA names.
+
+    Example:
+        >>> _named("mnist", None)
+        {'dataset': 'mnist'}
+    """
+    name = data.replace("-", "_")
+    if name in KNOWN:
+        return {"dataset": name}
+    if not Path(data).exists():
+        raise SettingsError(f"DATA must be {', '.join(KNOWN)}, or a folder or an archive of images, got {data!r}")
+    if data_dir is not None:
+        raise SettingsError(f"--data-dir {data_dir} cannot be used with DATA {data}, which says where the images are")
+    return {"dataset": "folder", "data_dir": Path(data)}
+
+
+def _say_what_differs(before: Settings, after: Settings, recipe: dict[str, Any]) -> None:
+    lines = changed_settings(before, after)
+    print("as the earlier run, but for " + "; ".join(lines) if lines else "as the earlier run", file=sys.stderr)
+    same = {each.name for each in fields(Settings)} - {line.partition(":")[0] for line in lines}
+    if "preset" in same and (since := changed_presets(before, recipe)):
+        print(f"note: its preset has changed since: {'; '.join(since)}", file=sys.stderr)

@@ -1,0 +1,142 @@
+"""`convff train` and `convff completion`."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.commands import COMMANDS, entry, train
+from experiments.config.earlier import changed_presets, changed_settings
+from experiments.config.presets import recipe_for
+from experiments.config.settings import Settings
+
+
+def convff(*arguments: object) -> int:
+    return entry.main([str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
+    """The settings that runs would get."""
+    from experiments.run import train as runs
+
+    found: list[Settings] = []
+    monkeypatch.setattr(runs, "main", found.append)
+    return found
+
+
+def earlier(folder: Path, settings: Settings, **recipe: Any) -> Path:
+    """Write the settings of a run as a run does; `recipe` is what its preset had otherwise at that time."""
+    from dataclasses import asdict
+
+    about = {"settings": settings.as_json(), "recipe": asdict(recipe_for(settings)) | recipe}
+    (folder / "settings.json").write_text(json.dumps(about))
+    return folder
+
+
+def test_a_known_data_set(asked: list[Settings]) -> None:
+    assert convff("train", "fashion-mnist", "--rule", "hebbff", "--seeds", 2) == 0
+    assert asked == [Settings(dataset="fashion_mnist", rule="hebbff", seeds=2, label_at="output")]
+
+
+def test_a_folder_or_an_archive_of_images(asked: list[Settings], tmp_path: Path) -> None:
+    archive = tmp_path / "photos.zip"
+    archive.touch()
+    for part in ("train", "test"):
+        (tmp_path / part / "cat").mkdir(parents=True)
+    for place in (tmp_path, archive):
+        convff("train", place, "--labels", "morph")
+        assert asked.pop() == Settings(dataset="folder", data_dir=place, labels="morph")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "DATA is missing: mnist, "),
+        (("nothing",), "DATA must be mnist, "),
+        ((".", "--data-dir", "."), "--data-dir . cannot be used with DATA ., which says where the images are"),
+        (("mnist", "--config", "none"), "--config none: there is no file none"),
+        (("mnist", "--config", "broken.json"), "--config broken.json: broken.json was not written by a run"),
+        (("mnist", "--resume", "run"), "--resume takes the settings of the run, so DATA cannot be given"),
+        (("--config", "run", "--resume", "run"), "--resume takes the settings of the run, so --config cannot be given"),
+        (("mnist", "--lr", "-1"), "--lr must be"),
+    ],
+)
+def test_faults_are_said_before_anything_is_read(
+    arguments: tuple[str, ...],
+    message: str,
+    asked: list[Settings],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("run").mkdir()
+    earlier(Path("run"), Settings())
+    Path("broken.json").write_text("[]")
+    with pytest.raises(SystemExit) as end:
+        convff("train", *arguments)
+    assert end.value.code == 2
+    assert f"error: {message}" in capsys.readouterr().err
+    assert asked == []
+
+
+@pytest.mark.parametrize("place", ["image", "output"])
+def test_an_earlier_run_is_repeated(
+    place: Any, asked: list[Settings], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = Settings(dataset="mnist", label_at=place, lr=0.5, stabilise=("peer",), seed=4)
+    run = earlier(tmp_path, before)
+    for config in (("--config", run), (f"--config={run / 'settings.json'}",)):
+        convff("train", *config)
+        assert asked.pop() == before
+        assert capsys.readouterr().err == "as the earlier run\n"
+
+
+def test_only_what_differs_from_the_earlier_run_is_printed(
+    asked: list[Settings], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = earlier(tmp_path, Settings(dataset="mnist", label_at="output"))
+    convff("train", "--config", run, "--rule", "hebbff", "--seeds", 3)
+    assert asked == [Settings(dataset="mnist", label_at="output", rule="hebbff", seeds=3)]
+    assert capsys.readouterr().err == "as the earlier run, but for rule: ff -> hebbff; seeds: 1 -> 3\n"
+
+
+def test_a_preset_that_has_changed_since_is_named(
+    asked: list[Settings], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings(dataset="mnist")
+    now = recipe_for(settings)
+    run = earlier(tmp_path, settings, epochs=now.epochs + 7, gone=1)
+    convff("train", "--config", run)
+    note = f"note: its preset has changed since: epochs: {now.epochs + 7} -> {now.epochs}\n"
+    assert capsys.readouterr().err.endswith(note)
+    assert changed_presets(settings, {"epochs": now.epochs}) == []
+
+
+def test_every_setting_can_differ() -> None:
+    lines = changed_settings(Settings(), Settings(widths=(1, 2), out=Path("elsewhere")))
+    assert lines == ["widths: None -> [1, 2]", "out: runs -> elsewhere"]
+
+
+def test_the_help_is_that_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        convff("train", "--help")
+    assert end.value.code == 0
+    said = capsys.readouterr().out
+    assert "usage: convff train" in said
+    assert "--config" in said
+    assert (train.__doc__ or "").split("\n", 1)[0] in said
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_a_shell_completes_commands_and_options(shell: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert convff("completion", shell) == 0
+    script = capsys.readouterr().out
+    assert all(name in script for name in COMMANDS)
+    assert "on-bad-image" in script
+    if shell == "bash":
+        (tmp_path / "script").write_text(script)
+        subprocess.run(["bash", "-n", tmp_path / "script"], check=True)
