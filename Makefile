@@ -1,6 +1,6 @@
 PYTHON ?= python
 
-.PHONY: help check format lint types deps test strict slow golden accept structure words trust oldest full
+.PHONY: help check format lint types deps test strict slow golden accept structure words trust oldest beside full
 
 help:                ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -52,4 +52,7 @@ oldest:              ## the README's tests with the oldest versions that pyproje
 	build/oldest/bin/pip install -q -c build/oldest/constraints.txt -e ".[test]"
 	build/oldest/bin/python -m pytest
 
-full: check strict slow trust oldest  ## everything; about an hour
+beside:              ## our wheel beside the public package `labels`, installed in both orders
+	$(PYTHON) tests/beside_labels.py
+
+full: check strict slow trust oldest beside  ## everything; about an hour

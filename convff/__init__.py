@@ -124,6 +124,7 @@ from convff.rules import (
     head_scores,
 )
 from convff.schedule import SCHEDULES, Schedule
+from convff.shipped import pretrained, pretrained_about, pretrained_names, shipped_digits
 from convff.stabilisers import STABILISERS
 from convff.training.augment import AUGMENTATIONS
 from convff.training.compiled import CompilationWarning
@@ -155,28 +156,28 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "AUGMENTATIONS", "CONTRASTS", "EVALUATIONS", "GATES", "GOODNESS", "INITIAL_WEIGHTS", "MODELS", "NEGATIVES",
     "OPTIMIZERS", "ORDERS", "PLACES", "REDUCTIONS", "REGIMES", "RULES", "SCHEDULES", "STABILISERS", "SUFFIXES",
-    "AdditiveLabels", "Alphabet", "AtBeside", "AtBlocks", "AtGains", "AtImage", "AtNowhere", "AtOutput",
-    "AtStream", "Autograd", "Backpropagation", "Batch", "BlackBox", "Block", "CharacterNet", "CharacterTrainer",
-    "Checkpoint", "Classifier", "Coarse", "CompilationWarning", "ConfusionNegatives", "Context", "Contrast",
-    "Data", "DataParallel", "DivergedError", "EpochRecord", "Evaluation", "Finding", "ForeignNameError",
-    "ForwardForward", "ForwardForwardClassifier", "Gains", "Gate", "Gating", "GlobalHebbian", "HardwareLinear",
-    "Head", "HebbianForwardForward", "HybridContrast", "ImageData", "InGroups", "LabelContrast", "LabelFilters",
-    "LabelStream", "LabelTerms", "Labels", "LabelsBeside", "Layer", "LayerLocalNet", "Layout", "LengthNorm",
-    "LinearReadout", "LocalHead", "LocalLinear", "LocalStep", "LocalUpdate", "LostProcessError", "MemoryWarning",
-    "Merged", "Negatives", "NeutralNegatives", "NoSpaceError", "OneProcess", "Outer", "PaddedNorm", "Passes",
-    "Phased", "PictureError", "Place", "PlaneLabels", "Processes", "RandomNegatives", "RecurrentForwardForward",
-    "RecurrentNet", "Reduction", "Remembering", "Schedule", "Score", "Seen", "Setup", "Similar", "SoftHebb",
-    "Softmax", "SoftmaxReadout", "Stabilised", "Step", "SuperclassNegatives", "Symmetric", "Threshold",
-    "TrainableLabels", "Trainer", "TrainingState", "TrainingWarning", "Triangle", "Unlabelled", "Variations",
-    "WittenBell", "__version__", "as_floats", "autocast", "block_goodness", "block_goodness_of", "block_scores",
-    "block_scores_of", "calibrate", "cnn3", "cnn6", "contrast_of", "copy_weights", "deephebb", "distil",
-    "evaluating", "fastest_precision", "fasthebb", "features_in_bytes", "fit_with_dropout", "fitting_width",
-    "for_superclasses", "free_memory", "generate", "goodness_scores", "head_scores", "keep_freed_memory",
-    "keyed_generator", "label_passes", "load", "load_checkpoint", "load_tensors", "local_fields", "mean_goodness",
-    "memory_of", "mlp", "notes_for", "on_hardware", "participation_ratios", "predictions", "probabilities",
+    "AdditiveLabels", "Alphabet", "AtBeside", "AtBlocks", "AtGains", "AtImage", "AtNowhere", "AtOutput", "AtStream",
+    "Autograd", "Backpropagation", "Batch", "BlackBox", "Block", "CharacterNet", "CharacterTrainer", "Checkpoint",
+    "Classifier", "Coarse", "CompilationWarning", "ConfusionNegatives", "Context", "Contrast", "Data", "DataParallel",
+    "DivergedError", "EpochRecord", "Evaluation", "Finding", "ForeignNameError", "ForwardForward",
+    "ForwardForwardClassifier", "Gains", "Gate", "Gating", "GlobalHebbian", "HardwareLinear", "Head",
+    "HebbianForwardForward", "HybridContrast", "ImageData", "InGroups", "LabelContrast", "LabelFilters", "LabelStream",
+    "LabelTerms", "Labels", "LabelsBeside", "Layer", "LayerLocalNet", "Layout", "LengthNorm", "LinearReadout",
+    "LocalHead", "LocalLinear", "LocalStep", "LocalUpdate", "LostProcessError", "MemoryWarning", "Merged", "Negatives",
+    "NeutralNegatives", "NoSpaceError", "OneProcess", "Outer", "PaddedNorm", "Passes", "Phased", "PictureError",
+    "Place", "PlaneLabels", "Processes", "RandomNegatives", "RecurrentForwardForward", "RecurrentNet", "Reduction",
+    "Remembering", "Schedule", "Score", "Seen", "Setup", "Similar", "SoftHebb", "Softmax", "SoftmaxReadout",
+    "Stabilised", "Step", "SuperclassNegatives", "Symmetric", "Threshold", "TrainableLabels", "Trainer",
+    "TrainingState", "TrainingWarning", "Triangle", "Unlabelled", "Variations", "WittenBell", "__version__",
+    "as_floats", "autocast", "block_goodness", "block_goodness_of", "block_scores", "block_scores_of", "calibrate",
+    "cnn3", "cnn6", "contrast_of", "copy_weights", "deephebb", "distil", "evaluating", "fastest_precision", "fasthebb",
+    "features_in_bytes", "fit_with_dropout", "fitting_width", "for_superclasses", "free_memory", "generate",
+    "goodness_scores", "head_scores", "keep_freed_memory", "keyed_generator", "label_passes", "load", "load_checkpoint",
+    "load_tensors", "local_fields", "mean_goodness", "memory_of", "mlp", "notes_for", "on_hardware",
+    "participation_ratios", "predictions", "pretrained", "pretrained_about", "pretrained_names", "probabilities",
     "read_picture", "recurrent_local", "recurrent_mlp", "remove_unfinished", "require_memory", "require_ours",
-    "require_space", "resnet", "resnet_he", "save_checkpoint", "save_tensors", "settled_goodness",
-    "settled_states", "start", "step_to_goodness", "stop_if_diverged", "sum_goodness", "usual_activity_of",
+    "require_space", "resnet", "resnet_he", "save_checkpoint", "save_tensors", "settled_goodness", "settled_states",
+    "shipped_digits", "start", "step_to_goodness", "stop_if_diverged", "sum_goodness", "usual_activity_of",
     "wants_scores", "with_usual", "write_atomically",
 ]
 # fmt: on

@@ -39,8 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if name not in COMMANDS:
         print(f"error: there is no command {name!r}\n{usage()}", file=sys.stderr)
         return 2
-    command = import_module(f"experiments.commands.{name}")
-    status: int = command.main(_parsed(command, rest, f"convff {name}"))
+    try:
+        command = import_module(f"experiments.commands.{name}")
+        status: int = command.main(_parsed(command, rest, f"convff {name}"))
+    except ImportError as error:
+        if type(error).__name__ != "ForeignNameError":  # whose import takes seconds
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     return status
 
 

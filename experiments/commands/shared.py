@@ -11,10 +11,10 @@ PrecisionName = Literal["float32", "bfloat16", "auto"]
 
 
 def opened(run: Path, device: str, precision: str) -> "Classifier":
-    """Return the network of a run.
+    """Return the network of a run, or one that ships with the package.
 
     Args:
-        run: a run folder, or a checkpoint.
+        run: a run folder, a checkpoint, or the name of a pretrained network.
         device: as in `--device`.
         precision: as in `--precision`.
 
@@ -22,7 +22,9 @@ def opened(run: Path, device: str, precision: str) -> "Classifier":
         FileNotFoundError: there is none.
         ValueError: it cannot be used, or the device cannot.
     """
-    from convff import load
+    from convff import load, pretrained, pretrained_names
     from experiments.run.torchrun import device_named
 
+    if not run.exists() and str(run) in pretrained_names():
+        return pretrained(str(run), device=device_named(device), precision=precision)
     return load(run, device=device_named(device), precision=precision)

@@ -23,6 +23,7 @@ def names_in(file: str, table: str) -> tuple[str, ...]:
 
     Raises:
         LookupError: the file has no such table, or a key is not a plain string.
+        ForeignNameError: the package is somebody else's.
 
     Example:
         >>> names_in("convff/rules/__init__.py", "RULES")
@@ -37,6 +38,9 @@ def names_in(file: str, table: str) -> tuple[str, ...]:
             )
             if len(keys) == len(value.keys):
                 return keys
+    from convff import require_ours  # imports torch
+
+    require_ours(Path(file).parts[0])
     raise LookupError(f"{file} has no table {table} with plain strings for keys")
 
 

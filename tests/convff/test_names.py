@@ -27,6 +27,22 @@ def test_a_file_of_the_same_name_is_named(name: str, tmp_path: Path, monkeypatch
         require_ours(name)
 
 
+def test_a_foreign_package_that_cannot_be_imported_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "labels.py").write_text("import no_such_dependency\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "labels")
+    with pytest.raises(ForeignNameError, match=r"labels\.py, not convff's"):
+        require_ours("labels")
+
+
+def test_a_missing_dependency_of_ours_stays_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "labels.py").write_text("__convff__ = True\nimport no_such_dependency\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "labels")
+    with pytest.raises(ModuleNotFoundError, match="no_such_dependency"):
+        require_ours("labels")
+
+
 def test_a_folder_without_init_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = ModuleType("labels")
     folder.__path__ = ["/home/you/labels"]

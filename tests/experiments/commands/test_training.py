@@ -1,6 +1,7 @@
 """`convff train` and `convff completion`."""
 
 import json
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from experiments.commands import COMMANDS, entry, train
+from experiments.config.as_command import as_command
 from experiments.config.earlier import changed_presets, changed_settings
 from experiments.config.presets import recipe_for
 from experiments.config.settings import Settings
@@ -119,6 +121,27 @@ def test_a_preset_that_has_changed_since_is_named(
 def test_every_setting_can_differ() -> None:
     lines = changed_settings(Settings(), Settings(widths=(1, 2), out=Path("elsewhere")))
     assert lines == ["widths: None -> [1, 2]", "out: runs -> elsewhere"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(),
+        Settings(labels="morph", rule="hebbff", stabilise=("peer", "weight_norm")),
+        Settings(label_at="output", lr=0.5, seeds=3, evaluate_on="validation"),
+        Settings(label_at="stream"),
+        Settings(label_at="nowhere"),
+        Settings(rule="local_head", epochs=3),
+        Settings(rule="softhebb"),
+        Settings(rule="bp", model="resnet_he", depth=8),
+        Settings(net="hinton", dataset="mnist", labels="onehot"),
+        Settings(preset="paper", inference=("goodness", "linear")),
+        Settings(dataset="digits", model="cnn6", skip=True, compile=True, pool_after=(), redraw=False),
+    ],
+    ids=as_command,
+)
+def test_the_command_of_a_run_leads_to_its_settings(settings: Settings) -> None:
+    assert train.parse(shlex.split(as_command(settings))[2:], "convff train") == settings
 
 
 def test_the_help_is_that_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
