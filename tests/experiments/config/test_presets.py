@@ -101,9 +101,9 @@ def test_a_rules_preset_is_a_file_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
     assert recipe_for(Settings(rule="mine", preset="paper")).lr == 8.0
     del module.every  # type: ignore[attr-defined]
     # With labels that have no file for a rule either.
-    plain = recipe_for(Settings(rule="ff", labels="morph"))
-    assert recipe_for(Settings(rule="mine", labels="morph")) == plain
-    assert recipe_for(Settings(rule="without a file", labels="morph")) == plain
+    plain = recipe_for(Settings(rule="ff", labels="echo"))
+    assert recipe_for(Settings(rule="mine", labels="echo")) == plain
+    assert recipe_for(Settings(rule="without a file", labels="echo")) == plain
 
 
 def test_a_label_familys_preset_is_a_file_of_its_own_with_a_function_per_rule(monkeypatch: pytest.MonkeyPatch) -> None:
