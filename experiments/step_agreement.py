@@ -2,7 +2,7 @@
 
 Example: `python experiments/step_agreement.py --labels morph`. After `--after` steps of training the weights rest, and
 the directions of the next `--batches` batches are kept. Printed per block is the mean cosine of two of them: 1 if every
-batch asks for the same, 0 if a direction is noise; and the same of the directions with all singular values brought
+batch asks for the same, 0 if a direction is noise. A second column is for directions with all singular values brought
 near 1, as `--optimizer orthogonal` takes them. Small singular values are mostly noise, so these agree less.
 """
 
@@ -19,7 +19,7 @@ from experiments.config.settings import Settings
 if TYPE_CHECKING:
     from experiments.run.parts import Parts
 
-LEAST_RATE = 1e-12  # at 0 a block would not compute its direction
+LEAST_RATE = 1e-12  # with none, blocks would not compute their directions
 ITERATIONS = 3  # of the orthogonalised step
 
 

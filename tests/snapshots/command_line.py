@@ -75,6 +75,12 @@ SCRIPTS = (
     ),
     Script("experiments/benchmark.py", "experiments.benchmark.BenchmarkSettings"),
     Script("experiments/paper_sizes.py", "experiments.paper_sizes.Sizes"),
+    Script("experiments/ship.py", "experiments.ship.Ship"),
+    Script(
+        "experiments/step_agreement.py",
+        "experiments.step_agreement.Agreement",
+        differs={"evaluate_on": "validation", "labels": None, "label_at": None},
+    ),
     Script("experiments/search.py", "experiments.search.Search"),
     Script("experiments/label_gallery.py", "experiments.label_sets.settings.GallerySettings"),
     Script("experiments/figures.py", "experiments.figures.Options"),
