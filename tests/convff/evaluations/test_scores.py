@@ -32,8 +32,9 @@ SHAPE = (1, 8, 8)
 
 def a_run(name: str) -> tuple[torch.nn.Module, Context, ImageData]:
     torch.manual_seed(0)
-    rule, data = RULES[name], ImageData(
-        torch.randint(256, (7, *SHAPE), dtype=torch.uint8), torch.arange(7) % 3, ("a", "b", "c"), "noise"
+    rule, data = (
+        RULES[name],
+        ImageData(torch.randint(256, (7, *SHAPE), dtype=torch.uint8), torch.arange(7) % 3, ("a", "b", "c"), "noise"),
     )
     labels = NoLabels(3) if name == "groups" else OneHotLabels(3)
     net = cnn3(SHAPE, width=6, kernel=3)
