@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.run.alike import alike, judged_by
-from experiments.tools.command import exit_on
+from experiments.tools.command import exit_on, no_run
 from experiments.tools.words import TOGETHER, labels_in_words, rule_in_words
 
 COLUMNS = "data | labels | rule | goodness | readout | untrained control | minutes of training | in all"
@@ -97,12 +97,8 @@ def _percent(shares: list[float | None]) -> str:
     return f"{mean} %" if len(known) == 1 else f"{mean} ± {statistics.stdev(known):.1f} %"
 
 
-def _missing(error: Exception) -> str:
-    return f"{getattr(error, 'filename', None)} does not exist: not a finished run"
-
-
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit("usage: python experiments/table.py RUN [RUN ...]")
-    with exit_on(FileNotFoundError, message=_missing):
+    with exit_on(FileNotFoundError, message=no_run):
         print(table([Path(argument) for argument in sys.argv[1:]]))

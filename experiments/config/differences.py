@@ -149,7 +149,8 @@ def changed_from_preset(settings: Settings) -> list[Changed]:
         [('rule', 'hebbff', 'ff'), ('blurs', 3, 10)]
     """
     plain = {each.name for kind in (Overrides, RuleOptions) for each in fields(kind)}
-    bare = recipe_for(replace(settings, **dict.fromkeys(plain)))
+    nothing: dict[str, Any] = dict.fromkeys(plain)
+    bare = recipe_for(replace(settings, **nothing))
     default, found = Settings(dataset=settings.dataset), []
     for name, value in method_of(settings).items():
         if value == getattr(default, name):

@@ -72,7 +72,7 @@ def headline(run: RunRecord, predictions: Predictions | None, title_of: dict[str
         interval=None if accuracy is None else wilson(accuracy, count),
         images=count,
         sentences=tuple(sentences),
-        verdict=verdict(readout, control, count, words, who="The network" if name == "linear" else "Its readout"),
+        verdict=verdict(readout, control, count, words, whose="" if name == "linear" else "that of "),
     )
 
 
@@ -96,7 +96,7 @@ def interval_in_words(share: float, images: int) -> str:
     return "[" + ", ".join(percent(bound, images).removesuffix(" %") for bound in wilson(share, images)) + "]"
 
 
-def verdict(readout: float | None, control: float | None, images: int, words: str, *, who: str = "The network") -> str:
+def verdict(readout: float | None, control: float | None, images: int, words: str, *, whose: str = "") -> str:
     """Return whether training was worth it, by the same readout of the trained and of the untrained network.
 
     Args:
@@ -104,23 +104,25 @@ def verdict(readout: float | None, control: float | None, images: int, words: st
         control: that of the untrained network.
         images: number of images that judged both.
         words: what the images are called.
-        who: what is compared.
+        whose: "that of " if the readout is not what judges the run, and so has to be named.
 
     Example:
         >>> verdict(0.76, 0.71, 38, "photographs")
-        'The network is not clearly better than untrained: with 38 photographs, differences below 20 points are noise.'
+        'Not clearly better than the untrained network: with 38 photographs, differences below 20 points are noise.'
         >>> verdict(0.95, 0.71, 500, "images")
-        'The network is clearly better than untrained.'
+        'Clearly better than the untrained network.'
     """
     if readout is None or control is None:
         return ""
     noise = of_images(control, readout, images)
-    if noise.clear:
-        return f"{who} is clearly {'better' if noise.difference > 0 else 'WORSE'} than untrained."
     assert noise.least is not None
     points = f"{100 * noise.least:.{0 if noise.least >= 0.1 else 1}f}"
-    noisy = f"with {images:,} {words}, differences below {points} points are noise"
-    return f"{who} is not clearly better than untrained: {noisy}."
+    worth = "clearly" if noise.clear else "not clearly"
+    order = "WORSE" if noise.clear and noise.difference < 0 else "better"
+    subject = "The readout is" if whose else ""
+    said = f"{subject} {worth} {order} than {whose}the untrained network".strip()
+    noisy = "" if noise.clear else f": with {images:,} {words}, differences below {points} points are noise"
+    return f"{said[0].upper()}{said[1:]}{noisy}."
 
 
 def _guess(accuracy: float, count: int, name: str, share: float) -> str:

@@ -1,28 +1,25 @@
 """The report of a run as one HTML file: its model, and how it is written."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convff import EVALUATIONS, write_atomically
+from experiments.reports import charts
 from experiments.reports.charts import Chart, charts_of
 from experiments.reports.confusions import Confusion, Row, most_frequent, table_of
 from experiments.reports.facts import Facts, facts_of
 from experiments.reports.headline import Headline, headline
 from experiments.reports.labels_seen import LabelsSeen, labels_seen
 from experiments.reports.surest import Answer, surest_answers
+from experiments.reports.writing import as_html
 from experiments.run.alike import judged_by
 from experiments.run.folder import RunRecord
 from experiments.run.predictions import Predictions
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
-
     from convff import Classifier
 
-TEMPLATES = Path(__file__).parent / "templates"
 NO_PREDICTIONS = (
     "This run has saved no predictions, as runs before this version: which images it got right and wrong, and the "
     "classes that it confuses, are left away. `python experiments/rejudge.py RUN` adds them where its data are at hand."
@@ -147,35 +144,7 @@ def blocks_of(results: dict[str, Any]) -> list[Block]:
     return found
 
 
-@cache
-def environment() -> "Environment":
-    """Return what fills templates in; whatever they are given is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters["sentences"] = lambda parts: " ".join(parts).replace(" %", "\u00a0%")
-    return made
-
-
-def as_html(template: str, **content: Any) -> str:
-    """Return a filled template."""
-    return environment().get_template(template).render(**content)
-
-
 def write_page(page: Page, path: Path) -> None:
     """Write a report, atomically; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, as_html("report.html", page=page, **geometry()).encode())
-
-
-def geometry() -> dict[str, Sequence[float] | float]:
-    """Return the sizes of charts, which the template draws."""
-    from experiments.reports import charts
-
-    return {"WIDTH": charts.WIDTH, "HEIGHT": charts.HEIGHT, "LEFT": charts.LEFT, "BOTTOM": charts.BOTTOM}
+    write_atomically(path, as_html("report.html", page=page, charts=charts).encode())

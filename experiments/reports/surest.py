@@ -74,14 +74,14 @@ def surest_answers(found: Predictions, model: "Classifier | None") -> tuple[list
     given = [int(found.given[index]) for index in found.kept]
     right = [int(found.right[index]) for index in found.kept]
     second = [int(found.best[index, 1]) for index in found.kept]
-    rivals = [other if answer == truth else truth for answer, truth, other in zip(given, right, second, strict=True)]
+    rivals = [other if one == true else true for one, true, other in zip(given, right, second, strict=True)]
     maps, reason = _maps(found, model, given, rivals)
     answers = []
     for place, index in enumerate(found.kept.tolist()):
-        names = [found.class_names[kind] for kind in (right[place], given[place], rivals[place])]
-        image = Tile(of_planes(found.images[place]), f"image {index} of the class {names[0]}", "the image")
-        tiles = (image, *(_map_tiles(maps, place, found.images[place], names[1], names[2]) if maps else ()))
-        answers.append(Answer(index, *names, float(found.margin[index]), tiles))
+        truth, answer, rival = (found.class_names[kind] for kind in (right[place], given[place], rivals[place]))
+        image = Tile(of_planes(found.images[place]), f"image {index} of the class {truth}", "the image")
+        tiles = (image, *(_map_tiles(maps, place, found.images[place], answer, rival) if maps else ()))
+        answers.append(Answer(index, truth, answer, rival, float(found.margin[index]), tiles))
     return answers, reason
 
 

@@ -65,7 +65,8 @@ class Predictions:
     @property
     def correct(self) -> npt.NDArray[np.bool_]:
         """Whether each answer is right, `[N]`."""
-        return self.given == self.right
+        correct: npt.NDArray[np.bool_] = self.given == self.right
+        return correct
 
     @property
     def margin(self) -> npt.NDArray[np.float64]:
@@ -85,7 +86,8 @@ class Predictions:
         some = np.flatnonzero(self.correct == right)
         ranked = [int(index) for index in some[np.argsort(-self.margin[some], kind="stable")]]
         seen: Counter[int] = Counter()
-        first, others = [], []
+        first: list[int] = []
+        others: list[int] = []
         for index in ranked:
             seen[int(self.right[index])] += 1
             (first if seen[int(self.right[index])] <= OF_A_CLASS else others).append(index)

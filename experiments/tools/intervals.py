@@ -99,13 +99,13 @@ def of_seeds(first: Sequence[float], second: Sequence[float]) -> Noise | None:
     Reference:
         Welch 1947, "The generalization of Student's problem when several different population variances are involved".
     """
-    if not any(statistics.stdev(values) for values in (first, second)):
+    about = [(statistics.mean(values), statistics.stdev(values), len(values)) for values in (second, first)]
+    if not any(deviation for _, deviation, _ in about):
         return None
-    from scipy.stats import ttest_ind
+    from scipy.stats import ttest_ind_from_stats
 
-    t, p = (float(value) for value in ttest_ind(second, first, equal_var=False))
-    difference = statistics.mean(second) - statistics.mean(first)
-    return Noise(difference, p < LEVEL, f"Welch's t over seeds: t = {t:.1f}, p = {p:.1g}")
+    t, p = (float(value) for value in ttest_ind_from_stats(*about[0], *about[1], equal_var=False))
+    return Noise(about[0][0] - about[1][0], p < LEVEL, f"Welch's t over seeds: t = {t:.1f}, p = {p:.1g}")
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,11 @@ class Paired:
 
     seeds: tuple[int, ...]
     differences: tuple[float, ...]
+
+    @property
+    def by_seed(self) -> dict[int, float]:
+        """The difference for each seed."""
+        return dict(zip(self.seeds, self.differences, strict=True))
 
     @property
     def words(self) -> str:
