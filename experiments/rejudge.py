@@ -1,6 +1,7 @@
-"""Judge finished runs again, from their checkpoints, and rewrite their `results.json`; nothing is trained.
+"""Judge finished runs again, from their checkpoints, and rewrite their `results.json` and `predictions.npz`.
 
-Example: `python experiments/rejudge.py runs/*`. Useful after a change of the evaluation, or for data at another place.
+Example: `python experiments/rejudge.py runs/*`. Nothing is trained. Useful after a change of the evaluation, or where
+the data are at another place.
 """
 
 import sys
@@ -11,6 +12,7 @@ from experiments.config.settings import SettingsError
 from experiments.datasets import DataError
 from experiments.run import folder as run_folder
 from experiments.run.evaluate import scores_as_json
+from experiments.run.predictions import keep_predictions
 from experiments.tools import machine
 from experiments.tools.command import exit_on
 
@@ -42,6 +44,7 @@ def rejudge(folder: Path) -> dict[str, Any]:
         "scores": run.results.get("scores", {}) | scores_as_json(found),
         "judged_commit": machine.git_commit(),
     }
+    keep_predictions(found, parts.judged, folder)
     run_folder.write_json(folder / "results.json", results)
     return results
 

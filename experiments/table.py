@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from experiments.tools.command import exit_on
+from experiments.run.alike import alike, judged_by
+from experiments.tools.command import exit_on, no_run
 from experiments.tools.words import TOGETHER, labels_in_words, rule_in_words
 
 COLUMNS = "data | labels | rule | goodness | readout | untrained control | minutes of training | in all"
-READOUTS = ("linear", "linear_joint")
 
 
 def row(*runs: dict[str, Any]) -> str:
@@ -29,11 +29,16 @@ def row(*runs: dict[str, Any]) -> str:
         >>> row(base | {"accuracy": accuracy, "control": control}, other)
         '| MNIST | fourier | ff | 51.0 ± 1.4 % (2 seeds) | - | - | 1.0 | 1.5 |'
     """
+    return f"| {' | '.join(cells(*runs))} |"
+
+
+def cells(*runs: dict[str, Any]) -> list[str]:
+    """Return the cells of a row, in the order of `COLUMNS`; see `row`."""
     first = runs[0]
-    judged = next((name for name, value in first["accuracy"].items() if name not in READOUTS and value is not None), "")
+    judged = judged_by(first)
     named = f" ({judged})" if judged not in ("goodness", "") else ""
     seeds = f" ({len(runs)} seeds)" if len(runs) > 1 else ""
-    cells = [
+    return [
         first["dataset"],
         labels_in_words(first["labels"], first.get("label_selection")),
         _rule(first),
@@ -42,7 +47,6 @@ def row(*runs: dict[str, Any]) -> str:
         _percent([run["control"]["untrained_linear"] for run in runs]),
         *(f"{statistics.mean(run['seconds'][part] for run in runs) / 60:.1f}" for part in ("training", "total")),
     ]
-    return f"| {' | '.join(cells)} |"
 
 
 def rows(results: list[dict[str, Any]]) -> list[str]:
@@ -56,17 +60,14 @@ def rows(results: list[dict[str, Any]]) -> list[str]:
         >>> len(rows([run | {"seed": 0}, run | {"seed": 1, "variant": []}]))
         1
     """
-    methods: dict[str, list[dict[str, Any]]] = {}
-    for each in results:
-        method = [each.get(name) for name in ("dataset", "judged_on", "labels", "label_selection", "rule")]
-        method += [each.get(name) for name in ("preset", "net", "model")]
-        method += [each.get(name, []) for name in ("stabilise", "variant")]  # older results lack what they had none of
-        methods.setdefault(json.dumps([*method, each.get("order", TOGETHER)]), []).append(each)
-    found = []
-    for alike in methods.values():
-        seeds = {each.get("seed") for each in alike}
-        found += [row(*alike)] if len(seeds) == len(alike) else [row(each) for each in alike]
-    return found
+    return [row(*group) for group in alike(results, _method, lambda run: run.get("seed"))]
+
+
+def _method(run: dict[str, Any]) -> str:
+    method = [run.get(name) for name in ("dataset", "judged_on", "labels", "label_selection", "rule")]
+    method += [run.get(name) for name in ("preset", "net", "model")]
+    method += [run.get(name, []) for name in ("stabilise", "variant")]  # older results lack what they had none of
+    return json.dumps([*method, run.get("order", TOGETHER)])
 
 
 def table(paths: list[Path]) -> str:
@@ -96,12 +97,8 @@ def _percent(shares: list[float | None]) -> str:
     return f"{mean} %" if len(known) == 1 else f"{mean} ± {statistics.stdev(known):.1f} %"
 
 
-def _missing(error: Exception) -> str:
-    return f"{getattr(error, 'filename', None)} does not exist: not a finished run"
-
-
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit("usage: python experiments/table.py RUN [RUN ...]")
-    with exit_on(FileNotFoundError, message=_missing):
+    with exit_on(FileNotFoundError, message=no_run):
         print(table([Path(argument) for argument in sys.argv[1:]]))

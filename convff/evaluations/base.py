@@ -24,12 +24,15 @@ class Score:
         unit: what the number is: "accuracy" in [0, 1], "bits", ...
         predicted: predicted classes `[N]`; None if nothing is predicted.
         per_block: further figures by name, each with one value per block.
+        scores: class scores `[N, K]` that the predictions follow from, the larger the better; minus infinity for
+            classes that were not tried. None if there are none.
     """
 
     value: float
     unit: str = "accuracy"
     predicted: Tensor | None = None
     per_block: Mapping[str, list[float]] = field(default_factory=dict)
+    scores: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -173,7 +176,8 @@ def score_of_blocks(net: LayerLocalNet, run: Context, data: ImageData, by_block:
     Returns:
         the accuracy, and for each block its `accuracy` alone and its `discrimination`.
     """
-    predicted = predictions(by_block, range(run.first_scored_of(net), len(by_block)))
+    first = run.first_scored_of(net)
+    predicted = predictions(by_block, range(first, len(by_block)))
     alone = [predictions(by_block, [block]) for block in range(len(by_block))]
     return Score(
         value=accuracy_of(predicted, data.classes),
@@ -182,6 +186,7 @@ def score_of_blocks(net: LayerLocalNet, run: Context, data: ImageData, by_block:
             "discrimination": discrimination(by_block, data.classes).tolist(),
             "accuracy": [accuracy_of(prediction, data.classes) for prediction in alone],
         },
+        scores=by_block[first:].sum(dim=0),
     )
 
 

@@ -5,7 +5,13 @@ from torch import Tensor
 
 from convff.data import ImageData
 from convff.evaluations.base import Context, Score, accuracy_of, discrimination
-from convff.inference.goodness import block_goodness, block_goodness_of, goodness_scores, predictions
+from convff.inference.goodness import (
+    block_goodness,
+    block_goodness_of,
+    goodness_scores,
+    predictions,
+    summed_scores,
+)
 from convff.machine.precision import autocast
 from convff.network import LayerLocalNet
 
@@ -35,6 +41,7 @@ def judge_by_goodness(net: LayerLocalNet, run: Context, data: ImageData) -> Scor
             "accuracy": [accuracy_of(prediction, data.classes) for prediction in alone],
             "label_bias": label_bias(net, run, data, of_all),
         },
+        scores=summed_scores(by_block[run.first_scored_of(net) :], run.labels.num_classes, candidates),
     )
 
 

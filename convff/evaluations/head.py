@@ -15,8 +15,9 @@ def judge_by_head(net: LayerLocalNet, run: Context, data: ImageData) -> Score:
     head = run.modules["head"]
     with torch.no_grad(), autocast(data.images.device, run.precision), evaluating(net), evaluating(head):
         batches = [head_scores(net, head, run.labels, as_floats(batch)) for batch in data.images.split(256)]
-    predicted = torch.cat(batches).argmax(dim=1)
-    return Score(value=accuracy_of(predicted, data.classes), predicted=predicted)
+    scores = torch.cat(batches)
+    predicted = scores.argmax(dim=1)
+    return Score(value=accuracy_of(predicted, data.classes), predicted=predicted, scores=scores)
 
 
 @torch.no_grad()

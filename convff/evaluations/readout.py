@@ -50,5 +50,6 @@ def _module(run: Context, name: str) -> LinearReadout:
 
 
 def _score(readout: LinearReadout, run: Context, data: ImageData) -> Score:
-    predicted: Tensor = readout.predict(data, precision=run.precision)
-    return Score(value=accuracy_of(predicted, data.classes), predicted=predicted)
+    scores: Tensor = readout.scores_of(data, precision=run.precision)
+    predicted = scores.topk(1, dim=1).indices.squeeze(1)  # as in `LinearReadout.predict`, also where scores are equal
+    return Score(value=accuracy_of(predicted, data.classes), predicted=predicted, scores=scores)

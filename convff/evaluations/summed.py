@@ -38,7 +38,7 @@ def judge_on_training_images(net: LayerLocalNet, run: Context, data: ImageData) 
         the accuracy, and for each block its `accuracy` alone and `accuracy_from`, that of the goodness summed from this
         block on.
     """
-    return replace(_judged(net, run, run.train, run.first_scored_of(net)), predicted=None)
+    return replace(_judged(net, run, run.train, run.first_scored_of(net)), predicted=None, scores=None)
 
 
 def _judged(net: LayerLocalNet, run: Context, data: ImageData, first: int) -> Score:
@@ -53,4 +53,5 @@ def _judged(net: LayerLocalNet, run: Context, data: ImageData, first: int) -> Sc
             "accuracy": [accuracy_of(predictions(by_block, [block]), data.classes) for block in blocks],
             "accuracy_from": [accuracy_of(predicted, data.classes) for predicted in summed],
         },
+        scores=by_block[first:].sum(dim=0),
     )

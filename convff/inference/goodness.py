@@ -119,10 +119,25 @@ def goodness_scores(
     if not 0 <= first < len(net):
         raise ValueError(f"`first` must be in [0, {len(net)}), got {first}")
     by_block = block_goodness(net, images, labels, candidates=candidates, goodness=goodness)
-    scores = by_block[first:].sum(dim=0)
+    return summed_scores(by_block[first:], labels.num_classes, candidates)
+
+
+def summed_scores(by_block: Tensor, num_classes: int, candidates: Tensor | None = None) -> Tensor:
+    """Return the scores `[N, K]` of all classes: goodness, summed over blocks.
+
+    Args:
+        by_block: goodness `[blocks, N, K]`, or `[blocks, N, M]` of candidates.
+        num_classes: number of classes K.
+        candidates: int64 `[N, M]`, the labels that were tried; the others score minus infinity. All if omitted.
+
+    Example:
+        >>> summed_scores(torch.ones(2, 1, 1), 3, candidates=torch.tensor([[1]]))
+        tensor([[-inf, 2., -inf]])
+    """
+    scores = by_block.sum(dim=0)
     if candidates is None:
         return scores
-    everything = scores.new_full((len(images), labels.num_classes), -torch.inf)
+    everything = scores.new_full((len(scores), num_classes), -torch.inf)
     return everything.scatter(1, candidates, scores)
 
 

@@ -219,9 +219,12 @@ class LinearReadout(nn.Module):
         """
         if not 1 <= count <= self.labels.num_classes:
             raise ValueError(f"count must be between 1 and {self.labels.num_classes}, got {count}")
+        return self.scores_of(data, precision=precision).topk(count, dim=1).indices
+
+    def scores_of(self, data: ImageData, *, precision: str = "float32") -> Tensor:
+        """Return the class scores `[N, K]` of a whole image set, batch by batch."""
         batches = data.images.split(self._batch(data))
-        scores = (self.scores(as_floats(images), precision=precision) for images in batches)
-        return torch.cat([each.topk(count, dim=1).indices for each in scores])
+        return torch.cat([self.scores(as_floats(images), precision=precision) for images in batches])
 
     @staticmethod
     def _batch(data: ImageData) -> int:

@@ -1,13 +1,13 @@
 """The table of an ablation: as JSON with every number, and as Markdown. Imports no torch."""
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
 from experiments.config.ablation import Ablation, Plan
 from experiments.config.own import own_file
 from experiments.config.settings import SettingsError
+from experiments.tools.intervals import standard_error
 from experiments.tools.markdown import plain_table
 
 MAY_DIFFER = ("split",)  # what a new table cannot know before the data are loaded
@@ -149,16 +149,6 @@ def _remarks(rows: list[dict[str, Any]], base: float | None, split: dict[str, An
     if split["is_stand_in"]:
         remarks.append("These are DRAWN STAND-IN images, not the requested data set: no number here is comparable.")
     return remarks
-
-
-def standard_error(accuracy: float, images: int) -> float:
-    """Return the standard error of an accuracy that was measured on n images.
-
-    Example:
-        >>> round(standard_error(0.7, 5000), 4)
-        0.0065
-    """
-    return math.sqrt(accuracy * (1 - accuracy) / images)
 
 
 def _cells(row: dict[str, Any], base: float | None, first: str, readout: bool) -> dict[str, str]:

@@ -10,6 +10,8 @@ COMMANDS: dict[str, str] = {
     "demo": "show a trained network at work, on one page",
     "predict": "name the classes of images by a trained network",
     "explain": "draw what speaks for a class in an image, and what against it",
+    "report": "write the report of a run: one HTML file that needs no data set",
+    "compare": "show runs side by side, and which differences exceed the noise",
     "labels": "make, choose, look at and judge a label set",
     "completion": "print a script that completes commands and options in the shell",
     "doctor": "say what this machine and this installation have, and what is wrong",

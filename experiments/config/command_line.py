@@ -154,6 +154,21 @@ def parse_as(
     return asked, settings
 
 
+def settings_asked_for(asked: Asked) -> Settings | None:
+    """Return the settings that options lead to; None if they are refused.
+
+    Example:
+        >>> settings_asked_for(Asked(labels="morph")) == Settings(labels="morph")
+        True
+    """
+    settings = _settled(asked)
+    try:
+        check_together(settings, _given(asked))
+    except SettingsError:
+        return None
+    return settings
+
+
 def _given(asked: Asked) -> frozenset[str]:
     """Return the options that differ from what holds without them."""
     return frozenset(each.name for each in fields(Asked) if getattr(asked, each.name) != each.default)

@@ -119,6 +119,9 @@ class Settings(Overrides, RuleOptions, NetworkOptions):
     out: Path = Path("runs")
     """Folder in which each run makes its own."""
 
+    report: bool = True
+    """Write report.html at the end, one file that says what the run has found."""
+
     resume: Path | None = None
     """Continue this run, with its settings; with --epochs N, train it on to N epochs in all."""
 

@@ -67,7 +67,13 @@ class Evaluated:
     @property
     def predicted(self) -> Tensor:
         """Predicted classes `[N]` of the first evaluation that predicts, for the confusion matrix."""
-        return next((s.predicted for s in self.scores.values() if s.predicted is not None), torch.empty(0))
+        predicted = None if self.predicts is None else self.scores[self.predicts].predicted
+        return torch.empty(0) if predicted is None else predicted
+
+    @property
+    def predicts(self) -> str | None:
+        """The name of the first evaluation that predicts; None if none does."""
+        return next((name for name, score in self.scores.items() if score.predicted is not None), None)
 
     @property
     def per_layer(self) -> dict[str, list[float]]:

@@ -1,6 +1,8 @@
 """The short tables that a run prints at its end."""
 
-from convff import EVALUATIONS
+from collections.abc import Iterable
+
+from convff import EVALUATIONS, Finding
 from experiments.run.inference import title_of
 from experiments.run.results import Results, seed_summary
 from experiments.tools.words import labels_in_words, rule_in_words
@@ -57,15 +59,29 @@ def _line(name: str, value: float | None) -> str:
     return f"  {name:{NAME_WIDTH}}{'-' if value is None else f'{100 * value:6.2f} %'}"
 
 
-def _remarks(results: Results) -> list[str]:
+def remarks_of(linear: float | None, control: float | None, findings: Iterable[Finding]) -> list[str]:
+    """Return remarks on a run, in sentences.
+
+    Args:
+        linear: accuracy of the readout; None if there is none.
+        control: accuracy of the same readout on the untrained network.
+        findings: signs of a wrong setting.
+
+    Example:
+        >>> remarks_of(0.5, 0.6, ())
+        ['The readout (50.0 %) is NOT better than on the untrained network (60.0 %): training gave it nothing.']
+    """
     remarks = []
-    linear, control = results.accuracy.get("linear"), results.control["untrained_linear"]
     if linear is not None and control is not None and linear <= control:
         remarks.append(
-            f"  The readout ({100 * linear:.1f} %) is NOT better than on the untrained network "
+            f"The readout ({100 * linear:.1f} %) is NOT better than on the untrained network "
             f"({100 * control:.1f} %): training gave it nothing."
         )
-    remarks += [f"  warning: {finding}" for finding in results.findings]
+    return remarks + [f"warning: {finding}" for finding in findings]
+
+
+def _remarks(results: Results) -> list[str]:
+    found = remarks_of(results.accuracy.get("linear"), results.control["untrained_linear"], results.findings)
     if results.is_stand_in:
-        remarks.append("  These are DRAWN STAND-IN images, not the requested data set: no number here is comparable.")
-    return remarks
+        found.append("These are DRAWN STAND-IN images, not the requested data set: no number here is comparable.")
+    return [f"  {remark}" for remark in found]

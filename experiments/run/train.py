@@ -23,12 +23,14 @@ from convff import (
 from experiments.config.command_line import check
 from experiments.config.settings import Settings, SettingsError
 from experiments.datasets import DataError
+from experiments.reports.of_run import report_run
 from experiments.run import figures
 from experiments.run.evaluate import Evaluated, scores_as_json
 from experiments.run.finished import Finished
 from experiments.run.folder import keep_own_files, new_file, new_folder, run_name, write_json
 from experiments.run.own_figures import draw_own_figures
 from experiments.run.parts import Parts, prepare
+from experiments.run.predictions import keep_predictions
 from experiments.run.results import Results, seed_summary
 from experiments.run.resume import keep_results, resumed_settings, settings_file
 from experiments.run.saved import SavedStates
@@ -147,6 +149,7 @@ def run(parts: Parts, signals: Signals, state: TrainingState | None) -> Results:
     beside |= found.fitted
     with signals.deferred():
         save_checkpoint(folder / "checkpoint.safetensors", checkpoint_of(parts, net, beside))
+        keep_predictions(found, parts.judged, folder)
         results = _results(parts, found, training, trained, commit)
         results = replace(results, seconds=results.seconds | {"total": training.seconds})
         write_json(folder / "results.json", asdict(results))
@@ -162,6 +165,8 @@ def run(parts: Parts, signals: Signals, state: TrainingState | None) -> Results:
     )
     draw_own_figures(Finished(parts, net, trainer.step, found.predicted, folder / "figures"))
     print(closing_table(results))
+    if settings.report:
+        report_run(folder, rule=parts.rule, labels=parts.labels)
     print(f"  {results.seconds['total']:.0f} s in all; everything is in {folder}")
     return results
 

@@ -25,3 +25,15 @@ def exit_on(*errors: type[Exception], message: Callable[[Exception], object] = s
     except errors as error:
         print(f"error: {message(error)}", file=sys.stderr)
         sys.exit(2)
+
+
+def no_run(error: Exception) -> str:
+    """Return the message for an error of reading a run: a file that is missing shows that it is not finished.
+
+    Example:
+        >>> no_run(FileNotFoundError(2, "No such file or directory", "runs/a/results.json"))
+        'runs/a/results.json does not exist: not a finished run'
+    """
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return f"{error.filename} does not exist: not a finished run"
+    return str(error)

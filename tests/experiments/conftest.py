@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.run import figures, own_figures
+from experiments.run import figures, own_figures, train
 from experiments.tools import style
 
 
@@ -11,6 +11,13 @@ def _coarse(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """No test looks at fine lines, unless it is marked to ask how large its pictures are."""
     if request.node.get_closest_marker("fine_pictures") is None:
         monkeypatch.setitem(style.RC, "savefig.dpi", 80)
+
+
+@pytest.fixture(autouse=True)
+def _unreported(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report takes more time than a tiny run: only tests that are marked write one."""
+    if request.node.get_closest_marker("reports") is None:
+        monkeypatch.setattr(train, "report_run", lambda *arguments, **options: None)
 
 
 @pytest.fixture(autouse=True)

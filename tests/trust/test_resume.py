@@ -65,7 +65,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def settings(name: str, out: Path, **changes: Any) -> Settings:
-    return Settings(**(SMALL | RUNS[name] | {"out": out} | changes))
+    return Settings(**(SMALL | RUNS[name] | {"out": out, "report": False} | changes))
 
 
 def _quiet(asked: Settings) -> None:
@@ -338,7 +338,7 @@ def test_a_run_of_two_processes_is_resumed_by_one(tmp_path: Path) -> None:
     options = {"rule": "hebbff", "labels": "fourier", "train_images": 256}
     given = settings("hebbff", tmp_path / "straight", **options)
     process = start(given)
-    arguments = ["experiments/cifar10.py", "--out", str(tmp_path / "two")]
+    arguments = ["experiments/cifar10.py", "--no-report", "--out", str(tmp_path / "two")]
     for name, value in (SMALL | options).items():
         arguments += [f"--{name.replace('_', '-')}", str(value)]
     two = start_processes(arguments, 2)

@@ -10,12 +10,12 @@ import pytest
 
 from experiments.ablation import ablate, main
 from experiments.ablations import training
-from experiments.ablations.table import standard_error
 from experiments.ablations.training import passes
 from experiments.config.ablation import Ablation
 from experiments.config.presets import PRESETS
 from experiments.config.settings import SettingsError
 from experiments.run.parts import Parts
+from experiments.tools.intervals import standard_error
 from tests.experiments.ablations.cases import ADAM, BASE, TWO, content
 
 
