@@ -5,7 +5,7 @@ the run, on test images; a run that was judged on validation images, or on drawn
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,9 @@ def ship(asked: Ship) -> str:
     """
     from convff import load, write_atomically
     from convff.shipped import NETS
-    from experiments.config.as_command import as_command
     from experiments.config.earlier import earlier_settings
+    from experiments.config.settings import Settings
+    from experiments.config.written import command_of
 
     settings, _ = earlier_settings(asked.run)
     results: dict[str, Any] = json.loads((asked.run / "results.json").read_text(encoding="utf-8"))
@@ -46,7 +47,7 @@ def ship(asked: Ship) -> str:
     index = json.loads((NETS / "index.json").read_text(encoding="utf-8"))
     index["nets"][asked.name] = {
         "file": file,
-        "command": as_command(settings),
+        "command": command_of(replace(settings, data_dir=None, out=Settings.out, device=Settings.device)),
         "data": results["dataset"],
         "judged_on": results["judged_on"],
         "accuracy": {name: round(value, 4) for name, value in results["accuracy"].items() if value is not None},

@@ -7,14 +7,15 @@ With `--config RUN` an earlier run is repeated, but for the options given; `--re
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 import tyro
 
 from experiments.config.command_line import Asked, parse_as
-from experiments.config.earlier import changed_presets, changed_settings, earlier_settings
+from experiments.config.differences import differences
+from experiments.config.earlier import changed_presets, earlier_settings
 from experiments.config.names import names_in
 from experiments.config.settings import Settings, SettingsError
 from experiments.tools.command import exit_on
@@ -101,8 +102,8 @@ def _named(data: str, data_dir: Path | None) -> dict[str, Any]:
 
 
 def _say_what_differs(before: Settings, after: Settings, recipe: dict[str, Any]) -> None:
-    lines = changed_settings(before, after)
-    print("as the earlier run, but for " + "; ".join(lines) if lines else "as the earlier run", file=sys.stderr)
-    same = {each.name for each in fields(Settings)} - {line.partition(":")[0] for line in lines}
-    if "preset" in same and (since := changed_presets(before, recipe)):
-        print(f"note: its preset has changed since: {'; '.join(since)}", file=sys.stderr)
+    found = differences(before, after, aside=())
+    lines = "; ".join(map(str, found))
+    print(f"as the earlier run, but for {lines}" if lines else "as the earlier run", file=sys.stderr)
+    if "preset" not in {each.name for each in found} and (since := changed_presets(before, recipe)):
+        print(f"note: its preset has changed since: {'; '.join(map(str, since))}", file=sys.stderr)

@@ -1,7 +1,7 @@
 """What tells runs apart, in words: how a setting is shown, and which settings differ. Imports no torch."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -60,14 +60,20 @@ class Difference:
         return f"{self.name.replace('_', ' ')}: {shown(self.before)} -> {shown(self.after)}"
 
 
-def differences(first: Settings, second: Settings) -> list[Difference]:
-    """Return the settings of a method that two runs do not share.
+def differences(first: Settings, second: Settings, aside: Sequence[str] = ASIDE) -> list[Difference]:
+    """Return the settings that two runs do not share.
+
+    Args:
+        first: the settings of one.
+        second: the settings of the other.
+        aside: settings that are not compared.
 
     Example:
         >>> [str(each) for each in differences(Settings(seed=1), Settings(rule="hebbff", lr=0.1))]
         ['rule: ff -> hebbff', 'lr: default -> 0.1']
     """
-    return list(_unequal(method_of(first), method_of(second)))
+    names = [name for name in names_in_order() if name not in aside]
+    return list(_unequal(*({name: getattr(each, name) for name in names} for each in (first, second))))
 
 
 def recipe_differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Difference]:

@@ -1,10 +1,11 @@
 """The settings of an earlier run, to run again with one of them changed. Imports no torch."""
 
 import json
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from experiments.config.differences import Difference, recipe_differences
 from experiments.config.presets import recipe_for
 from experiments.config.settings import Settings, SettingsError, settings_from_json
 
@@ -28,32 +29,8 @@ def earlier_settings(path: Path) -> tuple[Settings, dict[str, Any]]:
         raise SettingsError(f"--config {path}: {file} was not written by a run: {str(error)[:500]}") from error
 
 
-def changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """Return what differs between two mappings of names to values, a line each.
-
-    Example:
-        >>> changes({"rule": "ff", "lr": None}, {"rule": "hebbff", "lr": None})
-        ['rule: ff -> hebbff']
-    """
-    names = [*before, *(name for name in after if name not in before)]
-    pairs = [(name, _plain(before.get(name)), _plain(after.get(name))) for name in names]
-    return [f"{name}: {old} -> {new}" for name, old, new in pairs if old != new]
-
-
-def changed_settings(before: Settings, after: Settings) -> list[str]:
-    """Return what differs between two settings, a line each.
-
-    Example:
-        >>> changed_settings(Settings(), Settings(label_at="output", seed=1))
-        ['label_at: image -> output', 'seed: 0 -> 1']
-    """
-    names = [each.name for each in fields(Settings)]
-    old, new = ({name: getattr(settings, name) for name in names} for settings in (before, after))
-    return changes(old, new)
-
-
-def changed_presets(settings: Settings, recipe: dict[str, Any]) -> list[str]:
-    """Return what the same settings lead to now that they did not lead to when a run was made, a line each.
+def changed_presets(settings: Settings, recipe: dict[str, Any]) -> list[Difference]:
+    """Return what the same settings lead to now that they did not lead to when a run was made.
 
     Args:
         settings: the settings of the run.
@@ -61,13 +38,5 @@ def changed_presets(settings: Settings, recipe: dict[str, Any]) -> list[str]:
     """
     now = asdict(recipe_for(settings))
     known = [name for name in recipe if name in now]
-    return changes({name: recipe[name] for name in known}, {name: now[name] for name in known})
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON would give it back."""
-    if isinstance(value, tuple | list):
-        return [_plain(each) for each in value]
-    if isinstance(value, dict):
-        return {str(name): _plain(each) for name, each in value.items()}
-    return str(value) if isinstance(value, Path) else value
+    as_json = json.loads(json.dumps({name: now[name] for name in known}))
+    return recipe_differences({name: recipe[name] for name in known}, as_json)

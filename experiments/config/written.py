@@ -9,28 +9,29 @@ from experiments.config.differences import names_in_order
 from experiments.config.ranges import option
 from experiments.config.settings import Settings
 
-SCRIPTS = ("mnist", "fashion_mnist", "cifar10", "cifar100")
 DECIDED = ("labels", "label_at")  # options that other options decide if they are omitted
 
 
 def command_of(settings: Settings) -> str | None:
-    """Return a command that makes a run with these settings; None if no command does.
+    """Return the shortest command that makes a run with these settings; None if no command does.
 
     Example:
         >>> print(command_of(Settings(dataset="mnist", labels="morph", epochs=3, widths=(8, 16), model="mlp")))
-        python experiments/mnist.py --labels morph --model mlp --widths 8 16 --epochs 3
-        >>> print(command_of(Settings(dataset="digits", label_at="output")))
-        python experiments/cifar10.py --dataset digits
+        convff train mnist --labels morph --model mlp --widths 8 16 --epochs 3
+        >>> from pathlib import Path
+        >>> print(command_of(Settings(dataset="folder", data_dir=Path("photos"), label_at="output")))
+        convff train photos
     """
-    script = settings.dataset if settings.dataset in SCRIPTS else "cifar10"
-    default = Settings(dataset=script)
-    values = {name: getattr(settings, name) for name in names_in_order() if name != "resume"}
-    changed = {name: value for name, value in values.items() if value != getattr(default, name)}
+    own = settings.dataset == "folder" and settings.data_dir is not None
+    aside = {"dataset", "resume"} | ({"data_dir"} if own else set())
+    fixed = {name: getattr(settings, name) for name in aside - {"resume"}}
+    values = {name: getattr(settings, name) for name in names_in_order() if name not in aside}
+    changed = {name for name, value in values.items() if value != getattr(Settings, name)}
     for named in _choices():
-        given = {name: values[name] for name in values if name in changed.keys() - set(DECIDED) or name in named}
-        if settings_asked_for(Asked(**({"dataset": script} | given))) == settings:
-            words = [f"experiments/{script}.py", *(word for name in given for word in _words(name, values[name]))]
-            return f"python {shlex.join(words)}"
+        given = {name: values[name] for name in values if name in changed - set(DECIDED) or name in named}
+        if settings_asked_for(Asked(**(fixed | given))) == settings:
+            data = str(settings.data_dir) if own else settings.dataset
+            return shlex.join(["convff", "train", data, *(w for name in given for w in _words(name, values[name]))])
     return None
 
 

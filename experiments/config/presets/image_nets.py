@@ -46,7 +46,7 @@ def long(settings: Settings) -> Recipe:
 
     Example:
         >>> long(Settings()).epochs
-        36
+        18
     """
     recipe = quick(settings)
     if one_pass.sees_once(settings):

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from experiments.commands import COMMANDS, entry, train
-from experiments.config.as_command import as_command
-from experiments.config.earlier import changed_presets, changed_settings
+from experiments.config.differences import differences
+from experiments.config.earlier import changed_presets
 from experiments.config.presets import recipe_for
 from experiments.config.settings import Settings
+from experiments.config.written import command_of
 
 
 def convff(*arguments: object) -> int:
@@ -119,8 +120,8 @@ def test_a_preset_that_has_changed_since_is_named(
 
 
 def test_every_setting_can_differ() -> None:
-    lines = changed_settings(Settings(), Settings(widths=(1, 2), out=Path("elsewhere")))
-    assert lines == ["widths: None -> [1, 2]", "out: runs -> elsewhere"]
+    found = differences(Settings(), Settings(widths=(1, 2), out=Path("elsewhere")), aside=())
+    assert [str(each) for each in found] == ["widths: default -> 1 2", "out: runs -> elsewhere"]
 
 
 @pytest.mark.parametrize(
@@ -138,10 +139,12 @@ def test_every_setting_can_differ() -> None:
         Settings(preset="paper", inference=("goodness", "linear")),
         Settings(dataset="digits", model="cnn6", skip=True, compile=True, pool_after=(), redraw=False),
     ],
-    ids=as_command,
+    ids=command_of,
 )
 def test_the_command_of_a_run_leads_to_its_settings(settings: Settings) -> None:
-    assert train.parse(shlex.split(as_command(settings))[2:], "convff train") == settings
+    command = command_of(settings)
+    assert command is not None
+    assert train.parse(shlex.split(command)[2:], "convff train") == settings
 
 
 def test_the_help_is_that_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from experiments.config.command_line import parse
+from experiments.commands.train import parse
 from experiments.config.differences import ASIDE, changed_from_preset, differences, method_key, method_of, shown
 from experiments.config.presets import recipe_for
 from experiments.config.settings import Settings
@@ -37,11 +37,9 @@ def test_the_command_leads_to_the_settings(given: dict[str, Any]) -> None:
     settings = replace(Settings(), **given)
     command = command_of(settings)
     assert command is not None
-    python, script, *arguments = shlex.split(command)
-    assert python == "python"
-    dataset: Any = Path(script).stem
-    assert (Path(__file__).parent.parent.parent.parent / script).is_file()
-    assert parse(Settings(dataset=dataset), None, arguments) == settings
+    tool, verb, *arguments = shlex.split(command)
+    assert (tool, verb) == ("convff", "train")
+    assert parse(arguments, "convff train") == settings
 
 
 def test_settings_that_no_command_line_takes() -> None:
