@@ -109,8 +109,8 @@ def demo_of(model: Classifier, images: Tensor, classes: Tensor) -> Demo:
         first=digits[0],
         digits=tuple(digits),
         command=about["command"],
-        accuracy=f"{100 * about['accuracy']['goodness']:.1f}",
-        images=about["judged_on"],
+        accuracy=f"{100 * about['accuracy']['goodness']:.2f}",
+        images=f"{int(about['judged_on'].split()[0]):,} test images",
     )
 
 
