@@ -124,6 +124,7 @@ from convff.rules import (
     head_scores,
 )
 from convff.schedule import SCHEDULES, Schedule
+from convff.sequential import from_sequential
 from convff.stabilisers import STABILISERS
 from convff.training.augment import AUGMENTATIONS
 from convff.training.compiled import CompilationWarning
@@ -171,7 +172,8 @@ __all__ = [
     "WittenBell", "__version__", "as_floats", "autocast", "block_goodness", "block_goodness_of", "block_scores",
     "block_scores_of", "calibrate", "cnn3", "cnn6", "contrast_of", "copy_weights", "deephebb", "distil",
     "evaluating", "fastest_precision", "fasthebb", "features_in_bytes", "fit_with_dropout", "fitting_width",
-    "for_superclasses", "free_memory", "generate", "goodness_scores", "head_scores", "keep_freed_memory",
+    "for_superclasses", "free_memory", "from_sequential",
+    "generate", "goodness_scores", "head_scores", "keep_freed_memory",
     "keyed_generator", "label_passes", "load", "load_checkpoint", "load_tensors", "local_fields", "mean_goodness",
     "memory_of", "mlp", "notes_for", "on_hardware", "participation_ratios", "predictions", "probabilities",
     "read_picture", "recurrent_local", "recurrent_mlp", "remove_unfinished", "require_memory", "require_ours",

@@ -11,7 +11,7 @@ from convff import AtOutput, Classifier, ForwardForward, ForwardForwardClassifie
 from labels import NoLabels
 from tests.pages import DOCS, python_blocks
 
-USED, OWN, IN_SCIKIT_LEARN = python_blocks(DOCS["using.md"])
+USED, OWN, OF_A_CHAIN, IN_SCIKIT_LEARN = python_blocks(DOCS["using.md"])
 
 
 def test_a_run_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,6 +51,12 @@ def test_a_network_of_ones_own_is_used(tmp_path: Path, monkeypatch: pytest.Monke
     model, again, data = names["model"], names["again"], names["data"]
     assert again.ways == model.ways == ("groups", "linear")  # type: ignore[attr-defined]
     assert again.predict(data.images) == model.predict(data.images)  # type: ignore[attr-defined]
+
+
+def test_a_chain_becomes_a_network() -> None:
+    names: dict[str, Any] = {}
+    exec(compile(OF_A_CHAIN, "using.md", "exec"), names)
+    assert [a.shape[1] for a in names["net"](torch.rand(2, 1, 8, 8))] == [6, 20]
 
 
 @pytest.mark.slow
