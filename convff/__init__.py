@@ -29,6 +29,7 @@ from convff.contrasts import (
 )
 from convff.data import Batch, Data, ImageData, as_floats
 from convff.evaluations import EVALUATIONS, Context, Evaluation, Score
+from convff.exporting import exported
 from convff.fast_learning import step_to_goodness
 from convff.files import (
     NoSpaceError,
@@ -171,7 +172,7 @@ __all__ = [
     "TrainableLabels", "Trainer", "TrainingState", "TrainingWarning", "Triangle", "Unlabelled", "Variations",
     "WittenBell", "__version__", "as_floats", "autocast", "block_goodness", "block_goodness_of", "block_scores",
     "block_scores_of", "calibrate", "cnn3", "cnn6", "contrast_of", "copy_weights", "deephebb", "distil",
-    "evaluating", "fastest_precision", "fasthebb", "features_in_bytes", "fit_with_dropout", "fitting_width",
+    "evaluating", "exported", "fastest_precision", "fasthebb", "features_in_bytes", "fit_with_dropout", "fitting_width",
     "for_superclasses", "free_memory", "from_sequential",
     "generate", "goodness_scores", "head_scores", "keep_freed_memory",
     "keyed_generator", "label_passes", "load", "load_checkpoint", "load_tensors", "local_fields", "mean_goodness",
