@@ -42,6 +42,24 @@ class Scores(nn.Module):
         assert score is not None
         return score(self.net, self.run, images).float()
 
+    def graph(self) -> torch.export.ExportedProgram:
+        """Return the graph of the scores for any number of images.
+
+        Raises:
+            ValueError: a part computes what no graph can hold; the message names the parts and what PyTorch found.
+        """
+        like = next(self.parameters())
+        images = torch.zeros(3, *self.image_shape, device=like.device)
+        batch = torch.export.Dim("batch", min=1)
+        try:
+            with torch.no_grad():
+                return torch.export.export(self, (images,), dynamic_shapes=({0: batch},), strict=False)
+        except Exception as error:  # PyTorch raises many kinds, most of them its own
+            run = self.run
+            parts = ", ".join(type(part).__name__ for part in (self.net, run.labels, run.rule))
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            raise ValueError(f"{self.evaluation} of {parts} cannot be exported as a graph ({reason})") from error
+
 
 def exported(model: "Classifier", *, by: str | None = None) -> Scores:
     """Return the scores of a classifier as a module that PyTorch can trace, for `torch.export` or ONNX.
@@ -61,38 +79,7 @@ def exported(model: "Classifier", *, by: str | None = None) -> Scores:
         >>> images = torch.rand(3, 1, 8, 8)
         >>> torch.allclose(exported(model)(images), model.scores(images))
         True
+        >>> exported(model).graph().module()(images[:1]).shape
+        torch.Size([1, 2])
     """
     return Scores(model, chosen(model.ways, by))
-
-
-def program(scores: Scores) -> torch.export.ExportedProgram:
-    """Return the graph of scores for any number of images.
-
-    Args:
-        scores: what `exported` returned.
-
-    Raises:
-        ValueError: a part computes what no graph can hold; the message names the parts and what PyTorch found.
-
-    Example:
-        >>> from convff import AtOutput, Classifier, ForwardForward, cnn3
-        >>> from labels import NoLabels
-        >>> rule, net = ForwardForward(label_at=AtOutput(2)), cnn3((1, 8, 8), width=4, kernel=3)
-        >>> model = Classifier(net, NoLabels(2), rule, class_names=("cat", "dog"), image_shape=(1, 8, 8))
-        >>> graph = program(exported(model)).module()
-        >>> graph(torch.rand(1, 1, 8, 8)).shape, graph(torch.rand(5, 1, 8, 8)).shape
-        (torch.Size([1, 2]), torch.Size([5, 2]))
-    """
-    like = next(scores.parameters())
-    images = torch.zeros(3, *scores.image_shape, device=like.device)
-    batch = torch.export.Dim("batch", min=1)
-    try:
-        with torch.no_grad():
-            return torch.export.export(scores, (images,), dynamic_shapes=({0: batch},), strict=False)
-    except Exception as error:  # PyTorch raises many kinds, most of them its own
-        run = scores.run
-        parts = ", ".join(type(part).__name__ for part in (scores.net, run.labels, run.rule))
-        reason = " ".join(str(error).split())[:300]
-        raise ValueError(
-            f"scores by {scores.evaluation} of {parts} cannot be exported as a graph ({type(error).__name__}: {reason})"
-        ) from error

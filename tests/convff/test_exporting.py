@@ -27,7 +27,6 @@ from convff import (
     mlp,
     recurrent_local,
 )
-from convff.exporting import program
 from convff.labelling import every_label
 from labels import (
     ChannelLabels,
@@ -112,7 +111,7 @@ def test_every_label_is_written_as_by_the_family(name: str) -> None:
 @torch.no_grad()
 def test_a_graph_takes_any_number_of_images(name: str, by: str) -> None:
     model = CASES[name]()
-    graph = program(exported(model, by=by)).module()
+    graph = exported(model, by=by).graph().module()
     for count in (1, 5):
         torch.testing.assert_close(graph(images(count)), model.scores(images(count), by=by), rtol=1e-4, atol=1e-4)
 
@@ -134,7 +133,7 @@ class ByBrightness(NoLabels):
 def test_what_cannot_be_a_graph_is_named() -> None:
     scores = exported(of(ForwardForward(), ByBrightness(3)), by="goodness")
     with pytest.raises(ValueError, match=r"goodness of LayerLocalNet, ByBrightness, ForwardForward cannot be exported"):
-        program(scores)
+        scores.graph()
 
 
 def test_scores_that_are_not_there_are_refused() -> None:
