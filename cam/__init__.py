@@ -14,7 +14,7 @@ from cam.local_head_cam import LocalHeadCAM, LocalHeadModel
 from cam.maps import Maps, kinds
 from cam.models import HeadModel, ReadoutModel
 from cam.overlay import HELPS, HURTS, overlay
-from cam.pixels import input_times_gradient
+from cam.pixels import PixelCAM, input_times_gradient
 from cam.pooling_cam import PoolingCAM
 from cam.score_maps import SCORE_MAPS, Judged, head_maps, score_maps
 from cam.settled_model import SettledModel
@@ -47,6 +47,7 @@ __all__ = [
     "LocalHeadModel",
     "Maps",
     "NoEvidenceWarning",
+    "PixelCAM",
     "PoolingCAM",
     "ReadoutModel",
     "SettledModel",

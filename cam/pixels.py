@@ -6,7 +6,39 @@ import torch
 from torch import Tensor, nn
 
 from cam.functional import Target, total
+from cam.gradient import GradientCAM
 from cam.modes import evaluating
+
+
+class PixelCAM(GradientCAM):
+    """Maps on the pixels: each pixel's value times the target's derivative by it; see `input_times_gradient`.
+
+    The maps are no shares of the score: for a model that divides images by their length they sum to 0.
+
+    Args:
+        model: with derivatives throughout, and a module through which the images pass unchanged.
+        target_layers: that module.
+        reshape_transform: must be None; present only because grad-cam's classes have it.
+
+    Raises:
+        DetachedLayerError: when called, if the scores have no derivative by the pixels.
+
+    Example:
+        >>> model = nn.Sequential(nn.Identity(), nn.Flatten(), nn.Linear(4, 3, bias=False))
+        >>> maps = PixelCAM(model, [model[0]]).maps(torch.rand(1, 1, 2, 2))
+        >>> torch.allclose(maps.shares().sum(dim=1), maps.scores), maps.bias
+        (True, None)
+
+    Reference:
+        Shrikumar et al. 2016; see `input_times_gradient`.
+    """
+
+    def layer_maps(
+        self, activations: Sequence[Tensor], outputs: Tensor, targets: Sequence[Target]
+    ) -> tuple[list[Tensor], None]:
+        """See `SignedCAM`."""
+        (pixels,), (gradient,) = activations, self._gradients(activations, outputs, targets)
+        return [(pixels * gradient).sum(dim=1).detach()], None
 
 
 def input_times_gradient(model: nn.Module, images: Tensor, targets: Sequence[Target]) -> Tensor:

@@ -5,6 +5,7 @@ To add a kind, write a function and give it a row in `SCORE_MAPS`.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -19,7 +20,10 @@ from cam.linear_cam import LinearCAM
 from cam.local_head_cam import LocalHeadCAM, LocalHeadModel
 from cam.models import HeadModel, Labels, Net
 from cam.modes import evaluating
+from cam.pixels import PixelCAM
 from cam.pooling_cam import PoolingCAM
+from cam.settled_model import SettledModel
+from cam.share_cam import ShareCAM
 from cam.stream_cam import StreamCAM, StreamModel
 
 Contribution = Callable[[Tensor], Tensor]
@@ -128,6 +132,33 @@ def stream_maps(judged: Judged, first: int, contribution: Contribution) -> Strea
     return StreamCAM(model, model.layers)
 
 
+def settled_maps(judged: Judged, first: int) -> SignedCAM | None:
+    """Return the maps of the goodness of a network that settles; of the pixels if its units have no places.
+
+    Args:
+        judged: the network.
+        first: index of the first layer that counts.
+    """
+    rule, net = judged.rule, cast(Any, judged.net)
+    if not hasattr(rule, "counted_states"):
+        return None  # a rule of the user's own
+    iterations = rule.counted[1] + 1 - rule.counted[0]
+
+    def contribution(a: Tensor) -> Tensor:
+        units: Tensor = rule.reduced.contribution(a, a[0].numel() // iterations)
+        return units
+
+    model = SettledModel(
+        net,
+        partial(rule.counted_states, net),
+        num_classes=judged.labels.num_classes,
+        iterations=iterations,
+        first=first,
+        contribution=contribution,
+    )
+    return PixelCAM(model, [model.pixels]) if net.order is None else ShareCAM(model, model.layers)
+
+
 def local_head_maps(judged: Judged, first: int) -> LocalHeadCAM | None:
     """Return the maps of the summed scores of the linear heads on all blocks; None for heads of another kind.
 
@@ -149,6 +180,7 @@ SCORE_MAPS: dict[str, MakeMaps] = {
     "beside": of_goodness(beside_maps),
     "gains": of_goodness(gain_maps),
     "stream": of_goodness(stream_maps),
+    "settled": settled_maps,
     "local_heads": local_head_maps,
 }
 """Keyed by the evaluation whose scores they explain."""

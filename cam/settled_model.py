@@ -24,10 +24,15 @@ class SettledModel(nn.Module):
             dense layers, for images `[B, C, H, W]` and labels `[B, K]`.
         num_classes: K.
         iterations: T.
+        first: index of the first layer that counts.
         contribution: returns what each unit adds to the goodness, in the shape of its argument.
 
     Attributes:
-        layers: one module per layer, whose activity is its states: the target layers of `ShareCAM`.
+        layers: one module per layer that counts, whose activity is its states: the target layers of `ShareCAM`.
+        pixels: a module whose activity are the images: the target layer of `PixelCAM`.
+
+    Raises:
+        ValueError: `first` outside [0, number of layers).
 
     Example:
         >>> from cam import GoodnessDifference, ShareCAM
@@ -52,18 +57,24 @@ class SettledModel(nn.Module):
         *,
         num_classes: int,
         iterations: int,
+        first: int = 0,
         contribution: Callable[[Tensor], Tensor] = sum_contribution,
     ) -> None:
         super().__init__()
         self.net, self.settle, self.contribution = net, settle, contribution
         self.num_classes, self.iterations = num_classes, iterations
-        self.layers: list[nn.Module] = [nn.Identity() for _ in net]
+        every: list[nn.Module] = [nn.Identity() for _ in net]
+        self.layers = every[first:]
+        if first < 0 or not self.layers:
+            raise ValueError(f"`first` must be in [0, {len(every)}), got {first}")
+        self.first = first
+        self.pixels = nn.Identity()
 
     def forward(self, images: Tensor) -> Tensor:
         """Return scores `[B, K]` of images `[B, C, H, W]`."""
         labels = torch.arange(self.num_classes, device=images.device).expand(len(images), -1)
         with evaluating(self):
-            settled = self.settle(images, labels)
+            settled = self.settle(self.pixels(images), labels)[self.first :]
             by_layer = [
                 self.contribution(layer(states.flatten(1, 2))).flatten(1).sum(dim=1)
                 for layer, states in zip(self.layers, settled, strict=True)

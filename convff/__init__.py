@@ -29,6 +29,7 @@ from convff.contrasts import (
 )
 from convff.data import Batch, Data, ImageData, as_floats
 from convff.evaluations import EVALUATIONS, Context, Evaluation, Score
+from convff.exporting import exported
 from convff.fast_learning import step_to_goodness
 from convff.files import (
     NoSpaceError,
@@ -124,6 +125,7 @@ from convff.rules import (
     head_scores,
 )
 from convff.schedule import SCHEDULES, Schedule
+from convff.sequential import from_sequential
 from convff.shipped import pretrained, pretrained_about, pretrained_names, shipped_digits
 from convff.stabilisers import STABILISERS
 from convff.training.augment import AUGMENTATIONS
@@ -170,14 +172,14 @@ __all__ = [
     "Stabilised", "Step", "SuperclassNegatives", "Symmetric", "Threshold", "TrainableLabels", "Trainer",
     "TrainingState", "TrainingWarning", "Triangle", "Unlabelled", "Variations", "WittenBell", "__version__",
     "as_floats", "autocast", "block_goodness", "block_goodness_of", "block_scores", "block_scores_of", "calibrate",
-    "cnn3", "cnn6", "contrast_of", "copy_weights", "deephebb", "distil", "evaluating", "fastest_precision", "fasthebb",
-    "features_in_bytes", "fit_with_dropout", "fitting_width", "for_superclasses", "free_memory", "generate",
-    "goodness_scores", "head_scores", "keep_freed_memory", "keyed_generator", "label_passes", "load", "load_checkpoint",
-    "load_tensors", "local_fields", "mean_goodness", "memory_of", "mlp", "notes_for", "on_hardware",
-    "participation_ratios", "predictions", "pretrained", "pretrained_about", "pretrained_names", "probabilities",
-    "read_picture", "recurrent_local", "recurrent_mlp", "remove_unfinished", "require_memory", "require_ours",
-    "require_space", "resnet", "resnet_he", "save_checkpoint", "save_tensors", "settled_goodness", "settled_states",
-    "shipped_digits", "start", "step_to_goodness", "stop_if_diverged", "sum_goodness", "usual_activity_of",
-    "wants_scores", "with_usual", "write_atomically",
+    "cnn3", "cnn6", "contrast_of", "copy_weights", "deephebb", "distil", "evaluating", "exported", "fastest_precision",
+    "fasthebb", "features_in_bytes", "fit_with_dropout", "fitting_width", "for_superclasses", "free_memory",
+    "from_sequential", "generate", "goodness_scores", "head_scores", "keep_freed_memory", "keyed_generator",
+    "label_passes", "load", "load_checkpoint", "load_tensors", "local_fields", "mean_goodness", "memory_of", "mlp",
+    "notes_for", "on_hardware", "participation_ratios", "predictions", "pretrained", "pretrained_about",
+    "pretrained_names", "probabilities", "read_picture", "recurrent_local", "recurrent_mlp", "remove_unfinished",
+    "require_memory", "require_ours", "require_space", "resnet", "resnet_he", "save_checkpoint", "save_tensors",
+    "settled_goodness", "settled_states", "shipped_digits", "start", "step_to_goodness", "stop_if_diverged",
+    "sum_goodness", "usual_activity_of", "wants_scores", "with_usual", "write_atomically",
 ]
 # fmt: on

@@ -20,6 +20,8 @@ from convff.inference.readout import LinearReadout
 from convff.network import LayerLocalNet
 from convff.ways import JOINT, READOUTS
 
+SETTLED = ("settled",)  # layers with local fields have places then, and dense layers leave it to the pixels
+
 
 class OneScore:
     """Target: the score of a class.
@@ -53,7 +55,7 @@ def method_of(evaluation: str, net: LayerLocalNet, run: Context, usual: Sequence
     Raises:
         ValueError: the scores are no sums over positions of the image.
     """
-    if not all(isinstance(block.layer, nn.Conv2d) for block in net):
+    if evaluation not in SETTLED and not all(isinstance(block.layer, nn.Conv2d) for block in net):
         raise ValueError("dense layers and layers with local fields have no positions, so there is nothing to map")
     judged = Judged(net, run.labels, run.rule, run.modules, run.train.shape)
     needs = EVALUATIONS[evaluation].needs

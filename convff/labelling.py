@@ -60,6 +60,15 @@ class AdditiveLabels(Labels, Protocol):
 
 
 @runtime_checkable
+class ClassLabels(Labels, Protocol):
+    """Labels that can write one class into all images, without reading classes from a tensor: morphology, echoes."""
+
+    def of_class(self, images: Tensor, label: int) -> Tensor:
+        """Return images `[B, C', H, W]` with one label for all."""
+        ...
+
+
+@runtime_checkable
 class PlaneLabels(Labels, Protocol):
     """Labels that leave the image as it is and append planes, which may be constant; see `convff.planar`."""
 
@@ -84,6 +93,27 @@ class TrainableLabels(Labels, Protocol):
             inputs: `[B, P, C', H, W]`, the direction of the labelled images.
         """
         ...
+
+
+def every_label(labels: Labels, images: Tensor) -> Tensor:
+    """Return each image with every label, `[B, K, C', H, W]`, by tensor operations alone, for a graph of them.
+
+    Labels that are neither `AdditiveLabels` nor `ClassLabels` are called with all classes.
+
+    Args:
+        labels: the label generator.
+        images: float `[B, C, H, W]`.
+
+    Example:
+        >>> from labels import FourierLabels
+        >>> every_label(FourierLabels(3, (8, 8)), torch.rand(2, 1, 8, 8)).shape
+        torch.Size([2, 3, 1, 8, 8])
+    """
+    if isinstance(labels, AdditiveLabels):
+        return labels.bases(images)[:, None] + labels.summands(images)
+    if isinstance(labels, ClassLabels):
+        return torch.stack([labels.of_class(images, label) for label in range(labels.num_classes)], dim=1)
+    return labels(images, torch.arange(labels.num_classes, device=images.device).expand(images.shape[0], -1))
 
 
 def label_passes(labels: Labels, images: Tensor, classes: Tensor) -> Tensor:

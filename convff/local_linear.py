@@ -46,7 +46,7 @@ def square_windows(grid: int, side: int, stride: int, channels: int) -> Tensor:
 def product_by_location(windows: Tensor, weight: Tensor) -> Tensor:
     """Return `z_lo = sum_f W_lof x_lf`, `[N, L * O]`, for windows `[N, L, F]` and weights `[L, O, F]`."""
     z = torch.bmm(windows.transpose(0, 1), weight.transpose(1, 2))  # (L, N, O)
-    return z.transpose(0, 1).reshape(len(windows), -1)
+    return z.transpose(0, 1).reshape(windows.shape[0], -1)
 
 
 def outer_by_location(windows: Tensor, post: Tensor) -> Tensor:
@@ -109,7 +109,7 @@ class LocalLinear(nn.Module):
     def windows(self, x: Tensor) -> Tensor:
         """Return the window of every location, `[N, L, F]`, for an input `[N, I]`."""
         padded = F.pad(x, (0, 1)) if self.reads_outside else x
-        return padded.index_select(1, self.sources.flatten()).view(len(x), self.locations, -1)
+        return padded.index_select(1, self.sources.flatten()).view(x.shape[0], self.locations, -1)
 
     def by_location(self) -> Tensor:
         """Return the weights of each location, `[L, O, F]`; with a graph, only through connections that exist."""

@@ -1,4 +1,4 @@
-"""How a block normalises its input: by the length or the mean of each sample, and with a reflected border."""
+"""How a block normalises its input: by the length or the mean of each sample, flattened, or with a reflected border."""
 
 from collections.abc import Callable
 
@@ -46,6 +46,32 @@ class ActivityNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Flatten and normalise."""
         return activity_normalise(x.flatten(1))
+
+
+class FlatNorm(nn.Module):
+    """Flattens its input, then normalises it: `[N, ...]` -> `[N, n]`; for a dense layer behind maps.
+
+    Args:
+        norm: the norm of vectors.
+
+    Example:
+        >>> import torch
+        >>> FlatNorm(LengthNorm())(torch.full((2, 3, 4, 4), 5.0)).shape
+        torch.Size([2, 48])
+    """
+
+    def __init__(self, norm: nn.Module) -> None:
+        super().__init__()
+        self.norm = norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Flatten and normalise `[N, ...]`."""
+        flat: Tensor = self.norm(x.flatten(1))
+        return flat
+
+    def of_stream(self, x: Tensor) -> Tensor:
+        """Flatten and normalise label images, which have statistics of their own; see `Block.normalised`."""
+        return normalised_stream(self.norm, x.flatten(1))
 
 
 class PaddedNorm(nn.Module):

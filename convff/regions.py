@@ -73,7 +73,7 @@ def shaped_like(values: Tensor, like: Tensor) -> Tensor:
     if like.ndim == 2:
         return values.flatten(1)
     channels, height, width = like.shape[1:]
-    return values.reshape(len(values), height, width, channels).permute(0, 3, 1, 2)
+    return values.reshape(values.shape[0], height, width, channels).permute(0, 3, 1, 2)
 
 
 def spread_over_regions(values: Tensor, a: Tensor) -> Tensor:

@@ -11,9 +11,9 @@ from sphinx.application import Sphinx
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from convff import __version__  # noqa: E402 (after the path)
-from experiments.commands import COMMANDS  # noqa: E402
-from experiments.commands.entry import main  # noqa: E402
+from convff import __version__
+from experiments.commands import COMMANDS
+from experiments.commands.entry import main
 
 project = "convff"
 author = "the convff authors"

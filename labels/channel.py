@@ -116,7 +116,7 @@ class ChannelLabels:
     def bases(self, images: Tensor) -> Tensor:
         """Return the images with empty label planes, `[B, C', H, W]`; see `summands`."""
         empty = torch.zeros_like(self._bank.fitting(images)[:1])
-        return self._stack(images, empty.expand(len(images), -1, -1, -1))
+        return self._stack(images, empty.expand(images.shape[0], -1, -1, -1))
 
     def summands(self, images: Tensor) -> Tensor:
         """Return the label planes beside a black image, `[K, C', H, W]`: base plus summand is the labelled image."""
@@ -126,7 +126,7 @@ class ChannelLabels:
     def neutral(self, images: Tensor) -> Tensor:
         """Return the images with the mean of all label planes (1/K in each one-hot plane)."""
         mean = self._bank.fitting(images).mean(dim=0)
-        return self._stack(images, mean.expand(len(images), -1, -1, -1))
+        return self._stack(images, mean.expand(images.shape[0], -1, -1, -1))
 
     def patterns(self, image: Tensor) -> Tensor:
         """Return the label planes beside copies of the image, `[K, C', H, W]`."""

@@ -74,7 +74,7 @@ class LearnedLabels:
     def bases(self, images: Tensor) -> Tensor:
         """Return the images with an empty label channel, `[B, C', H, W]`; see `summands`."""
         empty = torch.zeros_like(self._fitting(images)[:1])
-        return self._stack(images, empty.expand(len(images), -1, -1, -1))
+        return self._stack(images, empty.expand(images.shape[0], -1, -1, -1))
 
     def summands(self, images: Tensor) -> Tensor:
         """Return the current maps beside a black image, `[K, C', H, W]`: base plus summand is the labelled image."""
@@ -84,7 +84,7 @@ class LearnedLabels:
     def neutral(self, images: Tensor) -> Tensor:
         """Return the images with the mean of all maps."""
         mean = self._fitting(images).mean(dim=0)
-        return self._stack(images, mean.expand(len(images), -1, -1, -1))
+        return self._stack(images, mean.expand(images.shape[0], -1, -1, -1))
 
     def patterns(self, image: Tensor) -> Tensor:
         """Return the maps beside copies of the image, `[K, C', H, W]`."""

@@ -174,6 +174,16 @@ class MorphLabels:
             images = apply_step(step, images)
         return images
 
+    def of_class(self, images: Tensor, label: int) -> Tensor:
+        """Return images `[B, C, H, W]` with one label, `z = (1 - K) image + K T_label(image)`.
+
+        Example:
+            >>> labels, images = MorphLabels(3), torch.rand(2, 1, 8, 8)
+            >>> torch.equal(labels.of_class(images, 2), labels(images, torch.tensor([2, 2])))
+            True
+        """
+        return torch.lerp(images, self.transform(images, label), self.intensity)
+
     def __call__(self, images: Tensor, classes: Tensor) -> Tensor:
         """See `labels.base.LabelGenerator`."""
         check_labelled(images, classes, self.num_classes)
@@ -192,7 +202,7 @@ class MorphLabels:
             if end > start:
                 places = order[start:end]
                 chosen = images[places // columns.shape[1]]
-                labelled[places] = torch.lerp(chosen, self.transform(chosen, label), self.intensity)
+                labelled[places] = self.of_class(chosen, label)
             start = end
         return labelled.view(*classes.shape, *images.shape[1:])
 

@@ -47,7 +47,7 @@ class OneHotLabels:
 
     def bases(self, images: Tensor) -> Tensor:
         """Return the images with `rest` in the first K pixels, `[B, C, H, W]`; see `summands`."""
-        return self._write(images, images.new_full((len(images), self.num_classes), self.rest))
+        return self._write(images, images.new_full((images.shape[0], self.num_classes), self.rest))
 
     def summands(self, images: Tensor) -> Tensor:
         """Return `value - rest` in the hot pixel of a black image, `[K, C, H, W]`: base plus summand has the label."""
@@ -57,7 +57,7 @@ class OneHotLabels:
     def neutral(self, images: Tensor) -> Tensor:
         """Return the images with the mean of all codes in the first K pixels, as in public Forward-Forward code."""
         mean = (self.value + (self.num_classes - 1) * self.rest) / self.num_classes
-        return self._write(images, images.new_full((len(images), self.num_classes), mean))
+        return self._write(images, images.new_full((images.shape[0], self.num_classes), mean))
 
     def patterns(self, image: Tensor) -> Tensor:
         """Return the codes on a black image, `[K, C, H, W]`."""

@@ -11,10 +11,13 @@ from convff import AtOutput, Classifier, ForwardForward, ForwardForwardClassifie
 from labels import NoLabels
 from tests.pages import DOCS, python_blocks
 
-USED, OWN, IN_SCIKIT_LEARN = python_blocks(DOCS["using.md"])
+(EXPORTED,) = python_blocks(DOCS["export.md"])
+USED, OWN, OF_A_CHAIN, IN_SCIKIT_LEARN = python_blocks(DOCS["using.md"])
 
 
-def test_a_run_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Classifier:
+    """A network in runs/a-run of the current folder."""
     monkeypatch.chdir(tmp_path)
     net, labels = cnn3((3, 8, 8), width=4, kernel=3), NoLabels(2)
     torch.nn.init.normal_((readout := LinearReadout(net, labels, (3, 8, 8))).linear.weight)
@@ -30,6 +33,10 @@ def test_a_run_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     Path("runs/a-run").mkdir(parents=True)
     model.save("runs/a-run/checkpoint.safetensors")
+    return model
+
+
+def test_a_run_is_used(a_run: Classifier) -> None:
     for name in ("photo.png", "photo.jpg"):
         Image.effect_mandelbrot((40, 30), (-2, -1, 1, 1), 50).save(name)
     names: dict[str, object] = {}
@@ -39,9 +46,16 @@ def test_a_run_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(names["names"]) == 2
     assert scores.shape == readout_scores.shape == (1, 2)  # type: ignore[attr-defined]
     assert not torch.equal(scores, readout_scores)  # type: ignore[arg-type]
-    assert names["best"] == model.predict("photo.png")[0]
+    assert names["best"] == a_run.predict("photo.png")[0]
     assert maps.shares().sum().item() == pytest.approx(scores.max().item(), rel=1e-3)  # type: ignore[attr-defined]
     assert lead.shape == (1, 8, 8)  # type: ignore[attr-defined]
+
+
+def test_a_run_is_exported(a_run: Classifier) -> None:
+    names: dict[str, Any] = {}
+    exec(compile(EXPORTED, "export.md", "exec"), names)
+    assert Path("net.pt2").is_file()
+    assert names["same"].shape == (3, len(a_run.class_names))
 
 
 def test_a_network_of_ones_own_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,6 +65,12 @@ def test_a_network_of_ones_own_is_used(tmp_path: Path, monkeypatch: pytest.Monke
     model, again, data = names["model"], names["again"], names["data"]
     assert again.ways == model.ways == ("groups", "linear")  # type: ignore[attr-defined]
     assert again.predict(data.images) == model.predict(data.images)  # type: ignore[attr-defined]
+
+
+def test_a_chain_becomes_a_network() -> None:
+    names: dict[str, Any] = {}
+    exec(compile(OF_A_CHAIN, "using.md", "exec"), names)
+    assert [a.shape[1] for a in names["net"](torch.rand(2, 1, 8, 8))] == [6, 20]
 
 
 @pytest.mark.slow

@@ -48,12 +48,12 @@ class Layout(NamedTuple):
 
     def by_image(self, values: Tensor) -> Tensor:
         """Return the values `[N, ...]` of the passes as `[B, P, ...]`, without the stream."""
-        count = len(self.targets) * self.passes
-        return values[:count].view(len(self.targets), self.passes, *values.shape[1:])
+        count = self.targets.shape[0] * self.passes
+        return values[:count].view(self.targets.shape[0], self.passes, *values.shape[1:])
 
     def of_stream(self, values: Tensor) -> Tensor:
         """Return the values `[S, ...]` of the label images, out of `[N, ...]`."""
-        return values[len(self.targets) * self.passes :]
+        return values[self.targets.shape[0] * self.passes :]
 
 
 class Passes(NamedTuple):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from convff.evaluations.base import Context, Evaluation, Score, accuracy_of, discrimination
-from convff.evaluations.goodness import judge_by_goodness, scores_by_goodness
+from convff.evaluations.goodness import judge_by_goodness, scores_by_goodness, traced_scores_by_goodness
 from convff.evaluations.head import judge_by_head, scores_by_head
 from convff.evaluations.one_pass import judge_by_scores, scores_of_rule
 from convff.evaluations.readout import (
@@ -14,15 +14,30 @@ from convff.evaluations.readout import (
     scores_by_joint_readout,
     scores_by_readout,
 )
-from convff.evaluations.settled import judge_by_settling, scores_by_settling
-from convff.evaluations.summed import judge_on_training_images, judge_without_first, scores_without_first
+from convff.evaluations.settled import judge_by_settling, scores_by_settling, traced_scores_by_settling
+from convff.evaluations.summed import (
+    judge_on_training_images,
+    judge_without_first,
+    scores_without_first,
+    traced_scores_without_first,
+)
 
 ONE_PASS: dict[str, Any] = {"each_epoch": True, "scores": scores_of_rule}
 
 EVALUATIONS: dict[str, Evaluation] = {
-    "goodness": Evaluation("goodness inference", judge_by_goodness, each_epoch=True, scores=scores_by_goodness),
+    "goodness": Evaluation(
+        "goodness inference",
+        judge_by_goodness,
+        each_epoch=True,
+        scores=scores_by_goodness,
+        traced=traced_scores_by_goodness,
+    ),
     "goodness_from": Evaluation(
-        "goodness inference without block 1", judge_without_first, beside="goodness", scores=scores_without_first
+        "goodness inference without block 1",
+        judge_without_first,
+        beside="goodness",
+        scores=scores_without_first,
+        traced=traced_scores_without_first,
     ),
     "goodness_train": Evaluation("goodness inference, training images", judge_on_training_images, beside="goodness"),
     "groups": Evaluation("goodness of channel groups, one pass per image", judge_by_scores, **ONE_PASS),
@@ -35,6 +50,7 @@ EVALUATIONS: dict[str, Evaluation] = {
         judge_by_settling,
         each_epoch=True,
         scores=scores_by_settling,
+        traced=traced_scores_by_settling,
     ),
     "local_heads": Evaluation("linear heads of all blocks, one pass", judge_by_scores, **ONE_PASS),
     "linear": Evaluation(

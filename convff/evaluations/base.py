@@ -126,6 +126,8 @@ class Evaluation:
         scores: class scores float32 or better `[B, K]`, the largest of which is the class that `judge` predicts, for a
             network, its run and images, float `[B, C, H, W]` in [0, 1]. None if it has no scores of single images.
         needs: the name of a module beside the network that the scores need; empty for none.
+        traced: the same as `scores`, in tensor operations alone and for any number of images at once, so that a graph
+            of them can be exported; None if `scores` is so itself.
     """
 
     title: str
@@ -134,6 +136,7 @@ class Evaluation:
     beside: str | None = None
     scores: Callable[[LayerLocalNet, Context, Tensor], Tensor] | None = None
     needs: str = ""
+    traced: Callable[[LayerLocalNet, Context, Tensor], Tensor] | None = None
 
     def suits(self, name: str, evaluations: tuple[str, ...]) -> bool:
         """Return whether it can judge a rule that names these evaluations.

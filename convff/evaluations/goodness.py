@@ -11,6 +11,7 @@ from convff.inference.goodness import (
     goodness_scores,
     predictions,
     summed_scores,
+    traced_goodness,
 )
 from convff.machine.precision import autocast
 from convff.network import LayerLocalNet
@@ -72,6 +73,21 @@ def scores_from_block(net: LayerLocalNet, run: Context, images: Tensor, first: i
         first: index of the first block.
     """
     return _summed(net, run, images, first, None)
+
+
+def traced_scores_by_goodness(net: LayerLocalNet, run: Context, images: Tensor) -> Tensor:
+    """Return the scores of `scores_by_goodness` by tensor operations alone; see `Evaluation.traced`."""
+    scores = traced_scores_from_block(net, run, images, run.first_scored_of(net))
+    count = min(run.candidates, run.labels.num_classes)
+    if not count:
+        return scores
+    tried = run.readout(net).scores(images, precision=run.precision).topk(count, dim=1).indices
+    return torch.full_like(scores, -torch.inf).scatter(1, tried, scores.gather(1, tried))
+
+
+def traced_scores_from_block(net: LayerLocalNet, run: Context, images: Tensor, first: int) -> Tensor:
+    """Return the scores of `scores_from_block` by tensor operations alone; see `Evaluation.traced`."""
+    return traced_goodness(net, images, run.labels, goodness=run.rule.goodness)[first:].sum(dim=0)
 
 
 def _summed(net: LayerLocalNet, run: Context, images: Tensor, first: int, candidates: Tensor | None) -> Tensor:

@@ -6,9 +6,10 @@ from torch import Tensor
 from convff.data import ImageData, as_floats
 from convff.evaluations.base import Context, Score, score_of_blocks
 from convff.machine.precision import autocast
-from convff.network import LayerLocalNet
-from convff.recurrent.goodness import settled_goodness
+from convff.network import LayerLocalNet, evaluating
+from convff.recurrent.goodness import averaged_goodness, settled_goodness
 from convff.recurrent.network import RecurrentNet
+from convff.recurrent.settling import Settling
 
 BATCH = 500
 
@@ -26,6 +27,17 @@ def judge_by_settling(net: LayerLocalNet, run: Context, data: ImageData) -> Scor
 def scores_by_settling(net: LayerLocalNet, run: Context, images: Tensor) -> Tensor:
     """Return the goodness `[B, K]` of every label for float images `[B, C, H, W]`; see `judge_by_settling`."""
     return _goodness(net, run, images)[run.first_scored_of(net) :].sum(dim=0)
+
+
+@torch.no_grad()
+def traced_scores_by_settling(net: LayerLocalNet, run: Context, images: Tensor) -> Tensor:
+    """Return the scores of `scores_by_settling` by tensor operations alone; see `Evaluation.traced`."""
+    assert isinstance(net, RecurrentNet)
+    rule, labels = run.rule, torch.arange(net.classes, device=images.device).expand(images.shape[0], -1)
+    with evaluating(net):
+        settling = Settling(net, images, labels, damping=rule.damping, updates=rule.updates)
+        by_layer = averaged_goodness(settling, rule.goodness, rule.counted).view(len(net), -1, net.classes)
+    return by_layer[run.first_scored_of(net) :].sum(dim=0)
 
 
 def settled_goodness_of(net: LayerLocalNet, run: Context, data: ImageData) -> Tensor:

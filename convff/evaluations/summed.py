@@ -6,7 +6,7 @@ from torch import Tensor
 
 from convff.data import ImageData
 from convff.evaluations.base import Context, Score, accuracy_of
-from convff.evaluations.goodness import scores_from_block
+from convff.evaluations.goodness import scores_from_block, traced_scores_from_block
 from convff.inference.goodness import block_goodness_of, predictions
 from convff.network import LayerLocalNet
 
@@ -24,6 +24,11 @@ def judge_without_first(net: LayerLocalNet, run: Context, data: ImageData) -> Sc
 def scores_without_first(net: LayerLocalNet, run: Context, images: Tensor) -> Tensor:
     """Return the goodness `[B, K]` of every label without the first block, for float images `[B, C, H, W]`."""
     return scores_from_block(net, run, images, min(1, len(net) - 1))
+
+
+def traced_scores_without_first(net: LayerLocalNet, run: Context, images: Tensor) -> Tensor:
+    """Return the scores of `scores_without_first` by tensor operations alone; see `Evaluation.traced`."""
+    return traced_scores_from_block(net, run, images, min(1, len(net) - 1))
 
 
 def judge_on_training_images(net: LayerLocalNet, run: Context, data: ImageData) -> Score:

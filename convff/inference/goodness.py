@@ -13,7 +13,7 @@ from torch import Tensor
 from convff.data import ImageData, as_floats
 from convff.functional import mean_goodness
 from convff.inference.shared_first_block import SharedFirstBlock
-from convff.labelling import Labels, label_passes
+from convff.labelling import Labels, every_label, label_passes
 from convff.machine.precision import autocast
 from convff.network import Block, LayerLocalNet, evaluating
 
@@ -53,7 +53,7 @@ def block_goodness(
         torch.Size([3, 2, 5])
     """
     if candidates is None:
-        candidates = torch.arange(labels.num_classes, device=images.device).expand(len(images), -1)
+        candidates = torch.arange(labels.num_classes, device=images.device).expand(images.shape[0], -1)
     with evaluating(net):
         shared = SharedFirstBlock.of(net, labels, images, share_first)
         return _route_goodness(net, images, labels, candidates, goodness, shared)
@@ -77,6 +77,40 @@ def _route_goodness(
 
     inputs = label_passes(labels, images, candidates) if shared is None else shared.entered(images, candidates)
     net.route(inputs, visit)
+    return torch.stack(found)
+
+
+@torch.no_grad()
+def traced_goodness(
+    net: LayerLocalNet, images: Tensor, labels: Labels, *, goodness: Callable[[Tensor], Tensor] = mean_goodness
+) -> Tensor:
+    """Return what `block_goodness` returns for all labels, up to rounding, by tensor operations alone.
+
+    Args:
+        net: the network.
+        images: float `[B, C, H, W]` in [0, 1], unlabelled.
+        labels: the label generator that the network was trained with.
+        goodness: the rule's goodness of an activity `[N, ...]`.
+
+    Returns:
+        float32 or better `[blocks, B, K]`.
+
+    Example:
+        >>> from convff import cnn3
+        >>> from labels import FourierLabels
+        >>> net, labels, images = cnn3((1, 8, 8), width=4, kernel=3), FourierLabels(5, (8, 8)), torch.rand(2, 1, 8, 8)
+        >>> torch.allclose(traced_goodness(net, images, labels), block_goodness(net, images, labels), rtol=1e-4)
+        True
+    """
+    found: list[Tensor] = []
+
+    def visit(index: int, block: Block, h: Tensor) -> Tensor:
+        a: Tensor = block(h)
+        found.append(goodness(a).view(-1, labels.num_classes))
+        return a
+
+    with evaluating(net):
+        net.route(every_label(labels, images).flatten(0, 1), visit)
     return torch.stack(found)
 
 
@@ -137,7 +171,7 @@ def summed_scores(by_block: Tensor, num_classes: int, candidates: Tensor | None 
     scores = by_block.sum(dim=0)
     if candidates is None:
         return scores
-    everything = scores.new_full((len(scores), num_classes), -torch.inf)
+    everything = scores.new_full((scores.shape[0], num_classes), -torch.inf)
     return everything.scatter(1, candidates, scores)
 
 

@@ -47,7 +47,7 @@ def block_scores(
         torch.Size([3, 2, 3])
     """
     found: list[Tensor] = []
-    classes = torch.zeros(len(images), dtype=torch.int64, device=images.device)  # ignored
+    classes = torch.zeros(images.shape[0], dtype=torch.int64, device=images.device)  # ignored
     inputs, layout = contrast_of(rule, labels)(Batch(images, classes), torch.Generator())
 
     def visit(index: int, block: Block, h: Tensor) -> Tensor:

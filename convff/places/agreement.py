@@ -5,6 +5,8 @@ from torch import Tensor
 
 from convff.outer import CACHED
 
+exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)  # the former since PyTorch 2.7
+
 
 def agreement(a: Tensor, t: Tensor) -> Tensor:
     """Return `<a_n, t_k>`, the agreement of images and labels: `[B, K]`.
@@ -23,6 +25,8 @@ def agreement(a: Tensor, t: Tensor) -> Tensor:
     dtype = torch.promote_types(a.dtype, torch.float32)
     images, labels = rows_of(a), rows_of(t).to(dtype).T
     with torch.autocast(a.device.type, enabled=False):
+        if exporting():
+            return images.to(dtype) @ labels
         # A few images at a time: a float32 copy of the whole activity would not fit in the processor's caches.
         parts = images.split(max(1, CACHED // images.shape[1]))
         return torch.cat([part.to(dtype) @ labels for part in parts])
@@ -35,4 +39,4 @@ def rows_of(a: Tensor) -> Tensor:
         >>> rows_of(torch.zeros(2, 3, 4, 5)).shape
         torch.Size([2, 60])
     """
-    return a.permute(0, 2, 3, 1).reshape(len(a), -1) if a.ndim == 4 else a
+    return a.permute(0, 2, 3, 1).reshape(a.shape[0], -1) if a.ndim == 4 else a

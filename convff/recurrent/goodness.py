@@ -68,18 +68,24 @@ def settled_goodness(
     """
     refuse_counted(counted, counted[1])
     if candidates is None:
-        candidates = torch.arange(net.classes, device=images.device).expand(len(images), -1)
+        candidates = torch.arange(net.classes, device=images.device).expand(images.shape[0], -1)
     rows = max(1, AS_MANY // (candidates.shape[1] * max(net.widths)))
     with evaluating(net):
         parts = [
-            _averaged(Settling(net, some, tried, damping=damping, updates=updates), goodness, counted)
+            averaged_goodness(Settling(net, some, tried, damping=damping, updates=updates), goodness, counted)
             for some, tried in zip(images.split(rows), candidates.split(rows), strict=True)
         ]
     return torch.cat(parts, dim=1).view(len(net), *candidates.shape)
 
 
-def _averaged(settling: Settling, goodness: Callable[[Tensor], Tensor], counted: tuple[int, int]) -> Tensor:
-    """Return the goodness `[layers, N]`, averaged over iterations `counted`."""
+def averaged_goodness(settling: Settling, goodness: Callable[[Tensor], Tensor], counted: tuple[int, int]) -> Tensor:
+    """Return the goodness `[layers, N]` of a network that settles, averaged over iterations `counted`.
+
+    Args:
+        settling: before its first iteration.
+        goodness: the rule's goodness of a state, `[N]` of `[N, n]`.
+        counted: the first and the last iteration that count, from 1.
+    """
     first, last = counted
     found: Sequence[Tensor] = []
     for iteration in range(1, last + 1):

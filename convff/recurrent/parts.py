@@ -55,4 +55,4 @@ class Part:
         first, last = self.inputs
         outside = last - first
         sources = torch.where(sources == self.layer.in_features, outside, sources - first)
-        return F.pad(x, (0, 1)).index_select(1, sources.flatten()).view(len(x), len(sources), -1)
+        return F.pad(x, (0, 1)).index_select(1, sources.flatten()).view(x.shape[0], sources.shape[0], -1)

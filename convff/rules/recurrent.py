@@ -11,6 +11,7 @@ from convff.network import LayerLocalNet
 from convff.recurrent.goodness import refuse_counted
 from convff.recurrent.network import RecurrentNet
 from convff.recurrent.settling import Updates
+from convff.recurrent.states import settled_states
 from convff.recurrent.step import RecurrentStep
 from convff.rules.base import Setup
 from convff.rules.reductions import REDUCTIONS, Reduction
@@ -83,6 +84,30 @@ class RecurrentForwardForward:
     def goodness(self, a: Tensor) -> Tensor:
         """Return the goodness `[N]` of a layer's state `[N, n]`."""
         return self.reduced.goodness(a)
+
+    def counted_states(self, net: RecurrentNet, images: Tensor, labels: Tensor) -> list[Tensor]:
+        """Return the states that count at inference, for maps: of a few images, for all are kept.
+
+        Args:
+            net: the network.
+            images: float `[B, C, H, W]`.
+            labels: int64 `[B, P]`, the labels to try for each image.
+
+        Returns:
+            for each layer, with T the number of iterations that count, `[B * P, T, units, height, width]`, or
+            `[B * P, T, n]` if units have no places.
+
+        Example:
+            >>> import torch
+            >>> from convff.models import recurrent_local
+            >>> net, rule = recurrent_local((1, 8, 8), classes=3, tile=4, field=3), RecurrentForwardForward()
+            >>> [tuple(s.shape) for s in rule.counted_states(net, torch.rand(2, 1, 8, 8), torch.tensor([[0], [2]]))]
+            [(2, 3, 3, 8, 8), (2, 3, 3, 8, 8)]
+        """
+        first, last = self.counted
+        states = settled_states(net, images, labels, iterations=last, damping=self.damping, updates=self.updates)
+        counted = [each[:, first : last + 1] for each in states]
+        return counted if net.order is None else [net.as_maps(each) for each in counted]
 
     def check(self, net: LayerLocalNet, num_classes: int) -> None:
         """Raise unless a network settles, and has a unit for each class.

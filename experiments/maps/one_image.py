@@ -48,6 +48,8 @@ def draw_explained(
     panels.append(drawing.Panel(summed, float(summed.sum())))
     first = len(model.net) - len(shown) + 1
     titles = [f"block {first + place}" for place in range(len(shown))] + ["sum"]
+    if maps.bias is None:  # of the pixels, as of dense layers that settle
+        panels, titles = panels[:1], ["pixels"]
     width = min(style.PAGE, 1.15 * (1 + len(panels)))
     over = "" if other is None else f" rather than “{other}”"
     with style.new_figure(path, width=width, height=width / (1 + len(panels)) + 1.0, pictures=True) as figure:

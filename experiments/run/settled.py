@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cam import GoodnessDifference, SettledModel, ShareCAM, input_times_gradient
+from cam import GoodnessDifference, Judged, score_maps
 from convff import RecurrentForwardForward, RecurrentNet, evaluating, settled_states
+from labels import NoLabels
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,22 +108,9 @@ def _looks_at(
     net: RecurrentNet, rule: RecurrentForwardForward, images: Tensor, right: list[int], rivals: list[int]
 ) -> Tensor:
     """Return signed maps `[B, H, W]` of the lead over the rival, in the counted iterations."""
-    first, last = rule.counted
-
-    def counted(images: Tensor, labels: Tensor) -> list[Tensor]:
-        states = settled_states(net, images, labels, iterations=last, damping=rule.damping, updates=rule.updates)
-        some = [s[:, first : last + 1] for s in states]
-        return some if net.order is None else [net.as_maps(s) for s in some]
-
-    model = SettledModel(
-        net,
-        counted,
-        num_classes=net.classes,
-        iterations=last + 1 - first,
-        contribution=lambda a: rule.reduced.contribution(a, a[0].numel() // (last + 1 - first)),
-    )
+    _, channels, height, width = images.shape
+    method = score_maps("settled", Judged(net, NoLabels(net.classes), rule, {}, (channels, height, width)), first=0)
+    assert method is not None
     targets = [GoodnessDifference(one, other) for one, other in zip(right, rivals, strict=True)]
-    if net.order is None:  # dense layers: the pixels alone have places
-        return input_times_gradient(model, images, targets).cpu()
-    maps: Tensor = ShareCAM(model, model.layers).maps(images, targets).summed()
+    maps: Tensor = method.maps(images, targets).summed()
     return maps.cpu()

@@ -20,8 +20,11 @@ from convff import (
     LengthNorm,
     LinearReadout,
     LocalHead,
+    RecurrentForwardForward,
     SoftmaxReadout,
     cnn3,
+    recurrent_local,
+    recurrent_mlp,
     usual_activity_of,
 )
 from labels import NoLabels, OneHotLabels
@@ -153,6 +156,32 @@ def test_a_map_of_the_readout_is_counted_from_the_usual_activity() -> None:
 def test_every_kind_of_rule_is_mapped(rule: Any) -> None:
     model = of(rule)
     torch.testing.assert_close(model.maps(images()).scores, model.scores(images()).amax(dim=1), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "minus_mean", "activity"])
+@pytest.mark.parametrize("first_block", [0, 1])
+def test_maps_of_a_network_that_settles_sum_to_its_scores(reduction: str, first_block: int) -> None:
+    rule = RecurrentForwardForward(reduction=reduction, iterations=5, counted=(2, 4), updates="alternating")
+    model = of(rule, recurrent_local(SHAPE, classes=3, units=2, field=3, tile=4), first_block=first_block)
+    scores = model.scores(images())
+    maps = model.maps(images())
+    assert len(maps.layers) == 2 - first_block
+    torch.testing.assert_close(maps.scores, scores.amax(dim=1), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(maps.shares().sum(dim=1) + maps.bias, maps.scores, rtol=1e-4, atol=1e-5)
+    lead = model.maps(images(), "dog", against="eel")
+    torch.testing.assert_close(lead.summed().sum(dim=(1, 2)), scores[:, 1] - scores[:, 2], rtol=1e-3, atol=1e-5)
+
+
+def test_dense_layers_that_settle_are_mapped_on_the_pixels() -> None:
+    model = of(RecurrentForwardForward(), recurrent_mlp(SHAPE, classes=3, widths=(6, 5)), readout=LinearReadout)
+    lead = model.maps(images(), "dog", against="eel")
+    scores = model.scores(images())
+    torch.testing.assert_close(lead.scores, scores[:, 1] - scores[:, 2], rtol=1e-3, atol=1e-5)
+    assert lead.bias is None  # they are no shares
+    assert lead.summed().abs().amax() > 1e-4
+    torch.testing.assert_close(lead.summed().sum(dim=(1, 2)), torch.zeros(5), rtol=0, atol=1e-4)
+    with pytest.raises(ValueError, match="have no positions"):
+        model.maps(images(), by="readout")
 
 
 @pytest.mark.parametrize(

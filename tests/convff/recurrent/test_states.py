@@ -3,11 +3,13 @@
 import pytest
 import torch
 
-from cam import GoodnessDifference, SettledModel, ShareCAM, input_times_gradient
-from convff import keyed_generator, settled_goodness, settled_states, sum_goodness
+from cam import GoodnessDifference, Judged, PixelCAM, SettledModel, ShareCAM, input_times_gradient
+from cam.score_maps import settled_maps
+from convff import RecurrentForwardForward, keyed_generator, settled_goodness, settled_states, sum_goodness
 from convff.local_linear import LocalLinear
 from convff.models import recurrent_local, recurrent_mlp
 from convff.recurrent import RecurrentNet, Settling
+from labels import NoLabels
 
 CLASSES = 3
 
@@ -133,3 +135,24 @@ def test_pixels_of_an_image_divided_by_its_length_have_shares_that_sum_to_0() ->
     assert all(parameter.grad is None for parameter in net.parameters())
     with pytest.raises(ValueError, match="one target for each of 4 images, got 1"):
         input_times_gradient(settled_model(net), x, targets[:1])
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_pixel_maps_are_input_times_gradient(first: int) -> None:
+    net, x = dense(), images(dense())
+    rule = RecurrentForwardForward(iterations=4, counted=(2, 4), damping=0.5)
+    method = settled_maps(Judged(net, NoLabels(CLASSES), rule, {}, (1, 4, 3)), first)
+    assert isinstance(method, PixelCAM)
+    targets = [GoodnessDifference(1, 0)] * 4
+    maps = method.maps(x, targets)
+    assert maps.bias is None
+    torch.testing.assert_close(maps.layers[0], input_times_gradient(method.model, x, targets), rtol=1e-12, atol=0)
+    goodness = settled_goodness(net, x, goodness=sum_goodness, counted=(2, 4), damping=0.5)[first:].sum(dim=0)
+    torch.testing.assert_close(maps.scores, goodness[:, 1] - goodness[:, 0], rtol=1e-10, atol=1e-12)
+    assert all(parameter.grad is None for parameter in net.parameters())
+
+
+@pytest.mark.parametrize("first", [-1, 2])
+def test_a_first_layer_that_is_not_there_is_refused(first: int) -> None:
+    with pytest.raises(ValueError, match=rf"`first` must be in \[0, 2\), got {first}"):
+        SettledModel(local(), lambda x, labels: [], num_classes=CLASSES, iterations=1, first=first)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from convff import AtOutput, Classifier, ForwardForward, LinearReadout, cnn3, load
+from convff import MODELS, AtOutput, Classifier, ForwardForward, LinearReadout, RecurrentForwardForward, cnn3, load
 from experiments.commands import COMMANDS, doctor, entry
 from labels import NoLabels
 
@@ -110,6 +110,22 @@ def test_an_image_is_explained(by: str, place: Path, tmp_path: Path, capsys: pyt
     assert words.startswith(f"{image}: {best} {one:.4g}; of {best}, its lead over ")
     assert float(words.rsplit(" ", 1)[1]) == pytest.approx(one - two, rel=1e-2)
     assert path == str(out)
+    assert out.stat().st_size > 1000
+
+
+@pytest.mark.parametrize("kind", ["recurrent_mlp", "recurrent_local"])
+def test_a_network_that_settles_is_explained(
+    kind: str, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = {"classes": 3} | ({"widths": (6, 5)} if kind == "recurrent_mlp" else {"field": 3, "tile": 4})
+    net, rule = MODELS[kind]((1, 8, 8), **options), RecurrentForwardForward()
+    model = Classifier(net, NoLabels(3), rule, class_names=NAMES, image_shape=(1, 8, 8), model=kind, options=options)
+    model.save(tmp_path / "net.safetensors")
+    image, out = place / "pictures" / "b.png", tmp_path / "explained.png"
+    assert convff("explain", tmp_path / "net.safetensors", image, "--of", "cat", "--against", "eel", "--out", out) == 0
+    words = capsys.readouterr().out.splitlines()[0]
+    cat, _, eel = model.scores(image)[0].tolist()
+    assert float(words.rsplit(" ", 1)[1]) == pytest.approx(cat - eel, rel=1e-2)
     assert out.stat().st_size > 1000
 
 

@@ -1,0 +1,85 @@
+"""A trained network as one module or one graph: images in, class scores out, for other programs."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from convff.evaluations import EVALUATIONS
+from convff.ways import chosen
+
+if TYPE_CHECKING:
+    from convff.classifier import Classifier
+
+
+class Scores(nn.Module):
+    """Class scores `[N, K]`, float32, of float images `[N, C, H, W]` in [0, 1]: a classifier's, in tensor operations.
+
+    Args:
+        model: the classifier, whose network and device are used.
+        evaluation: whose scores; a name in `model.ways`.
+
+    Attributes:
+        evaluation: as given.
+        class_names: the names of the columns.
+        image_shape: C, H and W.
+    """
+
+    def __init__(self, model: "Classifier", evaluation: str) -> None:
+        super().__init__()
+        self.net = model.net
+        self.beside = nn.ModuleDict(model.modules)
+        self.run = replace(model.run, precision="float32")
+        self.evaluation = evaluation
+        self.class_names, self.image_shape = model.class_names, model.image_shape
+        self.eval()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the scores; a class that a readout did not name as a candidate has minus infinity."""
+        found = EVALUATIONS[self.evaluation]
+        score = found.traced or found.scores
+        assert score is not None
+        return score(self.net, self.run, images).float()
+
+    def graph(self) -> torch.export.ExportedProgram:
+        """Return the graph of the scores for any number of images.
+
+        Raises:
+            ValueError: a part computes what no graph can hold; the message names the parts and what PyTorch found.
+        """
+        like = next(self.parameters())
+        images = torch.zeros(3, *self.image_shape, device=like.device)
+        batch = torch.export.Dim("batch", min=1)
+        try:
+            with torch.no_grad():
+                return torch.export.export(self, (images,), dynamic_shapes=({0: batch},), strict=False)
+        except Exception as error:  # PyTorch raises many kinds, most of them its own
+            run = self.run
+            parts = ", ".join(type(part).__name__ for part in (self.net, run.labels, run.rule))
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            raise ValueError(f"{self.evaluation} of {parts} cannot be exported as a graph ({reason})") from error
+
+
+def exported(model: "Classifier", *, by: str | None = None) -> Scores:
+    """Return the scores of a classifier as a module that PyTorch can trace, for `torch.export` or ONNX.
+
+    Args:
+        model: the classifier.
+        by: whose scores; see `Classifier.predict`. Scores of labels in the image try all labels within the module.
+
+    Raises:
+        ValueError: no such scores.
+
+    Example:
+        >>> from convff import AtOutput, Classifier, ForwardForward, cnn3
+        >>> from labels import NoLabels
+        >>> rule, net = ForwardForward(label_at=AtOutput(2)), cnn3((1, 8, 8), width=4, kernel=3)
+        >>> model = Classifier(net, NoLabels(2), rule, class_names=("cat", "dog"), image_shape=(1, 8, 8))
+        >>> images = torch.rand(3, 1, 8, 8)
+        >>> torch.allclose(exported(model)(images), model.scores(images))
+        True
+        >>> exported(model).graph().module()(images[:1]).shape
+        torch.Size([1, 2])
+    """
+    return Scores(model, chosen(model.ways, by))
