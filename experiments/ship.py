@@ -11,7 +11,10 @@ from typing import Any
 
 import tyro
 
+from experiments.config.names import ROOT
 from experiments.tools.command import exit_on
+
+NETS = ROOT / "convff" / "nets"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +36,6 @@ def ship(asked: Ship) -> str:
         ValueError: the run was not judged on test images of real data.
     """
     from convff import load, write_atomically
-    from convff.shipped import NETS
     from experiments.config.earlier import earlier_settings
     from experiments.config.settings import Settings
     from experiments.config.written import command_of

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from convff import load, shipped
+from convff import load
+from experiments import ship as shipping
 from experiments.config.settings import Settings, SettingsError
 from experiments.run.train import main
 from experiments.ship import Ship, ship
@@ -38,7 +39,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def nets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of shipped networks, with none in it."""
     (tmp_path / "index.json").write_text(json.dumps({"digits": [], "nets": {}}))
-    monkeypatch.setattr(shipped, "NETS", tmp_path)
+    monkeypatch.setattr(shipping, "NETS", tmp_path)
     return tmp_path
 
 
