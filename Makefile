@@ -1,6 +1,6 @@
 PYTHON ?= python
 
-.PHONY: help check format lint types deps test strict slow golden accept structure words trust oldest beside full
+.PHONY: help check format lint types deps test strict slow golden accept structure words trust oldest beside site full
 
 help:                ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -54,5 +54,8 @@ oldest:              ## the README's tests with the oldest versions that pyproje
 
 beside:              ## our wheel beside the public package `labels`, installed in both orders
 	$(PYTHON) tests/beside_labels.py
+
+site:                ## the documentation site, in build/site; needs pip install -e ".[docs]"
+	$(PYTHON) -m sphinx -q -W -b html docs build/site
 
 full: check strict slow trust oldest beside  ## everything; about an hour

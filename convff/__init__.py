@@ -77,7 +77,7 @@ from convff.models import (
 from convff.names import ForeignNameError, require_ours
 from convff.network import Block, LayerLocalNet, evaluating
 from convff.norms import LengthNorm, PaddedNorm
-from convff.optimizers import OPTIMIZERS
+from convff.optimizers import OPTIMIZERS, orthogonalise
 from convff.outer import Outer
 from convff.pictures import SUFFIXES, PictureError, read_picture
 from convff.places import (
@@ -176,10 +176,10 @@ __all__ = [
     "fasthebb", "features_in_bytes", "fit_with_dropout", "fitting_width", "for_superclasses", "free_memory",
     "from_sequential", "generate", "goodness_scores", "head_scores", "keep_freed_memory", "keyed_generator",
     "label_passes", "load", "load_checkpoint", "load_tensors", "local_fields", "mean_goodness", "memory_of", "mlp",
-    "notes_for", "on_hardware", "participation_ratios", "predictions", "pretrained", "pretrained_about",
-    "pretrained_names", "probabilities", "read_picture", "recurrent_local", "recurrent_mlp", "remove_unfinished",
-    "require_memory", "require_ours", "require_space", "resnet", "resnet_he", "save_checkpoint", "save_tensors",
-    "settled_goodness", "settled_states", "shipped_digits", "start", "step_to_goodness", "stop_if_diverged",
-    "sum_goodness", "usual_activity_of", "wants_scores", "with_usual", "write_atomically",
+    "notes_for", "on_hardware", "orthogonalise", "participation_ratios", "predictions", "pretrained",
+    "pretrained_about", "pretrained_names", "probabilities", "read_picture", "recurrent_local", "recurrent_mlp",
+    "remove_unfinished", "require_memory", "require_ours", "require_space", "resnet", "resnet_he", "save_checkpoint",
+    "save_tensors", "settled_goodness", "settled_states", "shipped_digits", "start", "step_to_goodness",
+    "stop_if_diverged", "sum_goodness", "usual_activity_of", "wants_scores", "with_usual", "write_atomically",
 ]
 # fmt: on

@@ -85,7 +85,7 @@ def table(found: list[list[Tensor]]) -> str:
     Args:
         found: directions `[O, I]` of several batches, per block.
     """
-    from convff.optimizers import orthogonalise
+    from convff import orthogonalise
 
     lines = ["block  as they are  orthogonalised"]
     for block, matrices in enumerate(found, start=1):
