@@ -27,7 +27,7 @@ def refuse_missing(rows: Iterator[str] | list[str], page: str) -> None:
     assert [row for row in rows if row not in page] == []
 
 
-@pytest.mark.parametrize("folder", ["quick", "one-pass", "long", "hundred"])
+@pytest.mark.parametrize("folder", ["quick", "one-pass", "long", "hundred", "hundred-long"])
 def test_accuracies(folder: str) -> None:
     lines = table(sorted((RESULTS / folder).glob("*.json"))).splitlines()
     assert len(lines) > 2
