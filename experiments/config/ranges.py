@@ -171,9 +171,11 @@ def _check_data_dir(settings: Settings) -> None:
             fault = "is not a folder" if folder.exists() else "does not exist"
             raise SettingsError(f"--data-dir {settings.data_dir} {fault}; it must be a folder that holds {held}")
         missing = [split for split in ("train", "test") if not (folder / split).is_dir()]
+        if len(missing) == 2 and sum(each.is_dir() and each.name[0] != "." for each in folder.iterdir()) > 1:
+            missing = []  # class folders alone
     except (OSError, RuntimeError) as error:  # a name too long, or the home of nobody
         raise SettingsError(f"--data-dir {settings.data_dir} must be a folder that holds {held}: {error}") from error
-    if settings.dataset == "folder" and len(missing) == 1:
+    if settings.dataset == "folder" and missing:
         raise SettingsError(
             f"--data-dir {settings.data_dir} must be a folder that holds {held}: there is no folder {missing[0]}/"
         )
