@@ -79,7 +79,8 @@ from convff.network import Block, LayerLocalNet, evaluating
 from convff.norms import LengthNorm, PaddedNorm
 from convff.optimizers import OPTIMIZERS, orthogonalise
 from convff.outer import Outer
-from convff.pictures import SUFFIXES, PictureError, read_picture
+from convff.picture_files import PictureHeader, picture_header, read_each, stack_pictures
+from convff.pictures import SUFFIXES, PictureError, PictureFile, read_picture
 from convff.places import (
     PLACES,
     AtBeside,
@@ -139,6 +140,7 @@ from convff.training.order import ORDERS
 from convff.training.records import EpochRecord
 from convff.training.state import TrainingState
 from convff.training.trainer import Trainer
+from convff.training.transforms import from_torchvision
 from convff.version import __version__
 
 if TYPE_CHECKING:
@@ -167,19 +169,20 @@ __all__ = [
     "LabelTerms", "Labels", "LabelsBeside", "Layer", "LayerLocalNet", "Layout", "LengthNorm", "LinearReadout",
     "LocalHead", "LocalLinear", "LocalStep", "LocalUpdate", "LostProcessError", "MemoryWarning", "Merged", "Negatives",
     "NeutralNegatives", "NoSpaceError", "OneProcess", "Outer", "PaddedNorm", "Passes", "Phased", "PictureError",
-    "Place", "PlaneLabels", "Processes", "RandomNegatives", "RecurrentForwardForward", "RecurrentNet", "Reduction",
-    "Remembering", "Schedule", "Score", "Seen", "Setup", "Similar", "SoftHebb", "Softmax", "SoftmaxReadout",
-    "Stabilised", "Step", "SuperclassNegatives", "Symmetric", "Threshold", "TrainableLabels", "Trainer",
-    "TrainingState", "TrainingWarning", "Triangle", "Unlabelled", "Variations", "WittenBell", "__version__",
+    "PictureFile", "PictureHeader", "Place", "PlaneLabels", "Processes", "RandomNegatives", "RecurrentForwardForward",
+    "RecurrentNet", "Reduction", "Remembering", "Schedule", "Score", "Seen", "Setup", "Similar", "SoftHebb", "Softmax",
+    "SoftmaxReadout", "Stabilised", "Step", "SuperclassNegatives", "Symmetric", "Threshold", "TrainableLabels",
+    "Trainer", "TrainingState", "TrainingWarning", "Triangle", "Unlabelled", "Variations", "WittenBell", "__version__",
     "as_floats", "autocast", "block_goodness", "block_goodness_of", "block_scores", "block_scores_of", "calibrate",
     "cnn3", "cnn6", "contrast_of", "copy_weights", "deephebb", "distil", "evaluating", "exported", "fastest_precision",
     "fasthebb", "features_in_bytes", "fit_with_dropout", "fitting_width", "for_superclasses", "free_memory",
-    "from_sequential", "generate", "goodness_scores", "head_scores", "keep_freed_memory", "keyed_generator",
-    "label_passes", "load", "load_checkpoint", "load_tensors", "local_fields", "mean_goodness", "memory_of", "mlp",
-    "notes_for", "on_hardware", "orthogonalise", "participation_ratios", "predictions", "pretrained",
-    "pretrained_about", "pretrained_names", "probabilities", "read_picture", "recurrent_local", "recurrent_mlp",
-    "remove_unfinished", "require_memory", "require_ours", "require_space", "resnet", "resnet_he", "save_checkpoint",
-    "save_tensors", "settled_goodness", "settled_states", "shipped_digits", "start", "step_to_goodness",
-    "stop_if_diverged", "sum_goodness", "usual_activity_of", "wants_scores", "with_usual", "write_atomically",
+    "from_sequential", "from_torchvision", "generate", "goodness_scores", "head_scores", "keep_freed_memory",
+    "keyed_generator", "label_passes", "load", "load_checkpoint", "load_tensors", "local_fields", "mean_goodness",
+    "memory_of", "mlp", "notes_for", "on_hardware", "orthogonalise", "participation_ratios", "picture_header",
+    "predictions", "pretrained", "pretrained_about", "pretrained_names", "probabilities", "read_each", "read_picture",
+    "recurrent_local", "recurrent_mlp", "remove_unfinished", "require_memory", "require_ours", "require_space",
+    "resnet", "resnet_he", "save_checkpoint", "save_tensors", "settled_goodness", "settled_states", "shipped_digits",
+    "stack_pictures", "start", "step_to_goodness", "stop_if_diverged", "sum_goodness", "usual_activity_of",
+    "wants_scores", "with_usual", "write_atomically",
 ]
 # fmt: on

@@ -1,12 +1,14 @@
 """Training data: batches of inputs and targets, and images held on one device as uint8."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
+from convff.image_sources import of_arrays, of_dataset, of_folder, size_of
 from convff.randomness import keyed_generator
 
 
@@ -94,6 +96,88 @@ class ImageData:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        images: Any,
+        labels: Any,
+        class_names: Sequence[str] | None = None,
+        *,
+        name: str = "arrays",
+        layout: str | None = None,
+    ) -> "ImageData":
+        """Take images and labels from arrays or tensors.
+
+        uint8 images are not copied: those of `np.load(path, mmap_mode="r")` stay on disk, and batches are read from
+        there. Floats become uint8, in memory.
+
+        Args:
+            images: uint8, or float in [0, 1]: `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]`.
+            labels: `[N]`, whole numbers from 0 on, or names.
+            class_names: the names in the order of the classes; by default those in `labels`, sorted, or the numbers.
+            name: the name of the data in every report.
+            layout: `"NHWC"` or `"NCHW"`. By default the axis with 1 or 3 entries is that of the channels.
+
+        Raises:
+            TypeError: images are neither uint8 nor float, or labels neither numbers nor names.
+            ValueError: shapes disagree; it is not clear which axis is that of the channels; floats outside [0, 1].
+
+        Example:
+            >>> import numpy as np
+            >>> ImageData.from_arrays(np.zeros((4, 8, 6, 3)), ["cat", "dog", "cat", "dog"]).shape
+            (3, 8, 6)
+        """
+        return cls(*of_arrays(images, labels, class_names, layout), name)
+
+    @classmethod
+    def from_dataset(
+        cls,
+        dataset: Any,
+        class_names: Sequence[str] | None = None,
+        *,
+        image_size: int | tuple[int, int] | None = None,
+        name: str | None = None,
+    ) -> "ImageData":
+        """Read a data set of torchvision, Hugging Face or PyTorch: whatever has a length and rows by number.
+
+        Args:
+            dataset: rows are `(image, label)`, or have the keys `image` or `img`, and `label`, `labels` or
+                `fine_label`. An image is a Pillow image, an array as in `from_arrays`, or a tensor `[C, H, W]`.
+            class_names: the names in the order of the classes; by default those that the data set knows.
+            image_size: each Pillow image is cut to its middle and resized to this height and width; N for N x N.
+            name: the name of the data in every report; by default the name of the data set's class.
+
+        Raises:
+            TypeError, ValueError: a row is none of these; sizes differ without `image_size`; or as in `from_arrays`.
+
+        Example:
+            >>> from torch.utils.data import TensorDataset
+            >>> data = ImageData.from_dataset(TensorDataset(torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 0, 1])))
+            >>> data.shape, data.class_names, data.name
+            ((1, 8, 8), ('0', '1'), 'TensorDataset')
+        """
+        return cls(*of_dataset(dataset, class_names, size_of(image_size)), name or type(dataset).__name__)
+
+    @classmethod
+    def from_folder(cls, path: Path | str, image_size: int | tuple[int, int] | None = None) -> "ImageData":
+        """Read `path/CLASS/*`: pictures turned as their EXIF data say, gray if all of them are, else RGB.
+
+        Args:
+            path: holds a folder for each class. Files are read in the order of their names.
+            image_size: each picture is cut to its middle and resized to this height and width; N for N x N.
+
+        Raises:
+            PictureError: files cannot be read; the message names them.
+            ValueError: there are no two classes, or one has no picture; or sizes differ and `image_size` is not given.
+
+        Example:
+            >>> ImageData.from_folder("no/such/folder")
+            Traceback (most recent call last):
+            ...
+            ValueError: no/such/folder must hold two or more folders of pictures, one for each class, got 0
+        """
+        return cls(*of_folder(Path(path), size_of(image_size)), f"image folder {Path(path).name}")
 
     @property
     def shape(self) -> tuple[int, int, int]:

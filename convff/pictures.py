@@ -1,14 +1,16 @@
 """Pictures to pixels of a network's size: files and Pillow images, as people have them.
 
 A picture is turned as its EXIF data say, cut to the middle part of the network's shape and resized, with antialiasing;
-one that has the size already keeps every pixel. What is transparent shows white. 16 bits become 8.
+one that has the size already keeps every pixel. What is transparent shows white. 16 bits become 8. A JPEG that is much
+larger than asked for is decoded at a half, a quarter or an eighth of its sides, which takes a fraction of the memory.
 """
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 SUFFIXES = frozenset({".bmp", ".gif", ".jpg", ".jpeg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 MOST_PIXELS = 89_000_000  # Pillow warns of more
+MOST_OF_JPEG = 256_000_000  # which is decoded at a fraction of its sides
+FINER = 4  # a JPEG is decoded at a fraction that leaves this many times the pixels per side that are asked for
+JPEG_START = b"\xff\xd8\xff"
 SIXTEEN_BITS = 257  # 65535 / 255
 ROUNDING = 1e-5  # by which a float image may leave [0, 1]
 
@@ -27,7 +32,20 @@ class PictureError(ValueError):
     """A picture that cannot be read; the message names the file."""
 
 
-def read_picture(source: "Path | str | Image", shape: tuple[int, int, int]) -> Tensor:
+class PictureFile(Protocol):
+    """A file that holds a picture, on disk or in memory."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        ...
+
+    def open(self) -> IO[bytes]:
+        """Open it for reading."""
+        ...
+
+
+def read_picture(source: "Path | str | PictureFile | Image", shape: tuple[int, int, int]) -> Tensor:
     """Return a picture as input of a network: uint8 `[C, H, W]`.
 
     Args:
@@ -35,33 +53,91 @@ def read_picture(source: "Path | str | Image", shape: tuple[int, int, int]) -> T
         shape: C (1 for gray, 3 for RGB), H and W.
 
     Raises:
-        PictureError: the file is missing, cut short, or no picture; its pixels are of an unknown kind; or C is neither
-            1 nor 3.
+        PictureError: the file is missing, cut short, or no picture; it has more pixels than Pillow's limit, or as a
+            JPEG 256 megapixels; its pixels are of an unknown kind; or C is neither 1 nor 3.
 
     Example:
         >>> from PIL import Image
         >>> read_picture(Image.new("RGBA", (40, 20)), (1, 8, 8)).unique()  # transparent
         tensor([255], dtype=torch.uint8)
     """
-    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 (most users of the package read no file)
-
-    name = str(source) if isinstance(source, str | os.PathLike) else "the image"
     channels, height, width = shape
     if channels not in (1, 3):
-        raise PictureError(f"{name}: a picture has 1 or 3 channels, but the network takes {channels}: give a tensor")
+        raise PictureError(
+            f"{_name(source)}: a picture has 1 or 3 channels, but the network takes {channels}: give a tensor"
+        )
+    with opened(source) as image:
+        if image is not source:
+            _decode_a_fraction(image, max(height, width))
+        return _pixels(image, channels, (width, height))
+
+
+@contextmanager
+def opened(source: "Path | str | PictureFile | Image") -> "Iterator[Image]":
+    """Open a picture, of which only the header is read; any error while it is open is a `PictureError`.
+
+    Args:
+        source: a file, or a Pillow image, which is given as it is.
+
+    Raises:
+        PictureError: the file cannot be read, or has too many pixels.
+    """
+    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 (most users of the package read no file)
+
     try:
-        if not isinstance(source, str | os.PathLike):
-            return _pixels(source, channels, (width, height))
-        with Image.open(source, formats=FORMATS) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise ValueError(f"it has {image.width:,} x {image.height:,} pixels")
-            return _pixels(image, channels, (width, height))
+        if isinstance(source, Image.Image):
+            yield source
+        else:
+            with _open(source) as file, _image_of(file) as image:
+                yield image
     except FileNotFoundError as error:
-        raise PictureError(f"{name} cannot be read: there is no such file") from error
+        raise PictureError(f"{_name(source)} cannot be read: there is no such file") from error
     except Exception as error:  # Pillow raises a dozen kinds of exception for broken files
         # Pillow's own message names an object in memory.
         reason = "no known image format" if isinstance(error, UnidentifiedImageError) else error
-        raise PictureError(f"{name} cannot be read as an image: {reason}") from error
+        raise PictureError(f"{_name(source)} cannot be read as an image: {reason}") from error
+
+
+def _open(source: Path | str | PictureFile) -> IO[bytes]:
+    return open(source, "rb") if isinstance(source, str | os.PathLike) else source.open()
+
+
+def _name(source: "Path | str | PictureFile | Image") -> str:
+    return str(source) if isinstance(source, str | os.PathLike) else getattr(source, "name", "the image")
+
+
+def _image_of(file: IO[bytes]) -> "Image":
+    """Return the image of an open file.
+
+    Raises:
+        ValueError: it has too many pixels.
+    """
+    from PIL import Image, JpegImagePlugin  # noqa: PLC0415
+
+    start = file.read(len(JPEG_START))
+    file.seek(0)
+    # `Image.open` refuses what it could not decode as a whole, but a JPEG can be decoded at a fraction of its sides.
+    image: Image.Image
+    if start == JPEG_START:
+        image = JpegImagePlugin.JpegImageFile(file)
+        most = MOST_PIXELS if image.info.get("progressive") else MOST_OF_JPEG  # that kind takes memory for all pixels
+    else:
+        image, most = Image.open(file, formats=FORMATS), MOST_PIXELS
+    if image.width * image.height > most:
+        raise ValueError(f"it has {image.width:,} x {image.height:,} pixels; at most {most:,} are read")
+    return image
+
+
+def _decode_a_fraction(image: "Image", side: int) -> None:
+    """Let a JPEG be decoded at the smallest fraction of its sides that leaves `FINER * side` pixels.
+
+    Raises:
+        ValueError: it would still have too many pixels.
+    """
+    if image.format == "JPEG" and min(image.size) >= 2 * FINER * side:
+        image.draft(image.mode, (FINER * side, FINER * side))
+    if image.width * image.height > MOST_PIXELS:
+        raise ValueError(f"it has {image.width:,} x {image.height:,} pixels; at most {MOST_PIXELS:,} are read")
 
 
 def image_batch(images: Any, shape: tuple[int, int, int]) -> Tensor:

@@ -1,4 +1,4 @@
-"""The Python of docs/using.md runs, on a network and a picture that stand for the reader's."""
+"""The Python of docs/using.md and docs/data.md runs, on a network and a picture that stand for the reader's."""
 
 from pathlib import Path
 from typing import Any
@@ -91,3 +91,12 @@ def test_the_page_on_scikit_learn_runs_on_few_digits(monkeypatch: pytest.MonkeyP
     assert names["scores"].shape == (2, 10)
     assert set(names["search"].best_params_) == {"labels"}
     assert 0.2 < names["accuracy"] <= 1
+
+
+def test_data_of_other_libraries_are_read() -> None:
+    (block,) = python_blocks(DOCS["data.md"])
+    names: dict[str, object] = {}
+    exec(compile(block, "data.md", "exec"), names)
+    for name in ("arrays", "dataset"):
+        assert names[name].shape == (3, 32, 32)  # type: ignore[attr-defined]
+        assert names[name].class_names == ("cat", "dog")  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ from experiments.config.ablation import Plan, Row
 from experiments.config.overrides import Overrides
 from experiments.config.settings import SettingsError
 from experiments.datasets import load_dataset
+from experiments.run.data import wanted_by
 from experiments.run.parts import Parts, prepare
 from experiments.run.torchrun import device_named
 from experiments.tools import machine
@@ -84,7 +85,7 @@ def prepared(plan: Plan, rows: list[Row]) -> list[Parts]:
         DataError: the data cannot be found.
     """
     base = plan.settings
-    dataset = load_dataset(base.dataset, base.data_dir, require=base.require_data)
+    dataset = load_dataset(base.dataset, base.data_dir, require=base.require_data, wanted=wanted_by(base))
     dataset = replace(dataset, train=dataset.train.to(device_named(base.device)))  # once, not for every row
     found: list[Parts] = []
     for row in rows:

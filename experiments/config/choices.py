@@ -30,7 +30,7 @@ else:  # the command line offers the keys of the tables
     ModelName = Literal[names_in("convff/models/__init__.py", "MODELS")]
     DatasetName = Literal[names_in("experiments/datasets/__init__.py", "DATASETS")]
     OptimizerName = Literal[names_in("convff/optimizers/__init__.py", "OPTIMIZERS")]
-    AugmentName = Literal[names_in("convff/training/augment.py", "AUGMENTATIONS")]
+    AugmentName = part_of("augment", "convff/training/augment.py", "AUGMENTATIONS")
     ReductionName = Literal[names_in("convff/rules/reductions.py", "REDUCTIONS")]
     InitName = Literal[names_in("convff/initial_weights.py", "INITIAL_WEIGHTS")]
     OrderName = Literal[names_in("convff/training/order.py", "ORDERS")]

@@ -66,7 +66,7 @@ class Overrides(RateOverrides, ManyClasses):
     """Initial weights. own: the network's, usually PyTorch's; normal: N(0, 1 / inputs), without biases."""
 
     augment: AugmentName | None = None
-    """How training images are augmented."""
+    """How training images are augmented; FILE.py:NAME also takes a transform of torchvision."""
 
     optimizer: OptimizerName | None = None
     """The optimiser, which turns directions into steps."""

@@ -36,8 +36,9 @@ FINITE = (*POSITIVE, "theta", "similarity", "stabiliser_strength", "weight_decay
 WIDEST = 65_536  # a wider layer would take minutes, and all memory, to be refused
 SEEDS = 2**63  # torch takes no larger ones
 DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,4})?|mps(:\d{1,4})?")
-PARTS = ("labels", "rule", "gate", "contrast", "inference")  # which may be in a file of the user's own
-IN_FOLDER = "train/<class>/* and test/<class>/*"
+PARTS = ("labels", "rule", "gate", "contrast", "inference", "augment")  # which may be in a file of the user's own
+IN_FOLDER = "train/<class>/* and test/<class>/*, or <class>/* alone"
+SIDES = (8, 1024)  # pixels per side of images: the least and the most
 
 
 def check_ranges(settings: Settings) -> None:
@@ -68,6 +69,7 @@ def check_ranges(settings: Settings) -> None:
         )
     check_out(settings.out)
     _check_data_dir(settings)
+    _check_own_images(settings)
     for name in PARTS:
         value = getattr(settings, name)
         for each in value if isinstance(value, tuple) else (value or "",):
@@ -169,11 +171,30 @@ def _check_data_dir(settings: Settings) -> None:
             fault = "is not a folder" if folder.exists() else "does not exist"
             raise SettingsError(f"--data-dir {settings.data_dir} {fault}; it must be a folder that holds {held}")
         missing = [split for split in ("train", "test") if not (folder / split).is_dir()]
+        if len(missing) == 2 and sum(each.is_dir() and each.name[0] != "." for each in folder.iterdir()) > 1:
+            missing = []  # class folders alone
     except (OSError, RuntimeError) as error:  # a name too long, or the home of nobody
         raise SettingsError(f"--data-dir {settings.data_dir} must be a folder that holds {held}: {error}") from error
     if settings.dataset == "folder" and missing:
         raise SettingsError(
             f"--data-dir {settings.data_dir} must be a folder that holds {held}: there is no folder {missing[0]}/"
+        )
+
+
+def _check_own_images(settings: Settings) -> None:
+    """Raise for options about images of one's own."""
+    sides = settings.image_size
+    for name, given in (("image_size", sides is not None), ("on_bad_image", settings.on_bad_image != "stop")):
+        if given and settings.dataset != "folder":
+            raise SettingsError(
+                f"{option(name)} cannot be used with --dataset {settings.dataset}, whose images are as published; "
+                "it can with --dataset folder"
+            )
+    least, most = SIDES
+    if sides is not None and not (len(sides) in (1, 2) and all(least <= side <= most for side in sides)):
+        shown = " ".join(map(str, sides)) or "nothing"
+        raise SettingsError(
+            f"--image-size must be one or two numbers of pixels, each from {least} to {most}, got {shown}"
         )
 
 

@@ -55,13 +55,21 @@ class Settings(Overrides, RuleOptions, NetworkOptions):
     the readout alone; or evaluations by name, also in addition to these words."""
 
     dataset: DatasetName = "cifar10"
-    """The data set; folder: your own images, DATA_DIR/train/<class>/* and DATA_DIR/test/<class>/*."""
+    """The data set; folder: your own images, DATA_DIR/train/<class>/* and DATA_DIR/test/<class>/*, or without these
+    two DATA_DIR/<class>/*, which is then split."""
 
     data_dir: Path | None = None
     """The only folder (or archive of images) to search. Default: $CONVFF_DATA, ./data, a download, a stand-in."""
 
     require_data: bool = False
     """Exit with code 2 if the data cannot be found, instead of using the drawn stand-in."""
+
+    image_size: tuple[int, ...] | None = None
+    """With --dataset folder: each image becomes its middle part of N x N pixels, or with two numbers of this height and
+    width. Default: small images of one size as they are, others 64."""
+
+    on_bad_image: Literal["stop", "skip"] = "stop"
+    """With --dataset folder: stop if an image cannot be read, or skip it and name it in the report."""
 
     evaluate_on: Literal["test", "validation"] = "test"
     """validation (the last 5,000 training images, then held out) to choose settings; test to report."""

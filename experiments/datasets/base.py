@@ -22,6 +22,10 @@ class Dataset:
         test: images to report on, of the same shape and with the same class names.
         source: where the data are from, in words, for the report.
         is_stand_in: whether the images were drawn by the package instead of real ones.
+        held_out: how many of the last training images are to be held out; None leaves it to the recipe.
+        notes: what was found and done to the images, in sentences.
+        excluded: images that could not be read, each with its path and the reason.
+        photographs: whether they are photographs that were made smaller.
 
     Raises:
         DataError: training and test images differ in shape or class names, or one of them is empty.
@@ -37,6 +41,10 @@ class Dataset:
     test: ImageData
     source: str
     is_stand_in: bool
+    held_out: int | None = None
+    notes: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    photographs: bool = False
 
     def __post_init__(self) -> None:
         for split, data in (("training", self.train), ("test", self.test)):
@@ -48,6 +56,19 @@ class Dataset:
                 f"{self.train.num_classes} classes, test images {self.test.shape} in {self.test.num_classes}; "
                 "shape and class names must be the same"
             )
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How images of a folder are to be read.
+
+    Args:
+        image_size: height and width that all images get; None for one that suits them.
+        skip: whether images that cannot be read are excluded; if not, they are an error.
+    """
+
+    image_size: tuple[int, int] | None = None
+    skip: bool = False
 
 
 Loader = Callable[[Path | None, bool], Dataset]
@@ -64,6 +85,7 @@ class Splits:
         class_names: the names in the order of the class indices.
         what: which files these are, e.g. `"cifar10-jpeg.tar.xz"`.
         copy: how they differ from the original files, e.g. `"JPEG copy"`; empty for the originals.
+        held_out, notes, excluded, photographs: as in `Dataset`.
     """
 
     train: tuple[Tensor, Tensor]
@@ -71,3 +93,7 @@ class Splits:
     class_names: tuple[str, ...]
     what: str
     copy: str = ""
+    held_out: int | None = None
+    notes: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    photographs: bool = False

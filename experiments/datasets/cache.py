@@ -73,11 +73,13 @@ def _folder() -> Path | None:
 def _save(path: Path, splits: Splits) -> None:
     parts = {"train": splits.train, "test": splits.test}
     tensors = {f"{name}.{kind}": t for name, part in parts.items() for kind, t in zip(("x", "y"), part, strict=True)}
-    about = {"class_names": list(splits.class_names), "what": splits.what, "copy": splits.copy}
+    names = ("class_names", "what", "copy", "held_out", "notes", "excluded", "photographs")
+    about = {name: getattr(splits, name) for name in names}
     save_tensors(path, tensors, about, kind=KIND)
 
 
 def _load(path: Path) -> Splits:
     tensors, about = load_tensors(path, kind=KIND)
     train, test = ((tensors[f"{name}.x"], tensors[f"{name}.y"]) for name in ("train", "test"))
-    return Splits(train, test, tuple(about["class_names"]), about["what"], about["copy"])
+    lists = {name: tuple(about[name]) for name in ("class_names", "notes", "excluded")}
+    return Splits(train, test, **(about | lists))

@@ -1,5 +1,6 @@
 """Labelled images from a tree `train/<class>/*`, `test/<class>/*`: a folder, or an archive read in memory."""
 
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -7,13 +8,14 @@ import torch
 from torch import Tensor
 
 from convff import keyed_generator
-from experiments.datasets.archives import read_members
+from experiments.datasets.archives import Member, read_members
 from experiments.datasets.base import DataError, Splits
 from experiments.datasets.cache import kept
 from experiments.datasets.pixels import Encoding, ImageFile, decode, in_memory, is_colour, on_disk
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff", ".webp"})
 SPLITS = ("train", "test")
+FORKS = "__MACOSX"  # what the Finder of a Mac adds to a zip archive: no images
 LAYOUT = "train/<class>/* and test/<class>/*"
 
 Tree = dict[str, dict[str, list[ImageFile]]]
@@ -33,7 +35,7 @@ def read_folder(folder: Path, channels: int | None = None) -> Splits:
     Raises:
         DataError: a folder is missing or empty, an image is unreadable, sizes or class names differ.
     """
-    return _read_tree(str(folder), _folder_tree(folder), channels, f"{folder.name or folder}/ (image folder")
+    return _read_tree(str(folder), folder_tree(folder), channels, f"{folder.name or folder}/ (image folder")
 
 
 def read_archive(archive: Path, prefix: str | None = None, channels: int | None = None) -> Splits:
@@ -56,7 +58,7 @@ def read_archive(archive: Path, prefix: str | None = None, channels: int | None 
 
 def _read_archive(archive: Path, prefix: str | None, channels: int | None) -> Splits:
     trees = _archive_trees(archive, prefix)
-    found = prefix if prefix is not None else _only_root(archive, trees)
+    found = prefix if prefix is not None else only_root(archive, trees)
     where = f"{archive}: {found}" if found else str(archive)
     return _read_tree(where, trees.get(found, {}), channels, f"{archive.name} (archive")
 
@@ -73,10 +75,11 @@ def class_folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def _folder_tree(folder: Path) -> Tree:
+def folder_tree(folder: Path) -> Tree:
+    """Return the files in `folder/train/<class>` and `folder/test/<class>`, of both or of one of them."""
     return {
         split: {
-            each.name: [on_disk(path) for path in each.iterdir() if _is_image(path)]
+            each.name: [on_disk(path) for path in each.iterdir() if is_image(path)]
             for each in class_folders(folder / split)
         }
         for split in SPLITS
@@ -85,21 +88,24 @@ def _folder_tree(folder: Path) -> Tree:
 
 
 def _archive_trees(archive: Path, prefix: str | None) -> dict[str, Tree]:
-    """Return the trees inside, by the folder above `train` and `test`: what `_folder_tree` finds if unpacked."""
-    trees: dict[str, Tree] = {}
-
     def is_needed(path: PurePosixPath) -> bool:
         root, _, inside = _place(path)
-        return root is not None and prefix in (None, root) and len(inside) == 2 and _is_image(path)
+        return root is not None and prefix in (None, root) and len(inside) == 2 and is_image(path)
 
-    for member in read_members(archive, is_needed):
+    return trees_of(archive, read_members(archive, is_needed), prefix)
+
+
+def trees_of(archive: Path, members: Iterable[Member], prefix: str | None = None) -> dict[str, Tree]:
+    """Return the trees inside, by the folder above `train` and `test`: what `folder_tree` finds if unpacked."""
+    trees: dict[str, Tree] = {}
+    for member in members:
         root, split, inside = _place(member.path)
-        if root is None or prefix not in (None, root):
+        if root is None or root == FORKS or prefix not in (None, root):
             continue
         classes = trees.setdefault(root, {}).setdefault(split, {})
         if (len(inside) > 1 or (inside and member.is_folder)) and not inside[0].startswith("."):
             files = classes.setdefault(inside[0], [])
-            if not member.is_folder and is_needed(member.path):
+            if not member.is_folder and len(inside) == 2 and is_image(member.path):
                 files.append(in_memory(f"{archive}: {member.path}", member.content))
     return trees
 
@@ -112,7 +118,8 @@ def _place(path: PurePosixPath) -> tuple[str | None, str, tuple[str, ...]]:
     return None, "", ()
 
 
-def _only_root(archive: Path, trees: dict[str, Tree]) -> str:
+def only_root(archive: Path, trees: dict[str, Tree]) -> str:
+    """Return the folder above `train` and `test`: the top level, or else the only one; "" if there is none."""
     roots = [""] if "" in trees else sorted(root for root in trees if not root.startswith("."))
     if len(roots) > 1:
         raise DataError(
@@ -121,12 +128,13 @@ def _only_root(archive: Path, trees: dict[str, Tree]) -> str:
     return roots[0] if roots else ""
 
 
-def _is_image(path: Path | PurePosixPath) -> bool:
+def is_image(path: Path | PurePosixPath) -> bool:
+    """Return whether a file is named like an image, and not hidden."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
 def _read_tree(where: str, tree: Tree, channels: int | None, what: str) -> Splits:
-    _check_tree(where, tree)
+    check_tree(where, tree)
     files = [file for classes in tree.values() for group in classes.values() for file in group]
     if channels is None:
         channels = 3 if any(is_colour(file) for file in files) else 1
@@ -134,10 +142,11 @@ def _read_tree(where: str, tree: Tree, channels: int | None, what: str) -> Split
     train = _read_split(tree["train"], channels, encodings)
     test = _read_split(tree["test"], channels, encodings)
     names = tuple(sorted(tree["train"]))
-    return Splits(train, test, names, f"{what}, {_quality(encodings)})", copy=_kind_of_copy(encodings))
+    return Splits(train, test, names, f"{what}, {quality(encodings)})", copy=_kind_of_copy(encodings))
 
 
-def _check_tree(where: str, tree: Tree) -> None:
+def check_tree(where: str, tree: Tree) -> None:
+    """Raise unless there are `train` and `test`, with the same two or more classes, none of them empty."""
     for split in SPLITS:
         classes = tree.get(split)
         if classes is None:
@@ -172,7 +181,7 @@ def _kind_of_copy(encodings: set[Encoding]) -> str:
     return f"{formats.pop()} copy" if formats in ({"JPEG"}, {"PNG"}) else "image copy"
 
 
-def _quality(encodings: set[Encoding]) -> str:
+def quality(encodings: set[Encoding]) -> str:
     """Say whether the files keep every pixel, e.g. `"lossless PNG"` or `"lossy JPEG, lossless PNG"`."""
     return ", ".join(f"{'lossless' if each.lossless else 'lossy'} {each.format}" for each in sorted(encodings))
 

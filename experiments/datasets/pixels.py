@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -26,10 +26,15 @@ MOST_PIXELS = 64_000_000
 
 @dataclass(frozen=True)
 class ImageFile:
-    """One image file, not yet read: its name for messages, and how to get its bytes."""
+    """One image file, not yet read: its name for messages, how to get its bytes, and where it is if on disk."""
 
     name: str
     read: Callable[[], bytes]
+    path: Path | None = None
+
+    def open(self) -> IO[bytes]:
+        """Open it for reading; on disk, the header can then be read alone."""
+        return io.BytesIO(self.read()) if self.path is None else _opened_on_disk(self.path)
 
 
 @dataclass(frozen=True, order=True)
@@ -42,7 +47,7 @@ class Encoding:
 
 def on_disk(path: Path) -> ImageFile:
     """Return the image file at a path. Reading it fails if it is no regular file, or too long."""
-    return ImageFile(str(path), partial(_content, path))
+    return ImageFile(str(path), partial(_content, path), path)
 
 
 def in_memory(name: str, content: bytes) -> ImageFile:
@@ -79,6 +84,15 @@ def decode(files: Sequence[ImageFile], channels: int, found: set[Encoding]) -> T
     return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
 
 
+def as_stored(file: ImageFile, channels: int, found: set[Encoding]) -> Tensor:
+    """Return one image as uint8 `[channels, H, W]`, neither turned nor resized; see `decode`.
+
+    Raises:
+        DataError: it cannot be read, or has more than 8 bits per channel.
+    """
+    return torch.from_numpy(_pixels(file, channels, found).transpose(2, 0, 1).copy())
+
+
 def is_colour(file: ImageFile) -> bool:
     """Return whether an image has a colour mode; its pixels may still be gray."""
     with _opened(file) as (image, _):
@@ -86,12 +100,17 @@ def is_colour(file: ImageFile) -> bool:
 
 
 def _content(path: Path) -> bytes:
+    with _opened_on_disk(path) as file:
+        return file.read()
+
+
+def _opened_on_disk(path: Path) -> IO[bytes]:
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):  # a pipe would wait for ever
         raise OSError("it is not a file")
     if found.st_size > LIMITS.member:
         raise OSError(f"it has {found.st_size:,} bytes; at most {LIMITS.member:,} are allowed")
-    return path.read_bytes()
+    return path.open("rb")
 
 
 def _size(pixels: np.ndarray) -> str:

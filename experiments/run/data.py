@@ -6,9 +6,10 @@ from zlib import crc32
 import torch
 
 from convff import ImageData, Processes, keyed_generator
+from experiments.config.presets.few_photographs import difference_in_words, few_photographs
 from experiments.config.recipe import Recipe
 from experiments.config.settings import Settings, SettingsError
-from experiments.datasets import DataError, Dataset, load_dataset
+from experiments.datasets import DataError, Dataset, Wanted, load_dataset
 from experiments.run.torchrun import local_rank
 
 LEAST_IMAGES = 10
@@ -18,12 +19,25 @@ def load(settings: Settings, processes: Processes) -> Dataset:
     """Load the data set, and check that it is the same in every process."""
     if local_rank():
         processes.wait()  # for this machine's first process, which may download the data
-    dataset = load_dataset(settings.dataset, settings.data_dir, require=settings.require_data)
+    dataset = load_dataset(
+        settings.dataset, settings.data_dir, require=settings.require_data, wanted=wanted_by(settings)
+    )
     if not local_rank():
         processes.wait()
     if processes.size > 1:
         refuse_different_data(dataset, processes)
     return dataset
+
+
+def wanted_by(settings: Settings) -> Wanted:
+    """Return how images of one's own are to be read.
+
+    Example:
+        >>> wanted_by(Settings(image_size=(64,), on_bad_image="skip"))
+        Wanted(image_size=(64, 64), skip=True)
+    """
+    sides = settings.image_size
+    return Wanted(None if sides is None else (sides[0], sides[-1]), settings.on_bad_image == "skip")
 
 
 def refuse_different_data(dataset: Dataset, processes: Processes) -> None:
@@ -60,12 +74,29 @@ def split(dataset: Dataset, settings: Settings, recipe: Recipe) -> tuple[ImageDa
     """
     total = len(dataset.train)
     on_validation = settings.evaluate_on == "validation"
-    held_out = min(recipe.validation_images if on_validation else recipe.curve_images, total // 5)
+    asked = recipe.validation_images if on_validation else recipe.curve_images
+    held_out = min(asked, total // 5)
+    if dataset.held_out is not None and asked:  # all of them: copies of one image are in the same part
+        held_out = dataset.held_out
     if total < LEAST_IMAGES:
         raise DataError(f"{dataset.source}: there are {total} training images; at least {LEAST_IMAGES} are needed")
+    if on_validation and dataset.held_out == 0:
+        raise DataError(
+            f"{dataset.source}: --evaluate-on validation needs 3 different images in a class, to hold one out"
+        )
     train, validation = dataset.train.part(0, total - held_out), dataset.train.part(total - held_out, None)
     judged = validation if on_validation else dataset.test
     return train.part(0, recipe.train_images), validation, judged.part(0, recipe.test_images)
+
+
+def for_few_photographs(settings: Settings, recipe: Recipe, dataset: Dataset, *, quiet: bool) -> Recipe:
+    """Return the recipe as it suits few photographs of one's own, and say what it changes; see `few_photographs`."""
+    if not dataset.photographs:
+        return recipe
+    changed = few_photographs(settings, recipe, len(dataset.train) - (dataset.held_out or 0))
+    if changed != recipe and not quiet:
+        print(f"note: few photographs: {difference_in_words(recipe, changed)}")
+    return changed
 
 
 def portions_of(train: ImageData, count: int, seed: int) -> list[ImageData]:

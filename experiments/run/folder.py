@@ -225,10 +225,11 @@ def read_with_network(run: RunRecord, dataset: "Dataset | None" = None, device: 
 
 def read_all_with_networks(runs: list[RunRecord]) -> list[RunWithNetwork]:
     """Rebuild the networks of several runs; data that they share are loaded once."""
-    datasets: dict[tuple[str, Path | None], Dataset] = {}
+    datasets: dict[tuple[Any, ...], Dataset] = {}
     trained = []
     for run in runs:
-        key = (run.settings.dataset, run.settings.data_dir)
+        of_run = run.settings
+        key = (of_run.dataset, of_run.data_dir, of_run.image_size, of_run.on_bad_image)
         trained.append(read_with_network(run, datasets.get(key)))
         datasets[key] = trained[-1].parts.dataset
     return trained

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from convff import (
-    AUGMENTATIONS,
     INITIAL_WEIGHTS,
     MODELS,
     Checkpoint,
@@ -34,6 +33,7 @@ from experiments.config.recipe import Recipe
 from experiments.config.settings import LABELS_APART, Settings, SettingsError
 from experiments.datasets import Dataset
 from experiments.run import data
+from experiments.run.augmenting import augmentation_of
 from experiments.run.building import told_by_data
 from experiments.run.evaluate import Evaluator
 from experiments.run.inference import evaluations_of
@@ -149,7 +149,7 @@ class Parts:
             self.rule,
             schedule=self.recipe.schedule(),
             contrast=contrast,
-            augment=AUGMENTATIONS[self.recipe.augment],
+            augment=augmentation_of(self.recipe.augment),
             readout=readout,
             seed=self.settings.seed,
             precision=self.precision,
@@ -189,8 +189,7 @@ def prepare(settings: Settings, dataset: Dataset | None = None, processes: Proce
         DataError: the data cannot be found or read, or differ between processes.
         LostProcessError: another process is gone.
     """
-    device = device_named(settings.device)
-    processes = processes or OneProcess()
+    device, processes = device_named(settings.device), processes or OneProcess()
     recipe = recipe_for(settings)
     try:
         bare = replace(settings, engine="closed", stabilise=(), stabiliser_strength=None)
@@ -199,6 +198,7 @@ def prepare(settings: Settings, dataset: Dataset | None = None, processes: Proce
         raise SettingsError(str(error)) from error
     if dataset is None:
         dataset = data.load(settings, processes)
+    recipe = data.for_few_photographs(settings, recipe, dataset, quiet=processes.rank > 0)
     train, validation, judged = data.split(dataset, settings, recipe)
     asked = recipe.precision if settings.precision == "auto" else settings.precision
     precision = fastest_precision(device) if asked == "auto" else asked

@@ -44,6 +44,8 @@ class Results:
     participation: dict[str, list[float]] = field(default_factory=dict)
     order: str = "together"
     data: dict[str, str] = field(default_factory=dict)  # digests of the images
+    notes: tuple[str, ...] = ()  # what was found and done to images of one's own
+    excluded: tuple[str, ...] = ()  # those that could not be read, each with its path and the reason
 
 
 def seed_summary(results: list[Results]) -> dict[str, Any]:

@@ -181,6 +181,8 @@ def _announce(parts: Parts, folder: Path) -> None:
         f"{parts.train.name}: {len(parts.train)} images to train on, {len(parts.judged)} to be judged by "
         f"({settings.evaluate_on}), from {parts.dataset.source}"
     )
+    for note in parts.dataset.notes:
+        print(f"  {note}")
     print(
         f"{recipe.model} {recipe.model_options}, labels {labels}, rule {rule}, "
         f"{schedule_in_words(recipe)}, {parts.precision} on {parts.device}"
@@ -226,4 +228,6 @@ def _results(
         order=parts.recipe.order,
         findings=tuple(training.findings),
         data=training.must_stay["data"],
+        notes=parts.dataset.notes,
+        excluded=parts.dataset.excluded,
     )

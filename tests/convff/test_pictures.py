@@ -100,6 +100,58 @@ def test_arrays_and_lists_are_taken() -> None:
     assert image_batch([], GRAY).shape == (0, 1, 8, 8)
 
 
+def jpeg(path: Path, pixels: np.ndarray, **options: object) -> Path:
+    Image.fromarray(pixels).save(path, "JPEG", quality=95, **options)  # type: ignore[arg-type]
+    return path
+
+
+def with_size(path: Path, width: int, height: int) -> Path:
+    """Change the size that the header of a JPEG announces."""
+    content = bytearray(path.read_bytes())
+    at = next(content.index(marker) for marker in (b"\xff\xc0", b"\xff\xc2") if marker in content)
+    content[at + 5 : at + 9] = height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    path.write_bytes(content)
+    return path
+
+
+def test_a_large_jpeg_is_decoded_at_a_fraction(tmp_path: Path) -> None:
+    """That changes no pixel by more than a level or two; smaller ones are decoded as a whole, as they always were."""
+    rows = np.linspace(0, 255, 600)[:, None, None]
+    columns = np.linspace(0, 1, 800)[None, :, None]
+    photo = (rows * columns * np.array([1, 0.8, 0.5])).astype(np.uint8)
+    path = jpeg(tmp_path / "photo.jpg", photo)
+    with Image.open(path) as whole:
+        whole.load()
+        expected = {side: read_picture(whole, (3, side, side)) for side in (16, 64, 76)}
+    for side, most in ((16, 2), (64, 2), (76, 0)):  # 600 pixels are less than twice 4 x 76
+        assert (read_picture(path, (3, side, side)).int() - expected[side].int()).abs().max() <= most
+
+
+def test_a_photograph_of_200_megapixels_is_read(tmp_path: Path) -> None:
+    """Its file holds the first rows alone; JPEG fills in the others. One that ends before its end mark is refused."""
+    path = with_size(jpeg(tmp_path / "phone.jpg", np.full((64, 64), 90, np.uint8)), 16_320, 12_240)
+    assert read_picture(path, GRAY).shape == GRAY
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(PictureError, match=r"phone\.jpg cannot be read as an image: .*truncated"):
+        read_picture(path, GRAY)
+
+
+@pytest.mark.parametrize(
+    ("size", "options", "reason"),
+    [
+        ((16_320, 15_700), {}, "it has 16,320 x 15,700 pixels; at most 256,000,000"),
+        ((16_320, 12_240), {"progressive": True}, "pixels; at most 89,000,000"),  # it takes memory for all of them
+        ((65_000, 3_000), {}, "pixels; at most 89,000,000"),  # too narrow for a fraction
+    ],
+)
+def test_more_pixels_than_can_be_read_are_refused_by_the_header(
+    tmp_path: Path, size: tuple[int, int], options: dict[str, bool], reason: str
+) -> None:
+    path = with_size(jpeg(tmp_path / "huge.jpg", np.zeros((64, 64, 3), np.uint8), **options), *size)
+    with pytest.raises(PictureError, match=rf"huge\.jpg cannot be read as an image: .*{reason}"):
+        read_picture(path, (3, 512, 512))
+
+
 def test_a_network_of_other_channels_takes_tensors_alone() -> None:
     with pytest.raises(PictureError, match="the network takes 4: give a tensor"):
         read_picture(Image.new("RGB", (8, 8)), (4, 8, 8))

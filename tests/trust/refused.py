@@ -16,7 +16,7 @@ NAMES: Cases = {
     "--optimizer adamw": ("--optimizer", "'adam'", "'orthogonal'"),
     "--order upwards": ("--order", "'together'", "'one_by_one'"),
     "--redraw maybe": ("--redraw", "True"),
-    "--augment rotate": ("--augment", "'flips'"),
+    "--augment rotate": ("augment rotate is unknown", "flips"),
     "--stabilise oya": ("--stabilise", "'oja'"),
     "--evaluate-on train": ("--evaluate-on", "'test'", "'validation'"),
     "--precision float16": ("--precision", "'bfloat16'"),
@@ -116,6 +116,10 @@ FILES: Cases = {
     "--dataset folder --data-dir file": ("--data-dir file is not a folder", "train/<class>/*"),
     "--dataset folder --data-dir empty": ("--data-dir empty", "there is no folder train/"),
     "--dataset folder --data-dir half": ("--data-dir half", "there is no folder test/"),
+    "--image-size 0 --dataset folder --data-dir differ": ("--image-size", "each from 8 to 1024, got 0"),
+    "--image-size 64 --dataset mnist": ("--image-size", "--dataset mnist", "--dataset folder"),
+    "--on-bad-image skip --dataset mnist": ("--on-bad-image", "--dataset mnist", "--dataset folder"),
+    "--augment holds.py:Missing": ("--augment holds.py:Missing", "holds no Missing"),
 }
 
 CASES: Cases = NAMES | NUMBERS | LISTS | TOGETHER | FILES

@@ -20,6 +20,7 @@ from PIL import Image
 from experiments.config.command_line import parse
 from experiments.config.settings import Settings
 from experiments.datasets import DataError, load_dataset
+from experiments.datasets.image_files import read_archive, read_folder
 
 REAL = Path(os.environ["CONVFF_DATA"]).resolve() if os.environ.get("CONVFF_DATA") else None
 IDX_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -182,20 +183,34 @@ BAD_IMAGES = {
 }
 
 
+GOOD_PHOTOGRAPHS = {what for what in BAD_IMAGES if what.startswith("16 bits") or what == "another size"}
+"""What only a published data set may not hold."""
+
+
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("what", BAD_IMAGES)
+@pytest.mark.parametrize("what", sorted({*BAD_IMAGES} - GOOD_PHOTOGRAPHS))
 def test_a_bad_image_is_refused(place: Path, form: Callable[[Path, dict[str, bytes]], Path], what: str) -> None:
     refused(form(place, good() | {"test/dog/1.png": BAD_IMAGES[what]}), "test/dog/1.png", "must")
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("what", sorted(GOOD_PHOTOGRAPHS))
+def test_a_published_data_set_holds_no_such_images(place: Path, form: Callable[..., Path], what: str) -> None:
+    """They are read as photographs of one's own, but would not be what was published."""
+    data = form(place, good() | {"test/dog/1.png": BAD_IMAGES[what]})
+    assert len(load_dataset("folder", data).test) == 4
+    with pytest.raises(DataError, match=r"test/dog/1\.png.*must"):
+        (read_folder if data.is_dir() else read_archive)(data)
+
+
 def test_a_huge_picture_is_refused_by_its_header(place: Path) -> None:
-    """One of 64 megapixels is held to its content, and one row more is not even looked at."""
-    for height, reason in ((8_000, "image file is truncated"), (8_001, "8,000 x 8,001 pixels")):
+    """One of 89 megapixels is held to its content, and one row more is not even looked at."""
+    for height, reason in ((11_125, "image file is truncated"), (11_126, "it has 8,000 x 11,126 pixels")):
         picture = handmade_png(8_000, height, 1, 0, b"")
         refused(
             as_folder(place, good() | {"test/dog/1.png": picture}),
-            f"test/dog/1.png: cannot be read as an image ({reason}",
+            f"test/dog/1.png cannot be read as an image: {reason}",
         )
 
 

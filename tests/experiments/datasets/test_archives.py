@@ -182,7 +182,7 @@ def test_content_is_kept_of_what_is_wanted_only(tmp_path: Path) -> None:
 def test_a_pipe_in_a_folder_is_named_and_not_waited_for(tmp_path: Path) -> None:
     image_folder(tmp_path)
     os.mkfifo(tmp_path / "train" / "cat" / "pipe.png")
-    with pytest.raises(DataError, match=r"train/cat/pipe\.png: cannot be read as an image \(it is not a file\)"):
+    with pytest.raises(DataError, match=r"train/cat/pipe\.png cannot be read as an image: it is not a file"):
         load_dataset("folder", tmp_path)
 
 
@@ -190,7 +190,7 @@ def test_a_huge_file_in_a_folder_is_not_read(tmp_path: Path) -> None:
     image_folder(tmp_path)
     with (tmp_path / "train" / "cat" / "0.png").open("r+b") as file:
         file.truncate((64 << 20) + 1)  # sparse: it takes no room
-    with pytest.raises(DataError, match=r"train/cat/0\.png: .*it has 67,108,865 bytes; at most 67,108,864 are allowed"):
+    with pytest.raises(DataError, match=r"train/cat/0\.png .*it has 67,108,865 bytes; at most 67,108,864 are allowed"):
         load_dataset("folder", tmp_path)
 
 
