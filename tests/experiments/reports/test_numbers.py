@@ -1,5 +1,6 @@
 """The numbers of a report: intervals, tests, sentences, ticks and confusions, beside slow versions of them."""
 
+import itertools
 import math
 import statistics
 from collections import Counter
@@ -158,7 +159,7 @@ def test_ticks_are_round_and_inside(low: float, high: float) -> None:
     found = ticks(low, high, 5)
     assert 3 <= len(found) <= 6
     assert all(low - 1e-9 <= tick <= high + 1e-9 for tick in found)
-    steps = {round((after - before) / (high - low), 6) for before, after in zip(found, found[1:], strict=False)}
+    steps = {round((after - before) / (high - low), 6) for before, after in itertools.pairwise(found)}
     assert len(steps) == 1
 
 
