@@ -35,7 +35,7 @@ window.onload = () => {
 
 
 def shown(pages: list[tuple[str, int]], folder: Path) -> tuple[list[dict[str, Any]], str]:
-    """What a browser found of pages that are each so many pixels wide, and what it had to say."""
+    """What a browser found of pages, each of a width in pixels, and what it printed."""
     frames = (FRAME.replace("WIDTH", str(width)).replace("PAGE", html.escape(text)) for text, width in pages)
     path = folder / "pages.html"
     path.write_text(PAGE.replace("FRAMES", "".join(frames)), encoding="utf-8")

@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from convff import load
 from experiments.commands import entry
 from experiments.config.settings import Settings
+from experiments.datasets import load_dataset
 from experiments.rejudge import rejudge
 from experiments.reports import of_run
 from experiments.run import train
@@ -90,9 +93,6 @@ def test_a_report_is_made_again_without_any_data(
 
 def test_the_surest_answers_are_those_of_the_scores(runs: dict[str, Path]) -> None:
     """By sorting all images by hand, and by asking the network again."""
-    from convff import load
-    from experiments.datasets import load_dataset
-
     found = read_predictions(runs["output"] / FILE)
     assert found is not None
     test = load_dataset("digits", None).test
@@ -110,6 +110,15 @@ def test_the_surest_answers_are_those_of_the_scores(runs: dict[str, Path]) -> No
         assert all(bool(found.correct[index]) == right for index in surest)
         assert set(surest) <= set(found.kept.tolist())
         assert max(np.bincount(found.right[surest])) <= 2 or len(set(found.right[surest].tolist())) < 3
+
+
+@pytest.mark.parametrize("place", ["image", "output"])
+def test_the_map_of_a_lead_is_the_difference_of_two_maps(runs: dict[str, Path], place: str) -> None:
+    model = load(runs[place])
+    images = torch.randint(256, (3, *model.image_shape), dtype=torch.uint8)
+    for by in (None, "readout"):
+        one, other = (model.maps(images, of, by=by).summed() for of in (2, 7))
+        torch.testing.assert_close(one - other, model.maps(images, 2, against=7, by=by).summed(), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("folder", OLD, ids=lambda folder: folder.name)
