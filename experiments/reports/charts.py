@@ -49,7 +49,7 @@ class Chart:
         unit: what its values are.
         lines: the lines.
         x_ticks: place and text of each tick of the epochs.
-        y_ticks: the same of the values.
+        y_ticks: place and text of each tick of the values.
         markers: whether each point gets a marker.
     """
 

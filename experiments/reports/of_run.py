@@ -49,9 +49,15 @@ def _network(folder: Path, rule: Any, labels: Any) -> "tuple[Classifier | None, 
     from convff import load
 
     try:
-        return load(folder, rule=rule, labels=labels), ""
+        return load(folder), ""
     except (FileNotFoundError, ValueError) as error:
-        return None, f"There are no maps: {error}."
+        reason = str(error)
+    if rule is not None:  # it, or the labels, may be of the user's own
+        try:
+            return load(folder, rule=rule, labels=labels), ""
+        except (FileNotFoundError, ValueError) as error:
+            reason = str(error)
+    return None, f"There are no maps: {reason}."
 
 
 def report_run(folder: Path, *, rule: Any = None, labels: Any = None) -> None:

@@ -144,7 +144,12 @@ def blocks_of(results: dict[str, Any]) -> list[Block]:
     return found
 
 
+def report_text(page: Page) -> str:
+    """Return a report as HTML."""
+    return as_html("report.html", page=page, charts=charts)
+
+
 def write_page(page: Page, path: Path) -> None:
     """Write a report, atomically; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, as_html("report.html", page=page, charts=charts).encode())
+    write_atomically(path, report_text(page).encode())

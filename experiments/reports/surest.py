@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from convff import Classifier
 
+PASSES = 128  # at once: labels in the image take one per class
 NONE_KEPT = "The pictures are left away: this run did not keep the images that it is surest of."
 NO_SCORES = "The evaluation that judged this run has no scores, so no answer is surer than another."
 
@@ -95,12 +96,20 @@ def _maps(
         return [], f"There are no maps: the network was loaded without the scores by {found.by}."
     import torch
 
-    images = torch.from_numpy(found.images)
+    images, size = torch.from_numpy(found.images), max(1, PASSES // len(found.class_names))
     try:
-        alone = [model.maps(images, classes, by=found.by).summed().cpu() for classes in (given, rivals)]
-        return [*alone, model.maps(images, given, against=rivals, by=found.by).summed().cpu()], ""
-    except ValueError as error:
+        one, other = (
+            torch.cat(
+                [
+                    model.maps(images[at : at + size], classes[at : at + size], by=found.by).summed().cpu()
+                    for at in range(0, len(images), size)
+                ]
+            )
+            for classes in (given, rivals)
+        )
+    except (ValueError, RuntimeError) as error:
         return [], f"There are no maps: {error}."
+    return [one, other, one - other], ""  # maps of a difference of scores are the difference of their maps
 
 
 def _map_tiles(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from experiments.config.settings import Settings
+from experiments.reports.page import page_of, report_text
 from experiments.run.folder import RunRecord
 from experiments.run.predictions import Predictions
 
@@ -64,3 +65,8 @@ def answers(count: int = 40, names: tuple[str, ...] = ("cat", "dog", "eel"), *, 
     kept = np.arange(4)
     images = random.integers(256, size=(4, 1, side, side)).astype(np.uint8)
     return Predictions("goodness", names, right, best, np.take_along_axis(scores, best, axis=1), kept, images)
+
+
+def written(run: RunRecord, found: Predictions | None) -> str:
+    """The report of a run, without its network."""
+    return report_text(page_of(run, found, None, "no network"))
