@@ -4,12 +4,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from torch.nn.functional import interpolate
 
 from convff import read_picture
 from experiments.tools import style
 
 if TYPE_CHECKING:
     from convff import Classifier
+
+LARGEST = 448  # pixels of a side; a panel shows no more
 
 
 def draw_explained(
@@ -50,21 +53,46 @@ def draw_explained(
     titles = [f"block {first + place}" for place in range(len(shown))] + ["sum"]
     if maps.bias is None:  # of the pixels, as of dense layers that settle
         panels, titles = panels[:1], ["pixels"]
+    finer = finest(image, model.image_shape)
+    picture, panels = finer / 255, [drawing.Panel(_enlarged(each.signed, finer), each.value) for each in panels]
     width = min(style.PAGE, 1.15 * (1 + len(panels)))
     over = "" if other is None else f" rather than “{other}”"
     with style.new_figure(path, width=width, height=width / (1 + len(panels)) + 1.0, pictures=True) as figure:
         axes = list(figure.subplots(1, 1 + len(panels)))
-        drawing.show_image(axes[0], pixels[0] / 255)
+        drawing.show_image(axes[0], picture)
         axes[0].set_title("input")
         scale = drawing.largest([panel.signed for panel in panels])
         for place, panel, title in zip(axes[1:], panels, titles, strict=True):
-            drawing.draw_panel(place, pixels[0] / 255, panel, scale)
+            drawing.draw_panel(place, picture, panel, scale)
             place.set_title(title)
         figure.suptitle(f"{image.name}: what speaks for “{chosen}”{over}", fontsize=8)
         drawing.legend(figure, axes, "one scale; beneath each map, its sum")
     best, value = model.class_names[int(scores.argmax())], float(scores.max())
     lead = f"its lead over {other}" if other is not None else "its score"
     return f"{image}: {best} {value:.4g}; of {chosen}, {lead} {maps.scores.item():.4g}"
+
+
+def finest(image: Path, shape: tuple[int, int, int]) -> torch.Tensor:
+    """Return the part of a picture that a network sees, uint8 `[C, H, W]`, with as many pixels as the file has.
+
+    Args:
+        image: the file.
+        shape: channels, height and width that the network sees; H and W are whole multiples of it, up to `LARGEST`.
+    """
+    from PIL import Image
+
+    channels, height, width = shape
+    with Image.open(image) as file:
+        side = min(file.size)
+    times = max(1, min(side, LARGEST) // max(height, width))
+    return read_picture(image, (channels, times * height, times * width))
+
+
+def _enlarged(signed: torch.Tensor, picture: torch.Tensor) -> torch.Tensor:
+    """Return a map `[H, W]` at the size of a picture, without steps; what lies beneath it keeps its sum."""
+    if signed.shape == picture.shape[1:]:
+        return signed
+    return interpolate(signed[None, None], picture.shape[1:], mode="bilinear", align_corners=False)[0, 0]
 
 
 def _next_best(model: "Classifier", scores: torch.Tensor, chosen: str) -> str:

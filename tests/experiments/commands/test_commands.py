@@ -10,8 +10,19 @@ import pytest
 import torch
 from PIL import Image
 
-from convff import MODELS, AtOutput, Classifier, ForwardForward, LinearReadout, RecurrentForwardForward, cnn3, load
+from convff import (
+    MODELS,
+    AtOutput,
+    Classifier,
+    ForwardForward,
+    LinearReadout,
+    RecurrentForwardForward,
+    cnn3,
+    load,
+    read_picture,
+)
 from experiments.commands import COMMANDS, doctor, entry
+from experiments.maps.one_image import finest
 from labels import NoLabels
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -188,3 +199,18 @@ def test_somebody_elses_experiments_are_named(tmp_path: Path) -> None:
     done = subprocess.run(program, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: `experiments` is {tmp_path / 'experiments' / '__init__.py'}, not convff's")
+
+
+@pytest.mark.parametrize(
+    ("size", "side"), [((8, 8), 8), ((20, 30), 16), ((100, 64), 64), ((5000, 1000), 448), ((5, 9), 8)]
+)
+def test_maps_lie_over_the_picture_at_its_own_size(size: tuple[int, int], side: int, tmp_path: Path) -> None:
+    file = tmp_path / "picture.png"
+    Image.effect_noise(size, 50).convert("RGB").save(file)
+    finer, seen = finest(file, (3, 8, 8)), read_picture(file, (3, 8, 8))
+    assert finer.shape == (3, side, side)
+    if side == 8:
+        assert torch.equal(finer, seen)
+    else:  # the same part of the picture: its means are what the network sees, but for the filter of the resizing
+        means = torch.nn.functional.adaptive_avg_pool2d(finer.float(), 8)
+        assert (means - seen).abs().mean() < 12
