@@ -81,6 +81,8 @@ SCRIPTS = (
     Script("experiments/cam_figures.py", "experiments.cam_figures.Options"),
     Script("convff predict", "experiments.commands.predict.Options"),
     Script("convff explain", "experiments.commands.explain.Options"),
+    Script("convff report", "experiments.commands.report.Options"),
+    Script("convff compare", "experiments.commands.compare.Options"),
     Script("convff labels", "experiments.label_sets.settings.GallerySettings"),
     Script("convff doctor", "experiments.commands.doctor.Options"),
     Script("experiments/overview.py", "experiments.overview.Options"),
