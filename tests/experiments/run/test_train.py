@@ -77,6 +77,7 @@ def test_a_run_leaves_its_folder(
         "settings.json",
         "metrics.csv",
         "results.json",
+        "predictions.npz",
         "checkpoint.safetensors",
         "best.safetensors",
         "training",
