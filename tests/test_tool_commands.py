@@ -1,4 +1,4 @@
-"""Every `convff` command of the README and the pages runs, at reduced size: `pytest -m slow tests/test_tool_commands.py`."""
+"""Every `convff` command of the README and the pages runs, at reduced size: `pytest -m slow`."""
 
 import importlib.util
 import os
