@@ -4,6 +4,7 @@ Scodellaro et al. 2025, Methods: "H neurons of every layer (except the first) ar
 classification layer of N nodes". It reads an image without a label; its loss never reaches the network.
 """
 
+from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
@@ -76,7 +77,12 @@ class LinearReadout(nn.Module):
         device = like.device
         size = self.features(like.new_zeros(2, *image_shape)).shape[1]
         self.linear = self._new_linear(size, device)
-        self._optimizer: torch.optim.Optimizer = torch.optim.Adam(self.linear.parameters(), lr=lr)
+        self._lr = lr
+
+    @cached_property
+    def _optimizer(self) -> torch.optim.Optimizer:
+        """The optimiser of `step`, made when it is needed: the first one imports the compiler of torch."""
+        return torch.optim.Adam(self.linear.parameters(), lr=self._lr)
 
     def _new_linear(self, size: int, device: torch.device, **options: Any) -> nn.Linear:
         """Return a linear layer that starts at zero."""

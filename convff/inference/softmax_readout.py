@@ -1,5 +1,6 @@
 """Hinton's softmax: on the normalised activity of the blocks, trained beside them by smoothed steps."""
 
+from functools import cached_property
 from typing import ClassVar
 
 import torch
@@ -60,12 +61,17 @@ class SoftmaxReadout(LinearReadout):
         momentum: float = 0.9,
         weight_decay: float = 0.003,
     ) -> None:
-        super().__init__(net, labels, image_shape, first=first, grid=grid)
+        super().__init__(net, labels, image_shape, first=first, grid=grid, lr=lr)
         parameter = next(net.parameters())
         dtype = torch.promote_types(parameter.dtype, torch.float32)
         self.linear = self._new_linear(self.linear.in_features, parameter.device, bias=False, dtype=dtype)
-        self._lr = lr
-        self._optimizer = SmoothedStep(self.linear.parameters(), lr=lr, momentum=momentum, weight_decay=weight_decay)
+        self._momentum, self._weight_decay = momentum, weight_decay
+
+    @cached_property
+    def _optimizer(self) -> torch.optim.Optimizer:
+        return SmoothedStep(
+            self.linear.parameters(), lr=self._lr, momentum=self._momentum, weight_decay=self._weight_decay
+        )
 
     def set_gain(self, gain: float) -> None:
         """Set the rate of `step` to a fraction of the first one, in [0, 1]."""
