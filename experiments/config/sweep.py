@@ -23,6 +23,7 @@ NOT_SEARCHED = {
     "seeds": "a trial is trained once",
     "out": "trials leave no run folder",
     "report": "trials leave no run folder",
+    "tensorboard": "trials leave no run folder",
     "resume": "the same command continues a sweep",
 }
 SWITCHES = {"yes": True, "no": False, "true": True, "false": False}

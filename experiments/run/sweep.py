@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from experiments.datasets import Dataset
     from experiments.run.parts import Parts
 
-ANYWHERE = ("out", "device", "report")  # settings that do not change a trial
+ANYWHERE = ("out", "device", "report", "tensorboard")  # settings that do not change a trial
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
