@@ -7,6 +7,7 @@ imported only where it is used, so that `--help` is quick.
 
 COMMANDS: dict[str, str] = {
     "train": "train and judge a network on a known data set, or on images of your own",
+    "sweep": "search any settings on validation images",
     "demo": "show a trained network at work, on one page",
     "predict": "name the classes of images by a trained network",
     "explain": "draw what speaks for a class in an image, and what against it",

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import tyro
 
@@ -47,6 +47,9 @@ class Options(Asked):
         return self
 
 
+SomeOptions = TypeVar("SomeOptions", bound=Options)
+
+
 def parse(arguments: Sequence[str], prog: str) -> Settings:
     """Read the settings from a command line; exit with 2 and a message if they are invalid.
 
@@ -54,17 +57,33 @@ def parse(arguments: Sequence[str], prog: str) -> Settings:
         arguments: what stands after `convff train`.
         prog: the name of the program in its help.
     """
+    return read_options(Options, arguments, prog, __doc__)[1]
+
+
+def read_options(
+    kind: type[SomeOptions], arguments: Sequence[str], prog: str, description: str | None, **fixed: Any
+) -> tuple[SomeOptions, Settings]:
+    """Read these options, or a subclass with further ones, and the settings that they lead to; see `parse`.
+
+    Args:
+        kind: the class of the options.
+        arguments: the command line.
+        prog: the name of the program in its help.
+        description: the text above the options in its help.
+        fixed: settings that an earlier run cannot change, by name.
+    """
     with exit_on(SettingsError):
         earlier = _config(arguments)
         before, recipe = (Settings(), {}) if earlier is None else earlier_settings(earlier)
-    asked, settings = parse_as(Options, before, __doc__, list(arguments), decided=earlier is not None, prog=prog)
+    default = replace(before, **fixed)
+    asked, settings = parse_as(kind, default, description, list(arguments), decided=earlier is not None, prog=prog)
     with exit_on(SettingsError):
         for name in ("data", "config") if asked.resume is not None else ():
             if getattr(asked, name) is not None:
                 raise SettingsError(f"--resume takes the settings of the run, so {NAMES[name]} cannot be given")
     if earlier is not None:
         _say_what_differs(before, settings, recipe)
-    return settings
+    return asked, settings
 
 
 def main(settings: Settings) -> int:

@@ -141,17 +141,31 @@ def parse_as(
             return asked, check(resuming(default, asked, _asking(Asked, default, decided)))
     with exit_on(SettingsError):
         asked = asked.completed()
-    settings = _settled(asked)
-    if settings.preset in RENAMED:
-        print(f"note: preset {settings.preset} is now called {RENAMED[settings.preset]}", file=sys.stderr)
-        settings = replace(settings, preset=RENAMED[settings.preset])
+    if asked.preset in RENAMED:
+        print(f"note: preset {asked.preset} is now called {RENAMED[asked.preset]}", file=sys.stderr)
     with exit_on(SettingsError):
-        check(settings)
-        check_together(settings, _given(asked))
+        settings = settled(asked)
     if asked.label_at is None and settings.label_at == BEST_PLACE:
         where = f"the label is at the {BEST_PLACE}, where the rule learns best"
         print(f"note: {where}; --labels NAME puts it into the image", file=sys.stderr)
     return asked, settings
+
+
+def settled(asked: Asked) -> Settings:
+    """Return the settings that options lead to.
+
+    Raises:
+        SettingsError: an option is out of range, or contradicts another one.
+
+    Example:
+        >>> settled(Asked(preset="best", rule="bp")) == Settings(preset="long", rule="bp")
+        True
+    """
+    settings = _settled(asked)
+    settings = replace(settings, preset=RENAMED.get(settings.preset, settings.preset))
+    check(settings)
+    check_together(settings, _given(asked))
+    return settings
 
 
 def settings_asked_for(asked: Asked) -> Settings | None:

@@ -13,7 +13,7 @@ from experiments.config.recipe import Recipe, completed
 from experiments.config.rule_options import RuleOptions
 from experiments.config.settings import Settings
 
-ASIDE = ("seed", "seeds", "out", "resume", "data_dir", "require_data", "device", "report")
+ASIDE = ("seed", "seeds", "out", "resume", "data_dir", "require_data", "device", "report", "tensorboard")
 """Settings that are no part of a method: which draw of it, where it computes, and what it reads and writes."""
 NUMBERS = tuple(each.name for each in fields(Recipe))
 

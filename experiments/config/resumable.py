@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from experiments.config.ranges import option
 from experiments.config.settings import Settings, SettingsError
 
-MAY_CHANGE = ("epochs", "device", "data_dir", "require_data", "compile", "report")
+MAY_CHANGE = ("epochs", "device", "data_dir", "require_data", "compile", "report", "tensorboard")
 """Settings that a resumed run may have otherwise; all others are those that it began with."""
 
 

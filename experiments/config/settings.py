@@ -130,6 +130,9 @@ class Settings(Overrides, RuleOptions, NetworkOptions):
     report: bool = True
     """Write report.html at the end, one file that says what the run has found."""
 
+    tensorboard: bool = False
+    """Write what metrics.csv gets as scalars into the run's folder tensorboard/ too; needs convff[tensorboard]."""
+
     resume: Path | None = None
     """Continue this run, with its settings; with --epochs N, train it on to N epochs in all."""
 

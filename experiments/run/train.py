@@ -34,6 +34,7 @@ from experiments.run.predictions import keep_predictions
 from experiments.run.results import Results, seed_summary
 from experiments.run.resume import keep_results, resumed_settings, settings_file
 from experiments.run.saved import SavedStates
+from experiments.run.scalars import writer_class
 from experiments.run.stopping import Interrupted, Signals
 from experiments.run.tables import across_seeds, closing_table
 from experiments.run.torchrun import device_named, leave, processes
@@ -58,6 +59,8 @@ def main(settings: Settings) -> list[Results]:
         if settings.resume is not None:
             settings = resumed_settings(settings)
         check(settings)
+        if settings.tensorboard:
+            writer_class()
         with (
             Signals() as signals,
             processes(device_named(settings.device)) as group,

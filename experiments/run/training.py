@@ -33,6 +33,7 @@ from experiments.run.evaluate import Evaluator
 from experiments.run.metrics import MetricsFile
 from experiments.run.parts import Parts
 from experiments.run.saved import SavedStates, refuse_other_run
+from experiments.run.scalars import scalars
 from experiments.run.stopping import Interrupted, Signals
 
 # Its own lock is shared with forked processes: one that is killed while it holds the lock would stop all others.
@@ -158,15 +159,16 @@ class Training:
             DivergedError: a metric is not finite; the state before is kept.
             NoSpaceError: the disk is full; the earlier files are whole.
         """
-        at, portions = self.trainer.position, self.parts.portions
-        steps = self.trainer.stretches.total * self.parts.recipe.repeats  # that each image is in
+        at, portions, recipe = self.trainer.position, self.parts.portions, self.parts.recipe
+        steps = self.trainer.stretches.total * recipe.repeats  # that each image is in
         done = sum(len(portion) for portion in portions[: self.portion]) * steps
-        done += (
-            at.epoch * len(portions[self.portion]) * self.parts.recipe.repeats + at.step * self.parts.recipe.batch_size
-        )
+        done += at.epoch * len(portions[self.portion]) * recipe.repeats + at.step * recipe.batch_size
         watched = self.parts.validation.part(0, CURVE_CHECK)
         total = len(self.parts.train) * steps
-        with tqdm(total=total, initial=done, unit="image", disable=None, smoothing=0.05) as bar:
+        with (
+            scalars(self.folder, self.metrics.rows, wanted=self.parts.settings.tensorboard) as write,
+            tqdm(total=total, initial=done, unit="image", disable=None, smoothing=0.05) as bar,
+        ):
 
             def after_step(count: int) -> None:
                 bar.update(count)
@@ -182,6 +184,7 @@ class Training:
                         save_checkpoint(self.folder / "checkpoint.safetensors", checkpoint)
                         validation = self.evaluator.of_epoch(self.net, self.trainer.step.modules, watched)
                         self._end_epoch(self._counted_on(record), validation, checkpoint, bar)
+                        write(self.metrics.rows[-1])
                         if signals.caught is not None:
                             self._stop(signals.caught)
 

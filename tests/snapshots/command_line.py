@@ -86,6 +86,7 @@ SCRIPTS = (
     Script("experiments/figures.py", "experiments.figures.Options"),
     Script("experiments/cam_figures.py", "experiments.cam_figures.Options"),
     Script("convff train", "experiments.commands.train.Options", differs={"labels": None, "label_at": None}),
+    Script("convff sweep", "experiments.commands.sweep.Options", differs={"labels": None, "label_at": None}),
     Script("convff demo", "experiments.commands.demo.Options"),
     Script("convff completion", "experiments.commands.completion.Options"),
     Script("convff predict", "experiments.commands.predict.Options"),
