@@ -256,3 +256,11 @@ def test_softhebb() -> None:
     minutes = f"{run['seconds']['training'] / 60:.1f} minutes"
     for figure in (*(f"{100 * share:.1f} %" for share in shares), minutes):
         assert figure in DOCS["softhebb.md"]
+
+
+def test_the_choice_of_labels() -> None:
+    rows = {row["name"]: row for row in committed("ablation/cifar100_selection-2min-seed0.json")["rows"]}
+    for place, prefix in (("image, waves", "waves"), ("image, chains", "chains"), ("stream, waves", "stream of waves")):
+        kinds = ("optimised", "random", "fixed set")
+        cells = " | ".join(f"{100 * rows[f'{prefix}, {kind}']['accuracy']:.1f} %" for kind in kinds)
+        assert f"| {place} | {cells} |" in DOCS["labels.md"]

@@ -15,6 +15,7 @@ from experiments.benchmarks import (
     model,
     one_pass,
     planes,
+    predicting,
     processes,
     pruning,
     settling,
@@ -39,4 +40,5 @@ SECTIONS: dict[str, Callable[[Bench], list[Row]]] = {
     "planes": planes.measure,
     "local_fields": local_fields.measure,
     "settling": settling.measure,
+    "predicting": predicting.measure,
 }
