@@ -89,7 +89,7 @@ def finest(image: Path, shape: tuple[int, int, int]) -> torch.Tensor:
 
 
 def _enlarged(signed: torch.Tensor, picture: torch.Tensor) -> torch.Tensor:
-    """Return a map `[H, W]` at the size of a picture, without steps; what lies beneath it keeps its sum."""
+    """Return a map `[H, W]` at the size of a picture, without steps between its pixels."""
     if signed.shape == picture.shape[1:]:
         return signed
     return interpolate(signed[None, None], picture.shape[1:], mode="bilinear", align_corners=False)[0, 0]
