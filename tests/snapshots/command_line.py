@@ -92,6 +92,7 @@ SCRIPTS = (
     Script("convff predict", "experiments.commands.predict.Options"),
     Script("convff explain", "experiments.commands.explain.Options"),
     Script("convff export", "experiments.commands.export.Options"),
+    Script("convff push", "experiments.commands.push.Options"),
     Script("convff labels", "experiments.label_sets.settings.GallerySettings"),
     Script("convff doctor", "experiments.commands.doctor.Options"),
     Script("experiments/overview.py", "experiments.overview.Options"),
