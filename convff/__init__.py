@@ -43,6 +43,7 @@ from convff.functional import GOODNESS, mean_goodness, sum_goodness
 from convff.gates import GATES, Gate, Softmax, Symmetric, Threshold
 from convff.hardware import HardwareLinear, Variations, copy_weights, on_hardware
 from convff.heads import Head
+from convff.hub import HubError
 from convff.inference.calibration import calibrate
 from convff.inference.distillation import distil, probabilities
 from convff.inference.dropout_readout import features_in_bytes, fit_with_dropout
@@ -99,6 +100,7 @@ from convff.places import (
     fitting_width,
     for_superclasses,
 )
+from convff.pushing import model_card, push
 from convff.randomness import keyed_generator
 from convff.recurrent import RecurrentNet, settled_goodness, settled_states
 from convff.rules import (
@@ -165,24 +167,24 @@ __all__ = [
     "Classifier", "Coarse", "CompilationWarning", "ConfusionNegatives", "Context", "Contrast", "Data", "DataParallel",
     "DivergedError", "EpochRecord", "Evaluation", "Finding", "ForeignNameError", "ForwardForward",
     "ForwardForwardClassifier", "Gains", "Gate", "Gating", "GlobalHebbian", "HardwareLinear", "Head",
-    "HebbianForwardForward", "HybridContrast", "ImageData", "InGroups", "LabelContrast", "LabelFilters", "LabelStream",
-    "LabelTerms", "Labels", "LabelsBeside", "Layer", "LayerLocalNet", "Layout", "LengthNorm", "LinearReadout",
-    "LocalHead", "LocalLinear", "LocalStep", "LocalUpdate", "LostProcessError", "MemoryWarning", "Merged", "Negatives",
-    "NeutralNegatives", "NoSpaceError", "OneProcess", "Outer", "PaddedNorm", "Passes", "Phased", "PictureError",
-    "PictureFile", "PictureHeader", "Place", "PlaneLabels", "Processes", "RandomNegatives", "RecurrentForwardForward",
-    "RecurrentNet", "Reduction", "Remembering", "Schedule", "Score", "Seen", "Setup", "Similar", "SoftHebb", "Softmax",
-    "SoftmaxReadout", "Stabilised", "Step", "SuperclassNegatives", "Symmetric", "Threshold", "TrainableLabels",
-    "Trainer", "TrainingState", "TrainingWarning", "Triangle", "Unlabelled", "Variations", "WittenBell", "__version__",
-    "as_floats", "autocast", "block_goodness", "block_goodness_of", "block_scores", "block_scores_of", "calibrate",
-    "cnn3", "cnn6", "contrast_of", "copy_weights", "deephebb", "distil", "evaluating", "exported", "fastest_precision",
-    "fasthebb", "features_in_bytes", "fit_with_dropout", "fitting_width", "for_superclasses", "free_memory",
-    "from_sequential", "from_torchvision", "generate", "goodness_scores", "head_scores", "keep_freed_memory",
-    "keyed_generator", "label_passes", "load", "load_checkpoint", "load_tensors", "local_fields", "mean_goodness",
-    "memory_of", "mlp", "notes_for", "on_hardware", "orthogonalise", "participation_ratios", "picture_header",
-    "predictions", "pretrained", "pretrained_about", "pretrained_names", "probabilities", "read_each", "read_picture",
-    "recurrent_local", "recurrent_mlp", "remove_unfinished", "require_memory", "require_ours", "require_space",
-    "resnet", "resnet_he", "save_checkpoint", "save_tensors", "settled_goodness", "settled_states", "shipped_digits",
-    "stack_pictures", "start", "step_to_goodness", "stop_if_diverged", "sum_goodness", "usual_activity_of",
-    "wants_scores", "with_usual", "write_atomically",
+    "HebbianForwardForward", "HubError", "HybridContrast", "ImageData", "InGroups", "LabelContrast", "LabelFilters",
+    "LabelStream", "LabelTerms", "Labels", "LabelsBeside", "Layer", "LayerLocalNet", "Layout", "LengthNorm",
+    "LinearReadout", "LocalHead", "LocalLinear", "LocalStep", "LocalUpdate", "LostProcessError", "MemoryWarning",
+    "Merged", "Negatives", "NeutralNegatives", "NoSpaceError", "OneProcess", "Outer", "PaddedNorm", "Passes", "Phased",
+    "PictureError", "PictureFile", "PictureHeader", "Place", "PlaneLabels", "Processes", "RandomNegatives",
+    "RecurrentForwardForward", "RecurrentNet", "Reduction", "Remembering", "Schedule", "Score", "Seen", "Setup",
+    "Similar", "SoftHebb", "Softmax", "SoftmaxReadout", "Stabilised", "Step", "SuperclassNegatives", "Symmetric",
+    "Threshold", "TrainableLabels", "Trainer", "TrainingState", "TrainingWarning", "Triangle", "Unlabelled",
+    "Variations", "WittenBell", "__version__", "as_floats", "autocast", "block_goodness", "block_goodness_of",
+    "block_scores", "block_scores_of", "calibrate", "cnn3", "cnn6", "contrast_of", "copy_weights", "deephebb", "distil",
+    "evaluating", "exported", "fastest_precision", "fasthebb", "features_in_bytes", "fit_with_dropout", "fitting_width",
+    "for_superclasses", "free_memory", "from_sequential", "from_torchvision", "generate", "goodness_scores",
+    "head_scores", "keep_freed_memory", "keyed_generator", "label_passes", "load", "load_checkpoint", "load_tensors",
+    "local_fields", "mean_goodness", "memory_of", "mlp", "model_card", "notes_for", "on_hardware", "orthogonalise",
+    "participation_ratios", "picture_header", "predictions", "pretrained", "pretrained_about", "pretrained_names",
+    "probabilities", "push", "read_each", "read_picture", "recurrent_local", "recurrent_mlp", "remove_unfinished",
+    "require_memory", "require_ours", "require_space", "resnet", "resnet_he", "save_checkpoint", "save_tensors",
+    "settled_goodness", "settled_states", "shipped_digits", "stack_pictures", "start", "step_to_goodness",
+    "stop_if_diverged", "sum_goodness", "usual_activity_of", "wants_scores", "with_usual", "write_atomically",
 ]
 # fmt: on

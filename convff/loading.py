@@ -9,6 +9,7 @@ import torch
 from convff.checkpoint import OWN, load_checkpoint
 from convff.classifier import Classifier
 from convff.files import HOSTILE
+from convff.hub import fetch, on_hub
 from convff.judged import NUMBERS, modules_of, rule_of, usual_of
 from convff.labelling import Labels
 from convff.network import LayerLocalNet
@@ -28,7 +29,7 @@ def load(
     """Return the trained network of a run folder or a checkpoint; no data are needed, and no code of the file is run.
 
     Args:
-        path: a run folder, or a file that a run or `Classifier.save` wrote.
+        path: a run folder, a file that a run or `Classifier.save` wrote, or `hf://user/name` on the Hugging Face Hub.
         net: a network of your own that gets the weights; needed if it is not of `convff.MODELS`.
         labels: labels of your own; needed if they are not of `labels.LABELS`.
         rule: a rule of your own; needed if it, its gate or its place is not of this package.
@@ -38,9 +39,9 @@ def load(
     Raises:
         FileNotFoundError: there is no such file, or the folder has no checkpoint.
         ValueError: the file is damaged, or not a checkpoint of this package; or it needs a part of yours, which the
-            message names.
+            message names; or `HubError`: the Hub does not have it, or its package is not installed.
     """
-    path = Path(path)
+    path = fetch(path) if on_hub(path) else Path(path)
     if path.is_dir():
         path = path / FILE
     checkpoint = load_checkpoint(path, net)

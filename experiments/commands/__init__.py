@@ -14,6 +14,7 @@ COMMANDS: dict[str, str] = {
     "report": "write the report of a run: one HTML file that needs no data set",
     "compare": "show runs side by side, and which differences exceed the noise",
     "export": "write a trained network as ONNX or for torch.export",
+    "push": "put the network of a run on the Hugging Face Hub",
     "labels": "make, choose, look at and judge a label set",
     "completion": "print a script that completes commands and options in the shell",
     "doctor": "say what this machine and this installation have, and what is wrong",

@@ -17,7 +17,7 @@ class Options:
     """Draw what speaks for a class in an image, and what against it."""
 
     run: tyro.conf.Positional[Path]
-    """A run folder, a checkpoint, or a pretrained network: mnist-fourier, cifar10-output."""
+    """A run folder, a checkpoint, a pretrained network (mnist-fourier, cifar10-output), or hf://user/name."""
 
     image: tyro.conf.Positional[Path]
     """An image file."""

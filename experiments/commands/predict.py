@@ -29,7 +29,7 @@ class Options:
     """Name the classes of images by a trained network."""
 
     run: tyro.conf.Positional[Path]
-    """A run folder, a checkpoint, or a pretrained network: mnist-fourier, cifar10-output."""
+    """A run folder, a checkpoint, a pretrained network (mnist-fourier, cifar10-output), or hf://user/name."""
 
     files: tyro.conf.Positional[tuple[Path, ...]]
     """Image files; a folder stands for all images in it."""

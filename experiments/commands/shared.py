@@ -14,7 +14,7 @@ def opened(run: Path, device: str, precision: str) -> "Classifier":
     """Return the network of a run, or one that ships with the package.
 
     Args:
-        run: a run folder, a checkpoint, or the name of a pretrained network.
+        run: a run folder, a checkpoint, the name of a pretrained network, or hf://user/name.
         device: as in `--device`.
         precision: as in `--precision`.
 

@@ -94,6 +94,7 @@ SCRIPTS = (
     Script("convff export", "experiments.commands.export.Options"),
     Script("convff report", "experiments.commands.report.Options"),
     Script("convff compare", "experiments.commands.compare.Options"),
+    Script("convff push", "experiments.commands.push.Options"),
     Script("convff labels", "experiments.label_sets.settings.GallerySettings"),
     Script("convff doctor", "experiments.commands.doctor.Options"),
     Script("experiments/overview.py", "experiments.overview.Options"),
