@@ -68,8 +68,8 @@ def check_ranges(settings: Settings) -> None:
             f"--device {settings.device} cannot be used here: it must be auto, cpu, cuda, cuda:N or mps"
         )
     check_out(settings.out)
-    _check_data_dir(settings)
     _check_own_images(settings)
+    _check_data_dir(settings)
     for name in PARTS:
         value = getattr(settings, name)
         for each in value if isinstance(value, tuple) else (value or "",):

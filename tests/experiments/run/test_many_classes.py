@@ -43,7 +43,7 @@ def test_sources_of_wrong_labels(digits: Dataset) -> None:
         ("superclass", SuperclassNegatives(superclasses=SUPERCLASSES, count=2)),
     ):
         assert contrast_of(prepare(tiny(negatives_from=name, negatives=2), digits)).negatives == expected
-    parts = prepare(tiny(negatives_from="confusion", scale=7.0), digits)
+    parts = prepare(tiny(negatives_from="confusion", negatives=1, scale=7.0), digits)
     table = contrast_of(parts).negatives
     assert isinstance(table, ConfusionNegatives)
     assert (table.num_classes, table.count, table.scale) == (10, 1, 7.0)
