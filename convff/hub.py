@@ -56,7 +56,8 @@ def package() -> ModuleType:
         import huggingface_hub  # noqa: PLC0415
     except ImportError as error:
         raise HubError(f'{SCHEME} needs huggingface_hub: pip install "convff[hub]"') from error
-    return huggingface_hub
+    found: ModuleType = huggingface_hub
+    return found
 
 
 def reason(error: Exception) -> str:

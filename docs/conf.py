@@ -35,7 +35,7 @@ autodoc_class_signature = "separated"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "notebooks"]
 default_role = "code"  # our docstrings write `code` like Markdown
 
 

@@ -42,9 +42,9 @@ def open_study(file: Path, name: str) -> "optuna.Study":
     Raises:
         SettingsError: Optuna is not installed.
     """
-    library: Any = needs_optuna()
+    package = needs_optuna()
     file.parent.mkdir(parents=True, exist_ok=True)
-    study: optuna.Study = library.create_study(
+    study: optuna.Study = package.create_study(
         storage=f"sqlite:///{file}", study_name=name, direction="maximize", load_if_exists=True
     )
     return study
