@@ -6,6 +6,7 @@ from zlib import crc32
 import torch
 
 from convff import ImageData, Processes, keyed_generator
+from experiments.config.presets.few_classes import few_classes
 from experiments.config.presets.few_photographs import difference_in_words, few_photographs
 from experiments.config.recipe import Recipe
 from experiments.config.settings import Settings, SettingsError
@@ -89,8 +90,9 @@ def split(dataset: Dataset, settings: Settings, recipe: Recipe) -> tuple[ImageDa
     return train.part(0, recipe.train_images), validation, judged.part(0, recipe.test_images)
 
 
-def for_few_photographs(settings: Settings, recipe: Recipe, dataset: Dataset, *, quiet: bool) -> Recipe:
-    """Return the recipe as it suits few photographs of one's own, and say what it changes; see `few_photographs`."""
+def suited_to(settings: Settings, recipe: Recipe, dataset: Dataset, *, quiet: bool) -> Recipe:
+    """Return the recipe as it suits few classes, and few photographs of one's own, and say what that changes."""
+    recipe = few_classes(settings, recipe, dataset.train.num_classes)
     if not dataset.photographs:
         return recipe
     changed = few_photographs(settings, recipe, len(dataset.train) - (dataset.held_out or 0))

@@ -198,7 +198,7 @@ def prepare(settings: Settings, dataset: Dataset | None = None, processes: Proce
         raise SettingsError(str(error)) from error
     if dataset is None:
         dataset = data.load(settings, processes)
-    recipe = data.for_few_photographs(settings, recipe, dataset, quiet=processes.rank > 0)
+    recipe = data.suited_to(settings, recipe, dataset, quiet=processes.rank > 0)
     train, validation, judged = data.split(dataset, settings, recipe)
     asked = recipe.precision if settings.precision == "auto" else settings.precision
     precision = fastest_precision(device) if asked == "auto" else asked
