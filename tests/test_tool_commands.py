@@ -28,7 +28,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
             Image.effect_noise((40, 30), 20 + number).convert("RGB").save(folder / "photos" / name / f"{number}.jpg")
     Image.effect_mandelbrot((90, 60), (-2, -1, 1, 1), 50).save(folder / "photo.jpg")
     Image.effect_mandelbrot((90, 60), (-2, -1, 1, 1), 50).save(folder / "photos" / "photo.jpg")
-    tool("train", "photos", "--labels", "fourier", *SMALL, cwd=folder)
+    tool("train", "photos", "--labels", "fourier", "--rule", "hebbff", *SMALL, cwd=folder)
     tool("train", "photos", *SMALL, cwd=folder)
     return folder
 

@@ -15,7 +15,7 @@ from experiments.config.recipe import Recipe
 from experiments.config.settings import Settings
 from experiments.datasets import DataError, Dataset, Wanted, load_dataset
 from experiments.datasets.folder import load
-from experiments.run.data import for_few_photographs, split, wanted_by
+from experiments.run.data import suited_to, split, wanted_by
 from tests.experiments.datasets.test_archives import pack
 from tests.experiments.datasets.test_datasets import image_folder, noise, png
 
@@ -292,11 +292,11 @@ def test_validation_needs_an_image_to_hold_out(photos: Path) -> None:
 
 def test_few_photographs_are_changed_and_seen_more_often(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recipe, settings = Recipe(model="cnn6", epochs=6, batch_size=128), Settings(dataset="folder")
-    changed = for_few_photographs(settings, recipe, load_dataset("folder", photos), quiet=False)
+    changed = suited_to(settings, recipe, load_dataset("folder", photos), quiet=False)
     assert (changed.augment, changed.epochs, changed.batch_size) == ("flips_shifts", 100, 32)
     assert "note: few photographs: augment flips_shifts instead of none, epochs 100" in capsys.readouterr().out
     small = load_dataset("folder", image_folder(photos.parent / "small"))
-    assert for_few_photographs(settings, recipe, small, quiet=False) == recipe
+    assert suited_to(settings, recipe, small, quiet=False) == recipe
 
 
 @pytest.mark.parametrize(
