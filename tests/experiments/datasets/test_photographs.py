@@ -15,7 +15,7 @@ from experiments.config.recipe import Recipe
 from experiments.config.settings import Settings
 from experiments.datasets import DataError, Dataset, Wanted, load_dataset
 from experiments.datasets.folder import load
-from experiments.run.data import suited_to, split, wanted_by
+from experiments.run.data import split, suited_to, wanted_by
 from tests.experiments.datasets.test_archives import pack
 from tests.experiments.datasets.test_datasets import image_folder, noise, png
 
