@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from experiments.config.command_line import Asked, parse_as
+from experiments.config.presets import recipe_for
 from experiments.config.settings import Settings
 
 if TYPE_CHECKING:
@@ -101,9 +102,10 @@ def main() -> None:
     from convff import OneProcess
     from experiments.run.parts import prepare
 
-    size = prepare(settings, None, OneProcess()).recipe.batch_size
+    size = recipe_for(settings).batch_size
     images = (asked.after + asked.batches + 1) * size
-    parts = prepare(replace(settings, train_images=images, epochs=1, stagger=0.0), None, OneProcess())
+    settings = replace(settings, batch_size=size, train_images=images, epochs=1, stagger=0.0)
+    parts = prepare(settings, None, OneProcess())
     print(table(directions(parts, asked.after, asked.batches)))
 
 
