@@ -71,7 +71,7 @@ class PictureHeader(NamedTuple):
     format: str
 
 
-def picture_header(source: PictureFile) -> PictureHeader:
+def picture_header(source: Path | str | PictureFile) -> PictureHeader:
     """Read the header of a picture; its pixels may still be damaged.
 
     Raises:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import interpolate
 
-from convff import read_picture
+from convff import picture_header, read_picture
 from experiments.tools import style
 
 if TYPE_CHECKING:
@@ -79,12 +79,9 @@ def finest(image: Path, shape: tuple[int, int, int]) -> torch.Tensor:
         image: the file.
         shape: channels, height and width that the network sees; H and W are whole multiples of it, up to `LARGEST`.
     """
-    from PIL import Image
-
     channels, height, width = shape
-    with Image.open(image) as file:
-        side = min(file.size)
-    times = max(1, min(side, LARGEST) // max(height, width))
+    header = picture_header(image)
+    times = max(1, min(header.height, header.width, LARGEST) // max(height, width))
     return read_picture(image, (channels, times * height, times * width))
 
 
