@@ -4,7 +4,6 @@ import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -12,7 +11,7 @@ import tyro
 
 from experiments.config.command_line import check
 from experiments.config.settings import Settings, SettingsError
-from experiments.config.values import typed_value
+from experiments.config.values import did_you_mean, typed_value
 
 # Settings that the file may not hold, and why.
 NOT_IN_THE_FILE = {
@@ -103,7 +102,7 @@ class Plan:
         known = [row.name for row in self.rows]
         for name in names:
             if name not in known:
-                raise SettingsError(f"--rows {name}: there is no such row{_close(name, known)}")
+                raise SettingsError(f"--rows {name}: there is no such row{did_you_mean(name, known)}")
         return [row for row in self.rows if not names or row.name in names]
 
 
@@ -197,7 +196,7 @@ def _typed(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     kinds, typed = get_type_hints(Settings, include_extras=True), {}
     for name, value in given.items():
         if name not in known:
-            raise SettingsError(f"{where}: there is no setting {name}{_close(name, [*known, 'name', 'about'])}")
+            raise SettingsError(f"{where}: there is no setting {name}{did_you_mean(name, [*known, 'name', 'about'])}")
         if name in NOT_IN_THE_FILE:
             raise SettingsError(f"{where}: {name} cannot be set here: {NOT_IN_THE_FILE[name]}")
         try:
@@ -205,7 +204,3 @@ def _typed(given: Mapping[str, Any], where: str) -> dict[str, Any]:
         except ValueError as error:
             raise SettingsError(f"{where}: {name}: {error}") from error
     return typed
-
-
-def _close(name: str, known: list[str]) -> str:
-    return "".join(f"; did you mean {match}?" for match in get_close_matches(name, known, n=1))

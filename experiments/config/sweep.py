@@ -4,13 +4,12 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from itertools import product
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from experiments.config.settings import Settings, SettingsError
-from experiments.config.values import typed_value
+from experiments.config.values import did_you_mean, typed_value
 
 NOT_SEARCHED = {
     "dataset": "all trials share the data",
@@ -124,8 +123,7 @@ def _dimension(word: str) -> Dimension:
     name, equals, text = word.partition("=")
     name, known = name.strip().removeprefix("--").replace("-", "_"), [each.name for each in fields(Settings)]
     if name not in known:
-        close = "".join(f"; did you mean {match}?" for match in get_close_matches(name, known, n=1))
-        raise SettingsError(f"--over {word}: there is no setting {name}{close}")
+        raise SettingsError(f"--over {word}: there is no setting {name}{did_you_mean(name, known)}")
     if name in NOT_SEARCHED:
         raise SettingsError(f"--over {word}: {name} cannot be searched: {NOT_SEARCHED[name]}")
     kind, optional = _kind_of(name)

@@ -1,11 +1,22 @@
 """Values of settings in files, converted to the types of their fields. Imports no torch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 WORDS = {str: "a string", int: "a whole number", float: "a number", bool: "true or false", Path: "a path"}
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """Return the end of a message about an unknown name: the known one that is like it, if any.
+
+    Example:
+        >>> did_you_mean("rules", ["rule", "labels"]), did_you_mean("x", ["rule", "labels"])
+        ('; did you mean rule?', '')
+    """
+    return "".join(f"; did you mean {match}?" for match in get_close_matches(name, known, n=1))
 
 
 def typed_fields(made: type, given: Mapping[str, Any], *, known: bool = True) -> dict[str, Any]:

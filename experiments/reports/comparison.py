@@ -3,11 +3,11 @@
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from typing import Any
 
 from experiments.config.differences import Difference, differences, method_key, recipe_differences
 from experiments.config.settings import Settings, SettingsError
+from experiments.config.values import did_you_mean
 from experiments.run.alike import alike, images_of, judged_by
 from experiments.run.folder import RunRecord
 from experiments.table import cells
@@ -164,7 +164,7 @@ def _setting(name: str) -> str:
     names = [each.name for each in fields(Settings)]
     asked = name.removeprefix("--").replace("-", "_")
     if asked not in names:
-        close = "".join(f"; did you mean {match}?" for match in get_close_matches(asked, names, n=1))
+        close = did_you_mean(asked, names)
         raise SettingsError(f"--by must be a setting such as rule, labels or lr, got {name}{close}")
     return asked
 
