@@ -5,7 +5,7 @@ the run, on test images; a run that was judged on validation images, or on drawn
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,7 @@ def ship(asked: Ship) -> str:
     """
     from convff import load, write_atomically
     from experiments.config.earlier import earlier_settings
-    from experiments.config.settings import Settings
-    from experiments.config.written import command_of
+    from experiments.config.written import command_of, without_paths
 
     settings, _ = earlier_settings(asked.run)
     results: dict[str, Any] = json.loads((asked.run / "results.json").read_text(encoding="utf-8"))
@@ -49,7 +48,7 @@ def ship(asked: Ship) -> str:
     index = json.loads((NETS / "index.json").read_text(encoding="utf-8"))
     index["nets"][asked.name] = {
         "file": file,
-        "command": command_of(replace(settings, data_dir=None, out=Settings.out, device=Settings.device)),
+        "command": command_of(without_paths(settings)),
         "data": results["dataset"],
         "judged_on": results["judged_on"],
         "accuracy": {name: round(value, 4) for name, value in results["accuracy"].items() if value is not None},

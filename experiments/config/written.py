@@ -2,6 +2,8 @@
 
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from experiments.config.command_line import Asked, settings_asked_for
@@ -18,7 +20,6 @@ def command_of(settings: Settings) -> str | None:
     Example:
         >>> print(command_of(Settings(dataset="mnist", labels="morph", epochs=3, widths=(8, 16), model="mlp")))
         convff train mnist --labels morph --model mlp --widths 8 16 --epochs 3
-        >>> from pathlib import Path
         >>> print(command_of(Settings(dataset="folder", data_dir=Path("photos"), label_at="output")))
         convff train photos
     """
@@ -33,6 +34,18 @@ def command_of(settings: Settings) -> str | None:
             data = str(settings.data_dir) if own else settings.dataset
             return shlex.join(["convff", "train", data, *(w for name in given for w in _words(name, values[name]))])
     return None
+
+
+def without_paths(settings: Settings) -> Settings:
+    """Return settings that name nothing of one machine, but for the name of a folder of images.
+
+    Example:
+        >>> print(command_of(without_paths(Settings(dataset="digits", label_at="output", out=Path("elsewhere")))))
+        convff train digits
+    """
+    own = settings.dataset == "folder" and settings.data_dir is not None
+    data = Path(settings.data_dir.name) if own and settings.data_dir is not None else None
+    return replace(settings, data_dir=data, out=Settings.out, device=Settings.device, tensorboard=False, resume=None)
 
 
 def _choices() -> Iterator[tuple[str, ...]]:

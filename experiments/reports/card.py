@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convff import EVALUATIONS, model_card
-from experiments.config.settings import Settings
+from experiments.config.written import without_paths
 from experiments.reports.facts import facts_of
 from experiments.run.alike import READOUTS, judged_by
 from experiments.run.folder import RunRecord, read
@@ -35,7 +35,7 @@ def card_of(run: Path | RunRecord, model: "Classifier", repository: str) -> str:
 
 def _about(run: RunRecord) -> Iterator[str]:
     results = run.results
-    facts = facts_of(replace(run, settings=_without_paths(run.settings)))
+    facts = facts_of(replace(run, settings=without_paths(run.settings)))
     yield "## What it reached"
     if results["is_stand_in"]:
         yield "**On drawn stand-in images**, for the data were not found: these numbers say nothing about real ones.\n"
@@ -63,10 +63,3 @@ def _rows(run: RunRecord) -> Iterator[str]:
     control = run.results["control"].get("untrained_linear")
     shown = "not measured" if control is None else f"{100 * control:.2f} %"
     yield f"| the same fitted readout of the untrained network (control) | {shown} |"
-
-
-def _without_paths(settings: Settings) -> Settings:
-    """Return settings that name no folder of this machine."""
-    own = settings.dataset == "folder" and settings.data_dir is not None
-    data = Path(settings.data_dir.name) if own and settings.data_dir is not None else None
-    return replace(settings, data_dir=data, out=Settings.out, device=Settings.device, tensorboard=False, resume=None)
