@@ -7,13 +7,12 @@ from pathlib import Path, PurePosixPath
 import torch
 from torch import Tensor
 
-from convff import keyed_generator
+from convff import SUFFIXES, keyed_generator
 from experiments.datasets.archives import Member, read_members
 from experiments.datasets.base import DataError, Splits
 from experiments.datasets.cache import kept
 from experiments.datasets.pixels import Encoding, ImageFile, decode, in_memory, is_colour, on_disk
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff", ".webp"})
 SPLITS = ("train", "test")
 FORKS = "__MACOSX"  # what the Finder of a Mac adds to a zip archive: no images
 LAYOUT = "train/<class>/* and test/<class>/*"
@@ -155,18 +154,23 @@ def check_tree(where: str, tree: Tree) -> None:
             raise DataError(
                 f"{where}/{split}: {len(classes)} class folders were found; there must be two or more, one per class"
             )
-        for name, files in classes.items():
-            if not files:
-                raise DataError(
-                    f"{where}/{split}/{name}: no image was found; a class folder must hold at least one file "
-                    f"ending in {', '.join(sorted(SUFFIXES))}"
-                )
+        refuse_empty(f"{where}/{split}", classes)
     train, test = set(tree["train"]), set(tree["test"])
     if train != test:
         raise DataError(
             f"{where}: the class folders of train/ and test/ must have the same names; only in train/: "
             f"{_listed(train - test)}; only in test/: {_listed(test - train)}"
         )
+
+
+def refuse_empty(where: str, classes: dict[str, list[ImageFile]]) -> None:
+    """Raise for a class without an image."""
+    for name, files in classes.items():
+        if not files:
+            raise DataError(
+                f"{where}/{name}: no image was found; a class folder must hold at least one file ending in "
+                f"{', '.join(sorted(SUFFIXES))}"
+            )
 
 
 def _listed(names: set[str]) -> str:

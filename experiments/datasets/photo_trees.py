@@ -10,13 +10,13 @@ from experiments.datasets.image_files import (
     FORKS,
     LAYOUT,
     SPLITS,
-    SUFFIXES,
     Tree,
     check_tree,
     class_folders,
     folder_tree,
     is_image,
     only_root,
+    refuse_empty,
     trees_of,
 )
 from experiments.datasets.pixels import ImageFile, in_memory, on_disk
@@ -120,12 +120,7 @@ def _of_classes(
             f"{where}: there is no folder train/; an image folder holds {LAYOUT}, or two or more class folders "
             f"<class>/* alone, with images in each. Found were {len(classes)}: {named}{beside}"
         )
-    for name, group in classes.items():
-        if not group:
-            raise DataError(
-                f"{where}/{name}: no image was found; a class folder must hold at least one file ending in "
-                f"{', '.join(sorted(SUFFIXES))}"
-            )
+    refuse_empty(where, classes)
     others = tuple(
         path.suffix.lower() or path.name for path in files if not is_image(path) and not path.name.startswith(".")
     )
