@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from convff import Classifier, pretrained, pretrained_about, shipped_digits, write_atomically
-from experiments.reports.pictures import of_colours, of_planes
+from experiments.reports.labels_seen import label_tiles
+from experiments.reports.pictures import of_map, of_planes
 from experiments.reports.surest import Tile
 from experiments.reports.writing import as_html
 
@@ -62,7 +61,6 @@ class Demo:
 
     Args:
         labelled: the first digit under every label.
-        first: its scores.
         digits: all digits.
         command: the command that made the network.
         accuracy: its accuracy on test images, in per cent.
@@ -70,7 +68,6 @@ class Demo:
     """
 
     labelled: tuple[Tile, ...]
-    first: Digit
     digits: tuple[Digit, ...]
     command: str
     accuracy: str
@@ -103,10 +100,10 @@ def demo_of(model: Classifier, images: Tensor, classes: Tensor) -> Demo:
                 right, answer, rival, picture, _map_tile(image, maps[place], answer, rival), _bars(scores[place], names)
             )
         )
+    labelled, _ = label_tiles(model.run.labels, names, images[0].numpy(), apart=False)  # type: ignore[arg-type]
     about = pretrained_about(NAME)
     return Demo(
-        labelled=tuple(_labelled(model, images[0])),
-        first=digits[0],
+        labelled=tuple(labelled),
         digits=tuple(digits),
         command=about["command"],
         accuracy=f"{100 * about['accuracy']['goodness']:.2f}",
@@ -131,19 +128,8 @@ def _bars(scores: Tensor, names: tuple[str, ...]) -> tuple[Score, ...]:
 
 
 def _map_tile(image: Tensor, signed: Tensor, given: str, rival: str) -> Tile:
-    from cam import overlay
     from experiments.maps.drawing import largest
 
-    drawn = overlay(image.numpy().astype(np.float64) / 255, signed.numpy(), largest([signed]))
+    drawn = of_map(image.numpy(), signed.numpy(), largest([signed]))
     words = f"map: what speaks for {given} rather than {rival}"
-    return Tile(of_colours(drawn), words, f"{given} rather than {rival}: {float(signed.sum()):+.3f}")
-
-
-def _labelled(model: Classifier, image: Tensor) -> list[Tile]:
-    count = len(model.class_names)
-    pixels = (image.float() / 255).expand(1, -1, -1, -1)
-    drawn = model.run.labels(pixels, torch.arange(count)[None])[0].clamp(0, 1)
-    return [
-        Tile(of_planes(picture.numpy()), f"the image with the label {name}", f"label {name}")
-        for picture, name in zip(drawn, model.class_names, strict=True)
-    ]
+    return Tile(drawn, words, f"{given} rather than {rival}: {float(signed.sum()):+.3f}")

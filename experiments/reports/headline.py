@@ -51,7 +51,7 @@ def headline(run: RunRecord, predictions: Predictions | None, title_of: dict[str
     count, which = images_of(results)
     name = judged_by(results) or next((each for each in READOUTS if results["accuracy"].get(each) is not None), "")
     accuracy = results["accuracy"].get(name)
-    words = "photographs" if results["dataset"] == run.settings.dataset == "folder" else f"{which} images"
+    words = f"{which} images"
     sentences: list[str] = []
     if accuracy is not None:
         by = title_of.get(name, short(name))

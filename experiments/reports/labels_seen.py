@@ -73,13 +73,23 @@ def labels_seen(
         return LabelsSeen(
             words, (), "The pictures are left away: this run kept no image, or its labels cannot be built."
         )
-    tiles, note = _pictures(labels, names, images[0], apart=place in LABELS_APART)
+    tiles, note = label_tiles(labels, names, images[0], apart=place in LABELS_APART)
     more = "" if len(names) <= MOST else f" The first {MOST} of {len(names)} classes."
     return LabelsSeen(words, tuple(tiles), note + more)
 
 
-def _pictures(labels: "LabelGenerator", names: Sequence[str], image: Pixels, *, apart: bool) -> tuple[list[Tile], str]:
-    """Return a picture per class: the labelled image, or the label by itself where it is beside the image."""
+def label_tiles(
+    labels: "LabelGenerator", names: Sequence[str], image: Pixels, *, apart: bool
+) -> tuple[list[Tile], str]:
+    """Return a picture for each of the first classes, and what the pictures are.
+
+    Args:
+        labels: the label generator.
+        names: of the classes.
+        image: uint8 `[C, H, W]`.
+        apart: whether labels are images of their own. They are then shown by themselves, and so are labels beside the
+            channels of the image.
+    """
     import torch
 
     from experiments.label_sets.gallery import label_pictures

@@ -41,3 +41,10 @@ def of_colours(image: npt.NDArray[np.generic]) -> str:
     if image.dtype != np.uint8:
         image = (np.clip(image.astype(np.float64), 0, 1) * 255).round().astype(np.uint8)
     return data_uri(np.ascontiguousarray(image))
+
+
+def of_map(image: npt.NDArray[np.uint8], signed: npt.NDArray[np.generic], scale: float) -> str:
+    """Return a map `[H, W]` over its image, uint8 `[C, H, W]`, as a data URI; `scale` ends its colours."""
+    from cam import overlay  # imports torch
+
+    return of_colours(overlay(image.astype(np.float64) / 255, signed, scale))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from experiments.reports.pictures import of_colours, of_planes
+from experiments.reports.pictures import of_map, of_planes
 from experiments.run.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -115,7 +115,6 @@ def _maps(
 def _map_tiles(
     maps: "Sequence[Tensor]", place: int, image: npt.NDArray[np.uint8], given: str, rival: str
 ) -> list[Tile]:
-    from cam import overlay
     from experiments.maps.drawing import largest
 
     first, second, lead = (each[place] for each in maps)
@@ -130,8 +129,7 @@ def _map_tiles(
             f"“{given}” rather than “{rival}”",
         ),
     )
-    pixels = image.astype(np.float64) / 255
     return [
-        Tile(of_colours(overlay(pixels, signed.numpy(), scale)), alt, f"{caption}: {float(signed.sum()):+.3g}")
+        Tile(of_map(image, signed.numpy(), scale), alt, f"{caption}: {float(signed.sum()):+.3g}")
         for signed, scale, alt, caption in shown
     ]
