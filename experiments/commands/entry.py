@@ -43,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = import_module(f"experiments.commands.{name}")
         status: int = command.main(_parsed(command, rest, f"convff {name}"))
     except ImportError as error:
-        if type(error).__name__ != "ForeignNameError":  # whose import takes seconds
+        from convff import ForeignNameError  # imports torch
+
+        if not isinstance(error, ForeignNameError):
             raise
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -30,7 +30,7 @@ class Options:
     """Write a trained network as one graph for other programs, and compare it with the run."""
 
     run: tyro.conf.Positional[Path]
-    """A run folder, a checkpoint, or hf://user/name."""
+    """A run folder, a checkpoint, a pretrained network (mnist-fourier, cifar10-output), or hf://user/name."""
 
     to: Literal["onnx", "torch"] = "onnx"
     """onnx needs the extra: pip install "convff[export]"; torch is a file for torch.export.load."""
