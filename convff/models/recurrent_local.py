@@ -105,22 +105,26 @@ def recurrent_local(
         below, mask_below = tiled_fields(side, field, tile, here, units)
         # Images are [C, H, W] in memory, and the units of a layer go tile by tile.
         of_map = _order_of_image(channels, side) if index == 0 else order_of_tiles(side, tile, units)
-        parts = [torch.where(below < 0, below, of_map[below])]
-        masks = [mask_below]
+        below = torch.where(below < 0, below, of_map[below])
         if last:
-            above = torch.arange(classes).expand(len(below), -1)
-            masks.append(torch.ones(len(below), mask_below.shape[1], classes, dtype=torch.bool))
+            above, mask_above = _all_classes(classes, mask_below)
         else:
             above, mask_above = tiled_fields(side, field, tile, units, units)
             above = torch.where(above < 0, above, order_of_tiles(side, tile, units)[above])
-            masks.append(mask_above)
-        parts.append(torch.where(above < 0, above, above + inputs))
+        seen = torch.cat([below, torch.where(above < 0, above, above + inputs)], dim=1)
         more = classes if last else size
-        layer = LocalLinear(torch.cat(parts, dim=1), tile * tile * units, inputs + more, mask=torch.cat(masks, dim=2))
+        mask = torch.cat([mask_below, mask_above], dim=2)
+        layer = LocalLinear(seen, tile * tile * units, inputs + more, mask=mask)
         blocks.append(Block(BelowAlone(more), layer))
         columns.append(below.shape[1])
         inputs = size
     return RecurrentNet(blocks, columns=columns, order=order_of_tiles(side, tile, units).view(side, side, units))
+
+
+def _all_classes(classes: int, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the inputs and the mask of units that see all classes, for tiles and units as in the mask `[T, U, F]`."""
+    above = torch.arange(classes).expand(len(mask), -1)
+    return above, torch.ones(*mask.shape[:2], classes, dtype=torch.bool)
 
 
 def _order_of_image(channels: int, side: int) -> Tensor:
