@@ -4,7 +4,6 @@ The task of 100 classes is made from scikit-learn's digits, which need no downlo
 channel, so that neither a position nor one digit tells the class. Goodness can learn it.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,6 +27,7 @@ from convff import (
     predictions,
 )
 from experiments.benchmarks.bench import Bench, Row
+from experiments.candidates import compared
 from experiments.datasets import load_dataset
 from labels import ChannelLabels, LabelGenerator, LayerwiseLabels
 
@@ -107,22 +107,11 @@ def _measured(bench: Bench, task: _Task, train: ImageData, test: ImageData) -> l
     readout = LinearReadout(net, task.labels, train.shape, first=1)
     readout.fit(train.part(0, 10_000), precision=bench.precision)
 
-    def inference(count: int) -> tuple[Tensor | None, Tensor]:
-        candidates = readout.candidates(test, count, precision=bench.precision) if count < PAIRS else None
-        return candidates, block_goodness_of(net, test, task.labels, candidates=candidates, precision=bench.precision)
+    def predicted(count: int, images: int | None = None) -> Tensor:
+        some = test.part(0, images)
+        candidates = readout.candidates(some, count, precision=bench.precision) if count < PAIRS else None
+        by_block = block_goodness_of(net, some, task.labels, candidates=candidates, precision=bench.precision)
+        return predictions(by_block, range(task.first, len(net)), candidates)
 
-    rows: list[Row] = []
-    for count in (PAIRS, 20, 10, 5):
-        inference(count)  # a first call makes room in memory
-        start = time.perf_counter()
-        candidates, by_block = inference(count)
-        seconds = time.perf_counter() - start
-        predicted = predictions(by_block, range(task.first, len(net)), candidates)
-        accuracy = (predicted == test.classes).float().mean().item()
-        rows.append(
-            {"network": task.name, "labels tried": count, "images/s": len(test) / seconds, "accuracy": accuracy}
-        )
-    for row in rows:
-        row["times as fast"] = row["images/s"] / rows[0]["images/s"]
-        row["points lost"] = 100 * (rows[0]["accuracy"] - row["accuracy"])
-    return rows
+    found = compared(predicted, test.classes, [PAIRS, 20, 10, 5])
+    return [{"network": task.name, **row, "images/s": len(test) / row["seconds"]} for row in found]

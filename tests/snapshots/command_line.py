@@ -75,6 +75,7 @@ SCRIPTS = (
     ),
     Script("experiments/benchmark.py", "experiments.benchmark.BenchmarkSettings"),
     Script("experiments/paper_sizes.py", "experiments.paper_sizes.Sizes"),
+    Script("experiments/candidates.py", "experiments.candidates.Options"),
     Script("experiments/ship.py", "experiments.ship.Ship"),
     Script(
         "experiments/step_agreement.py",
