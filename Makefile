@@ -1,6 +1,6 @@
 PYTHON ?= python
 
-.PHONY: help check format lint types deps test strict slow golden accept structure words trust oldest beside site full
+.PHONY: help check format lint types deps test strict slow golden accept structure words trust oldest beside packages site full
 
 help:                ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -54,6 +54,9 @@ oldest:              ## the README's tests with the oldest versions that pyproje
 
 beside:              ## our wheel beside the public package `labels`, installed in both orders
 	$(PYTHON) tests/beside_labels.py
+
+packages:            ## build source distribution and wheel, and run the tests of both; about ten minutes
+	$(PYTHON) -m tests.built_packages
 
 site:                ## the documentation site, in build/site; needs pip install -e ".[docs]"
 	$(PYTHON) -m sphinx -q -W -b html docs build/site

@@ -22,17 +22,46 @@ def test_one_version() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+(\.dev0)?", convff.__version__)
 
 
+def tracked() -> set[str]:
+    """Files that git tracks and that exist; skips the test outside a checkout."""
+    names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split(
+        "\n"
+    )
+    if not any(names):
+        pytest.skip("not a git checkout")
+    return {name for name in names if name and (ROOT / name).exists()}
+
+
 def test_the_source_distribution_holds_every_tracked_file() -> None:
     """Packagers run the tests from it, and these read docs, workflows and test data."""
     sdist = pytest.importorskip("hatchling.builders.sdist")
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split(
-        "\n"
-    )
-    if not any(tracked):
-        pytest.skip("not a git checkout")
     included = {file.relative_path for file in sdist.SdistBuilder(str(ROOT)).recurse_included_files()}
-    existing = {name for name in tracked if name and (ROOT / name).exists()}
-    assert existing - included <= {".gitignore"}  # which hatch adds by itself
+    assert tracked() - included <= {".gitignore"}  # which hatch adds by itself
+
+
+def test_the_wheel_holds_every_file_of_the_packages_and_no_other() -> None:
+    """Also what is no code: networks, templates, texts, settings, results. Its tests: `tests/built_packages.py`."""
+    wheel = pytest.importorskip("hatchling.builders.wheel")
+    included = {file.relative_path for file in wheel.WheelBuilder(str(ROOT)).recurse_included_files()}
+    packages = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    of_packages = {name for name in tracked() if name.split("/")[0] in packages}
+    assert of_packages <= included
+    assert {name.split("/")[0] for name in included} == set(packages)
+
+
+def test_labels_need_numpy_and_torch_alone() -> None:
+    """`pip install --no-deps convff` beside them brings no OpenCV; docs/labels.md says so."""
+    names = {re.split(r"[>=]", each)[0] for each in PROJECT["project"]["dependencies"]} - {"torch", "numpy"}
+    imported = {"grad-cam": "pytorch_grad_cam", "pillow": "PIL", "scikit-learn": "sklearn"}
+    hidden = sorted({imported.get(name, name) for name in names} | {"cv2"})
+    program = (
+        f"import sys\nsys.modules.update(dict.fromkeys({hidden}))\nimport torch\nimport labels\n"
+        "images = torch.rand(2, 3, 16, 16)\n"
+        "for made in (labels.FourierLabels(3, (16, 16)), labels.MorphLabels(3)):\n"
+        "    assert made(images, torch.tensor([0, 2])).shape == images.shape\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_scripts_hide_no_public_package(tmp_path: Path) -> None:
