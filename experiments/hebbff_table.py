@@ -152,12 +152,12 @@ def main(asked: Tables) -> None:
     """Print both tables; exit with 2 if a file is missing or its run belongs in neither."""
     with exit_on(OSError, ValueError, KeyError, message=_what_is_wrong):
         files = [path / "results.json" if path.is_dir() else path for path in asked.runs]
-        results = [json.loads(file.read_text()) for file in files]
+        results = [json.loads(file.read_text(encoding="utf-8")) for file in files]
         strangers = [str(file) for file, run in zip(files, results, strict=True) if run.get("net") is None]
         if strangers:
             raise ValueError(f"{', '.join(strangers)}: not a run of experiments/hebbff_mlp.py")
         table = accuracy_table(results)
-        rows = None if asked.benchmark is None else json.loads(asked.benchmark.read_text())["hebbff"]
+        rows = None if asked.benchmark is None else json.loads(asked.benchmark.read_text(encoding="utf-8"))["hebbff"]
     if results:
         print(table)
     if rows is not None:

@@ -69,7 +69,7 @@ def _found_in(path: Path, asked: Search) -> dict[str, float]:
     """Return what another search found, as settings of this one; raise if they are outside its ranges."""
     space = asked.space
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text(encoding="utf-8"))
         best: dict[str, float] = found["best"]
         words = shlex.split(found["command"])
         rule, preset = (words[words.index(option) + 1] for option in ("--rule", "--preset"))

@@ -78,7 +78,7 @@ def table(paths: list[Path]) -> str:
     """
     files = [path / "results.json" if path.is_dir() else path for path in paths]
     header = [f"| {COLUMNS} |", "|" + "---|" * (COLUMNS.count("|") + 1)]
-    return "\n".join(header + rows([json.loads(file.read_text()) for file in files]))
+    return "\n".join(header + rows([json.loads(file.read_text(encoding="utf-8")) for file in files]))
 
 
 def _rule(run: dict[str, Any]) -> str:

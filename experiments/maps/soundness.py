@@ -98,7 +98,7 @@ def growth_mib(method: SignedCAM, images: Tensor, *, calls: int = 200) -> float 
 def _resident_mib() -> float | None:
     gc.collect()
     try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except OSError:
         return None
     return pages * 4096 / 2**20

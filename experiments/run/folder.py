@@ -157,8 +157,8 @@ def read(folder: Path) -> RunRecord:
         SettingsError: a file was not written by a run.
     """
     try:
-        about = json.loads((folder / "settings.json").read_text())
-        results = json.loads((folder / "results.json").read_text())
+        about = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
         rows = read_rows(folder / "metrics.csv")
         if not rows:
             raise ValueError("metrics.csv has no rows")

@@ -95,7 +95,7 @@ def read_rows(path: Path) -> list[dict[str, float]]:
         FileNotFoundError: there is no such file.
         ValueError: it holds something else than numbers.
     """
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         rows = csv.DictReader(file)
         return [{name: _number(value) for name, value in row.items() if value != ""} for row in rows]
 
