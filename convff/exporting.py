@@ -12,6 +12,9 @@ from convff.ways import chosen
 if TYPE_CHECKING:
     from convff.classifier import Classifier
 
+LEAST_TORCH = "2.8"
+"""The oldest PyTorch whose graphs are known to hold any number of images, and to be read again from a file."""
+
 
 class Scores(nn.Module):
     """Class scores `[N, K]`, float32, of float images `[N, C, H, W]` in [0, 1]: a classifier's, in tensor operations.
@@ -58,7 +61,19 @@ class Scores(nn.Module):
             run = self.run
             parts = ", ".join(type(part).__name__ for part in (self.net, run.labels, run.rule))
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            if not can_export():
+                reason = f"PyTorch {LEAST_TORCH} or later may: this is {torch.__version__}; {reason}"
             raise ValueError(f"{self.evaluation} of {parts} cannot be exported as a graph ({reason})") from error
+
+
+def can_export() -> bool:
+    """Return whether this PyTorch is `LEAST_TORCH` or later.
+
+    Example:
+        >>> can_export() == (torch.torch_version.TorchVersion(torch.__version__) >= "2.8")
+        True
+    """
+    return torch.torch_version.TorchVersion(torch.__version__) >= LEAST_TORCH
 
 
 def exported(model: "Classifier", *, by: str | None = None) -> Scores:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from convff.exporting import LEAST_TORCH, can_export
+
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.export import ExportedProgram
@@ -20,7 +22,7 @@ NOTES = "convff.json"  # the extra file of a .pt2 that holds the notes
 
 
 class MissingExtraError(ValueError):
-    """A package that is not installed; the message says how to install it."""
+    """A package that is not installed, or is too old; the message says how to install it."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,23 @@ def read_torch(path: Path) -> tuple[Score, dict[str, Any]]:
     return score, json.loads(extra[NOTES])
 
 
+def needs_torch() -> None:
+    """Raise unless PyTorch can write graphs that can be read again.
+
+    Raises:
+        MissingExtraError: it is too old.
+    """
+    if not can_export():
+        raise MissingExtraError(f"export needs PyTorch {LEAST_TORCH} or later: this is {torch.__version__}")
+
+
 def needs_onnx() -> None:
-    """Raise unless the packages of the extra are installed.
+    """Raise unless PyTorch is new enough and the packages of the extra are installed.
 
     Raises:
         MissingExtraError: one is not.
     """
+    needs_torch()
     try:
         import onnx
         import onnxruntime
@@ -103,7 +116,7 @@ def read_onnx(path: Path) -> tuple[Score, dict[str, Any]]:
 
 
 FORMATS: dict[str, Format] = {
-    "torch": Format(".pt2", lambda: None, write_torch, read_torch),
+    "torch": Format(".pt2", needs_torch, write_torch, read_torch),
     "onnx": Format(".onnx", needs_onnx, write_onnx, read_onnx),
 }
 """Keyed by what `--to` names."""

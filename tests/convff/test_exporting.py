@@ -27,6 +27,7 @@ from convff import (
     mlp,
     recurrent_local,
 )
+from convff.exporting import LEAST_TORCH, can_export
 from convff.labelling import every_label
 from labels import (
     ChannelLabels,
@@ -104,6 +105,7 @@ def test_every_label_is_written_as_by_the_family(name: str) -> None:
     torch.testing.assert_close(every_label(labels, x), expected, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.skipif(not can_export(), reason=f"PyTorch before {LEAST_TORCH}")
 @pytest.mark.parametrize(
     ("name", "by"),
     [("candidates", "goodness"), ("morph", "goodness"), ("output", "linear"), ("stream", "stream")],
@@ -133,6 +135,13 @@ class ByBrightness(NoLabels):
 def test_what_cannot_be_a_graph_is_named() -> None:
     scores = exported(of(ForwardForward(), ByBrightness(3)), by="goodness")
     with pytest.raises(ValueError, match=r"goodness of LayerLocalNet, ByBrightness, ForwardForward cannot be exported"):
+        scores.graph()
+
+
+def test_an_old_pytorch_is_named_where_it_may_be_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = exported(of(ForwardForward(), ByBrightness(3)), by="goodness")
+    monkeypatch.setattr(torch, "__version__", "2.7.1")
+    with pytest.raises(ValueError, match=rf"PyTorch {LEAST_TORCH} or later may: this is 2\.7\.1; "):
         scores.graph()
 
 

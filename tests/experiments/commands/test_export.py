@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from convff import AtOutput, Classifier, ForwardForward, LinearReadout, cnn3, load
+from convff.exporting import LEAST_TORCH, can_export
 from experiments.commands import entry, formats
 from labels import FourierLabels, NoLabels
 
+NEW_ENOUGH = pytest.mark.skipif(not can_export(), reason=f"PyTorch before {LEAST_TORCH}")
 NAMES, SHAPE = ("cat", "dog", "eel"), (1, 8, 8)
 
 
@@ -52,6 +54,7 @@ def refused(*arguments: object) -> None:
     assert end.value.code == 2
 
 
+@NEW_ENOUGH
 def test_a_torch_file_scores_like_the_run(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -75,6 +78,7 @@ def test_a_torch_file_scores_like_the_run(
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
 
+@NEW_ENOUGH
 @pytest.mark.parametrize(("run", "by"), [("in-image", "goodness"), ("at-output", "readout")])
 def test_an_onnx_file_scores_like_the_run(run: str, by: str, place: Path, tmp_path: Path) -> None:
     for package in ("onnx", "onnxscript"):
@@ -92,6 +96,7 @@ def test_an_onnx_file_scores_like_the_run(run: str, by: str, place: Path, tmp_pa
         torch.testing.assert_close(scores, load(place / run).scores(images, by=by), rtol=1e-4, atol=1e-4)
 
 
+@NEW_ENOUGH
 @pytest.mark.parametrize("wrong", ["scores", "notes"])
 def test_a_file_that_differs_is_removed(
     wrong: str, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -113,6 +118,7 @@ def test_a_file_that_differs_is_removed(
     assert not list(tmp_path.iterdir())
 
 
+@NEW_ENOUGH
 def test_what_cannot_be_exported_is_said(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -126,4 +132,15 @@ def test_what_cannot_be_exported_is_said(
     monkeypatch.setitem(sys.modules, "onnx", None)
     refused("export", run, "--to", "onnx")
     assert 'pip install "convff[export]"' in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("to", ["torch", "onnx"])
+def test_an_old_pytorch_is_refused(
+    to: str, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch, "__version__", "2.7.1")
+    monkeypatch.chdir(tmp_path)
+    refused("export", place / "at-output", "--to", to)
+    assert f"export needs PyTorch {LEAST_TORCH} or later: this is 2.7.1" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
