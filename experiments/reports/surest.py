@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from convff import Classifier
 
-PASSES = 128  # at once: labels in the image take one per class
+PASSES = 128  # at once
 NONE_KEPT = "The pictures are left away: this run did not keep the images that it is surest of."
 NO_SCORES = "The evaluation that judged this run has no scores, so no answer is surer than another."
 
@@ -96,7 +96,8 @@ def _maps(
         return [], f"There are no maps: the network was loaded without the scores by {found.by}."
     import torch
 
-    images, size = torch.from_numpy(found.images), max(1, PASSES // len(found.class_names))
+    tries = len(found.class_names) if found.by == "goodness" else 1  # labels in the image take a pass each
+    images, size = torch.from_numpy(found.images), max(1, PASSES // tries)
     try:
         one, other = (
             torch.cat(
