@@ -22,7 +22,7 @@ types:               ## static types
 deps:                ## every declared dependency is imported, every import declared
 	$(PYTHON) -m deptry .
 
-test:                ## the tests that end in three minutes
+test:                ## the default tests: four minutes on two cores
 	$(PYTHON) -m pytest
 
 strict:              ## the same tests, and every warning of every package is an error
@@ -61,4 +61,4 @@ packages:            ## build source distribution and wheel, and run the tests o
 site:                ## the documentation site, in build/site; needs pip install -e ".[docs]"
 	$(PYTHON) -m sphinx -q -W -b html docs build/site
 
-full: check strict slow trust oldest beside  ## everything; about an hour
+full: check strict slow trust oldest beside  ## all of these; more than an hour

@@ -1,4 +1,4 @@
-"""The documentation site: `make docs`."""
+"""The documentation site: `make site`."""
 
 import contextlib
 import io
