@@ -29,7 +29,7 @@ from convff.contrasts import (
 )
 from convff.data import Batch, Data, ImageData, as_floats
 from convff.evaluations import EVALUATIONS, Context, Evaluation, Score
-from convff.exporting import exported
+from convff.exporting import exported, require_export
 from convff.fast_learning import step_to_goodness
 from convff.files import (
     NoSpaceError,
@@ -183,8 +183,9 @@ __all__ = [
     "local_fields", "mean_goodness", "memory_of", "mlp", "model_card", "notes_for", "on_hardware", "orthogonalise",
     "participation_ratios", "picture_header", "predictions", "pretrained", "pretrained_about", "pretrained_names",
     "probabilities", "push", "read_each", "read_picture", "recurrent_local", "recurrent_mlp", "remove_unfinished",
-    "require_memory", "require_ours", "require_space", "resnet", "resnet_he", "save_checkpoint", "save_tensors",
-    "settled_goodness", "settled_states", "shipped_digits", "stack_pictures", "start", "step_to_goodness",
-    "stop_if_diverged", "sum_goodness", "usual_activity_of", "wants_scores", "with_usual", "write_atomically",
+    "require_export", "require_memory", "require_ours", "require_space", "resnet", "resnet_he", "save_checkpoint",
+    "save_tensors", "settled_goodness", "settled_states", "shipped_digits", "stack_pictures", "start",
+    "step_to_goodness", "stop_if_diverged", "sum_goodness", "usual_activity_of", "wants_scores", "with_usual",
+    "write_atomically",
 ]
 # fmt: on

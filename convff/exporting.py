@@ -76,6 +76,16 @@ def can_export() -> bool:
     return torch.torch_version.TorchVersion(torch.__version__) >= LEAST_TORCH
 
 
+def require_export() -> None:
+    """Raise unless graphs of this PyTorch can be written to a file and read again.
+
+    Raises:
+        ValueError: it is older than `LEAST_TORCH`; the message names both.
+    """
+    if not can_export():
+        raise ValueError(f"export needs PyTorch {LEAST_TORCH} or later: this is {torch.__version__}")
+
+
 def exported(model: "Classifier", *, by: str | None = None) -> Scores:
     """Return the scores of a classifier as a module that PyTorch can trace, for `torch.export` or ONNX.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from convff.exporting import LEAST_TORCH, can_export
+from convff import require_export
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,7 +22,7 @@ NOTES = "convff.json"  # the extra file of a .pt2 that holds the notes
 
 
 class MissingExtraError(ValueError):
-    """A package that is not installed, or is too old; the message says how to install it."""
+    """A package that is not installed; the message says how to install it."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Format:
 
     Args:
         suffix: of its name.
-        check: raises `MissingExtraError` if it cannot be written here.
+        check: raises ValueError if it cannot be written here.
         write: writes a graph with notes to a path.
         read: opens a file; returns its scores of images `[N, C, H, W]`, and its notes.
     """
@@ -62,23 +62,14 @@ def read_torch(path: Path) -> tuple[Score, dict[str, Any]]:
     return score, json.loads(extra[NOTES])
 
 
-def needs_torch() -> None:
-    """Raise unless PyTorch can write graphs that can be read again.
-
-    Raises:
-        MissingExtraError: it is too old.
-    """
-    if not can_export():
-        raise MissingExtraError(f"export needs PyTorch {LEAST_TORCH} or later: this is {torch.__version__}")
-
-
 def needs_onnx() -> None:
     """Raise unless PyTorch is new enough and the packages of the extra are installed.
 
     Raises:
         MissingExtraError: one is not.
+        ValueError: PyTorch is too old.
     """
-    needs_torch()
+    require_export()
     try:
         import onnx
         import onnxruntime
@@ -116,7 +107,7 @@ def read_onnx(path: Path) -> tuple[Score, dict[str, Any]]:
 
 
 FORMATS: dict[str, Format] = {
-    "torch": Format(".pt2", needs_torch, write_torch, read_torch),
+    "torch": Format(".pt2", require_export, write_torch, read_torch),
     "onnx": Format(".onnx", needs_onnx, write_onnx, read_onnx),
 }
 """Keyed by what `--to` names."""
