@@ -4,6 +4,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from convff.inference import regression
 from convff.inference.regression import PENALTIES, best_penalty, logistic_regression
 
 
@@ -63,3 +64,11 @@ def test_penalties_are_tried_until_one_is_worse(monkeypatch: pytest.MonkeyPatch)
     assert tried == list(PENALTIES[: len(tried)])
     assert len(tried) < len(PENALTIES)
     assert chosen in tried[:-1]
+
+
+def test_with_many_classes_the_first_rows_choose(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = rows(400, noise=1.2, dimensions=60)
+    monkeypatch.setattr(regression, "CHOOSING", 3 * 100)
+    first = best_penalty(x[:100], y[:100], 3, 300)
+    x[100:], y[100:] = float("nan"), -1  # an error, were they looked at
+    assert best_penalty(x, y, 3, 300) == first
