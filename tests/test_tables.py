@@ -27,11 +27,20 @@ def refuse_missing(rows: Iterator[str] | list[str], page: str) -> None:
     assert [row for row in rows if row not in page] == []
 
 
-@pytest.mark.parametrize("folder", ["quick", "one-pass", "long", "hundred", "hundred-long"])
+@pytest.mark.parametrize("folder", ["quick", "one-pass", "long", "hundred", "hundred-long", "hundred-image"])
 def test_accuracies(folder: str) -> None:
     lines = table(sorted((RESULTS / folder).glob("*.json"))).splitlines()
     assert len(lines) > 2
     refuse_missing(lines, DOCS["results.md"])
+
+
+def test_candidates() -> None:
+    rows = [
+        f"| {row['labels tried']} | {100 * row['accuracy']:.1f} % | {row['points lost']:.2f} |"
+        f" {row['times as fast']:.1f} |"
+        for row in committed("benchmark/candidates.json")["rows"]
+    ]
+    refuse_missing(rows, DOCS["results.md"])
 
 
 def test_accuracies_of_the_readme() -> None:
