@@ -14,7 +14,7 @@ import tyro
 
 from experiments.config.settings import SettingsError
 from experiments.run import folder as run_folder
-from experiments.tools.command import exit_on, no_run
+from experiments.tools.command import check_file, exit_on, no_run
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,6 +56,7 @@ def check(options: Options) -> Options:
         raise SettingsError(f"--tried takes numbers from 1 on, got {' '.join(map(str, options.tried)) or 'none'}")
     if options.images is not None and options.images < 1:
         raise SettingsError(f"--images must be at least 1, got {options.images}")
+    check_file("--json", options.json)
     return options
 
 

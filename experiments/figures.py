@@ -19,7 +19,7 @@ import tyro
 
 from experiments.config.settings import SettingsError
 from experiments.run import blocks, curves, figures, folder
-from experiments.tools.command import exit_on
+from experiments.tools.command import exit_on, run_folders
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class Options:
 
 def main(options: Options) -> list[Path]:
     """Draw every figure that the runs have numbers for; return the files, and print what could not be drawn."""
-    runs = [folder.read(path) for path in options.runs]
+    runs = [folder.read(path) for path in run_folders(options.runs)]
     written = []
     for run in runs:
         written.append(options.out / f"layers-{run.name}.png")

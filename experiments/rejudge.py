@@ -14,7 +14,7 @@ from experiments.run import folder as run_folder
 from experiments.run.evaluate import scores_as_json
 from experiments.run.predictions import keep_predictions
 from experiments.tools import machine
-from experiments.tools.command import exit_on
+from experiments.tools.command import exit_on, run_folders
 
 
 def rejudge(folder: Path) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def rejudge(folder: Path) -> dict[str, Any]:
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit("usage: python experiments/rejudge.py RUN [RUN ...]")
-    for argument in sys.argv[1:]:
+    for folder in run_folders([Path(argument) for argument in sys.argv[1:]]):
         with exit_on(FileNotFoundError, DataError, SettingsError):
-            judged = rejudge(Path(argument))
-        print(argument, judged["accuracy"], judged["control"])
+            judged = rejudge(folder)
+        print(folder, judged["accuracy"], judged["control"])

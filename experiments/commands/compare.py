@@ -11,7 +11,7 @@ from typing import Literal
 
 import tyro
 
-from experiments.tools.command import exit_on, no_run
+from experiments.tools.command import check_file, exit_on, no_run, run_folders
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +34,15 @@ class Options:
 def main(options: Options) -> int:
     """Compare and write."""
     with exit_on(OSError, ValueError, message=no_run):
-        if not options.runs:
+        check_file("--out", options.out)
+        folders = run_folders(options.runs)
+        if not folders:
             raise ValueError("name at least one run folder: convff compare RUN RUN ...")
         from experiments.reports.comparison import compare
         from experiments.reports.comparison_formats import FORMATS
         from experiments.run.folder import read
 
-        text = FORMATS[options.format](compare([read(path) for path in options.runs], by=options.by))
+        text = FORMATS[options.format](compare([read(path) for path in folders], by=options.by))
         if options.out is not None:
             from convff import write_atomically  # imports torch
 

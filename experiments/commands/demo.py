@@ -8,7 +8,7 @@ import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.tools.command import exit_on
+from experiments.tools.command import check_file, exit_on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,8 @@ def main(options: Options) -> int:
     """Write the page; return 0."""
     from experiments.reports.demo import write_demo
 
-    with exit_on(OSError):
+    with exit_on(OSError, ValueError):
+        check_file("--out", options.out)
         demo = write_demo(options.out)
     print(f"{demo.right} of {len(demo.digits)} digits are right: {options.out}")
     if options.open:

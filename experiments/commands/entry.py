@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from experiments.commands import COMMANDS
+from experiments.tools.command import printable_anywhere
 
 
 def usage() -> str:
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: the command line without the program; the process's own if omitted.
     """
+    printable_anywhere()
     name, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if name in ("-h", "--help"):
         print(usage())

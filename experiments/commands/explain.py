@@ -50,6 +50,9 @@ def main(options: Options) -> int:
 
         model = opened(options.run, options.device, "float32")
         path = options.out or Path(f"{options.image.stem}-explained.png")
+        for written in (path.with_suffix(".png"), path.with_suffix(".pdf")):
+            if written.exists() and options.image.exists() and written.samefile(options.image):
+                raise ValueError(f"--out {path} would overwrite the image {options.image}: the figure is PNG and PDF")
         words = draw_explained(
             model, options.image, path, of=options.of, against=options.against, alone=options.alone, by=options.by
         )

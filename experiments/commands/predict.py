@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from experiments.commands.shared import DeviceName, PrecisionName, opened
-from experiments.tools.command import exit_on
+from experiments.tools.command import check_file, exit_on
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,9 +61,10 @@ def main(options: Options) -> int:
     from convff import write_atomically
     from experiments.commands import writing
 
-    with exit_on(FileNotFoundError, ValueError):
+    with exit_on(OSError, ValueError):
         if options.top < 1:
             raise ValueError(f"--top must be at least 1, got {options.top}")
+        check_file("--out", options.out)
         model = opened(options.run, options.device, options.precision)
         rows: list[writing.Predicted] = []
         for names, images in batches(model, found(options.files), skip=options.on_bad_image == "skip"):
@@ -71,12 +72,10 @@ def main(options: Options) -> int:
             for name, best, values in zip(names, classes.tolist(), scores.tolist(), strict=True):
                 tried = [value for value in values if value > -math.inf]  # a readout may name the candidates
                 rows.append(writing.Predicted(name, [model.class_names[k] for k in best[: len(tried)]], tried))
-    text = writing.FORMATS[options.format](rows)
-    if options.out is None:
-        print(text, end="")
-    else:
-        write_atomically(options.out, text.encode())
-        print(f"{len(rows)} images: {options.out}")
+        text = writing.FORMATS[options.format](rows)
+        if options.out is not None:  # a name that is not UTF-8 is written as the bytes that it is
+            write_atomically(options.out, text.encode(errors="surrogateescape"))
+    print(text if options.out is None else f"{len(rows)} images: {options.out}\n", end="")
     return 0 if rows else 1
 
 
@@ -96,12 +95,16 @@ def found(files: Sequence[Path]) -> list[Path]:
     for file in files:
         if file.is_dir():
             inside = (path for path in file.rglob("*") if path.suffix.lower() in SUFFIXES)
-            paths += sorted(path for path in inside if not path.name.startswith("."))
+            paths += sorted(path for path in inside if not _hidden(path.relative_to(file)))
         else:
             paths.append(file)
     if not paths:
         raise ValueError("there is no image to predict")
     return paths
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def batches(model: "Classifier", files: Sequence[Path], *, skip: bool) -> "Iterator[tuple[list[str], Tensor]]":

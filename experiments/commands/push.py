@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tyro
 
-from experiments.tools.command import exit_on, no_run
+from experiments.tools.command import check_file, exit_on, no_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +32,7 @@ class Options:
 def main(options: Options) -> int:
     """Push, or write the card; print the address, or the path."""
     with exit_on(OSError, ValueError, message=no_run):
+        check_file("--card", options.card)
         from convff import load, push, write_atomically
         from experiments.reports.card import card_of
 

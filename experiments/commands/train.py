@@ -17,7 +17,9 @@ from experiments.config.command_line import Asked, parse_as
 from experiments.config.differences import differences
 from experiments.config.earlier import changed_presets, earlier_settings
 from experiments.config.names import names_in
+from experiments.config.ranges import own_files
 from experiments.config.settings import Settings, SettingsError
+from experiments.run.folder import refuse_own_files
 from experiments.tools.command import exit_on
 
 KNOWN = tuple(name for name in names_in("experiments/datasets/__init__.py", "DATASETS") if name != "folder")
@@ -82,6 +84,9 @@ def read_options(
             if getattr(asked, name) is not None:
                 raise SettingsError(f"--resume takes the settings of the run, so {NAMES[name]} cannot be given")
     if earlier is not None:
+        with exit_on(SettingsError):  # before their code is run: whoever made the run folder chose the files
+            if set(own_files(before)) & set(own_files(settings)):
+                refuse_own_files(before, earlier)
         _say_what_differs(before, settings, recipe)
     return asked, settings
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from experiments.config.command_line import Asked, settings_asked_for
 from experiments.config.differences import names_in_order
+from experiments.config.names import names_in
 from experiments.config.ranges import option
 from experiments.config.settings import Settings
 
@@ -31,7 +32,7 @@ def command_of(settings: Settings) -> str | None:
     for named in _choices():
         given = {name: values[name] for name in values if name in changed - set(DECIDED) or name in named}
         if settings_asked_for(Asked(**(fixed | given))) == settings:
-            data = str(settings.data_dir) if own else settings.dataset
+            data = _typed(str(settings.data_dir)) if own else settings.dataset
             return shlex.join(["convff", "train", data, *(w for name in given for w in _words(name, values[name]))])
     return None
 
@@ -46,6 +47,17 @@ def without_paths(settings: Settings) -> Settings:
     own = settings.dataset == "folder" and settings.data_dir is not None
     data = Path(settings.data_dir.name) if own and settings.data_dir is not None else None
     return replace(settings, data_dir=data, out=Settings.out, device=Settings.device, tensorboard=False, resume=None)
+
+
+def _typed(folder: str) -> str:
+    """Return a folder as it is typed: named like a data set, or like an option, it begins with `./`.
+
+    Example:
+        >>> _typed("photos"), _typed("fashion-mnist"), _typed("-x")
+        ('photos', './fashion-mnist', './-x')
+    """
+    named = names_in("experiments/datasets/__init__.py", "DATASETS")
+    return f"./{folder}" if folder.replace("-", "_") in named or folder.startswith("-") else folder
 
 
 def _choices() -> Iterator[tuple[str, ...]]:

@@ -108,7 +108,7 @@ def verdict(readout: float | None, control: float | None, images: int, words: st
 
     Example:
         >>> verdict(0.76, 0.71, 38, "photographs")
-        'Not clearly better than the untrained network: with 38 photographs, differences below 20 points are noise.'
+        'Not clearly better than the untrained network: with 38 photographs, differences below 21 points are noise.'
         >>> verdict(0.95, 0.71, 500, "images")
         'Clearly better than the untrained network.'
     """

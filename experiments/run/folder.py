@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from experiments.run.parts import Parts
 
 CONSENT = "CONVFF_OWN_FILES"
+NEEDED = ("dataset", "judged_on", "accuracy", "control", "seconds")  # in the results of every version
 
 
 def run_name(settings: Settings, *, seeds: bool = False) -> str:
@@ -159,11 +160,13 @@ def read(folder: Path) -> RunRecord:
     try:
         about = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
         results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        if missing := [name for name in NEEDED if name not in results]:
+            raise ValueError(f"results.json lacks {', '.join(missing)}")
         rows = read_rows(folder / "metrics.csv")
         if not rows:
             raise ValueError("metrics.csv has no rows")
         return RunRecord(folder, settings_from_json(about["settings"]), about["recipe"], results, rows)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise SettingsError(f"{folder} does not hold a run of this package: {error!r}") from error
 
 

@@ -1,8 +1,10 @@
 """How a script ends on an expected error."""
 
+import io
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 
 @contextmanager
@@ -37,3 +39,45 @@ def no_run(error: Exception) -> str:
     if isinstance(error, FileNotFoundError) and error.filename:
         return f"{error.filename} does not exist: not a finished run"
     return str(error)
+
+
+def check_file(option: str, path: Path | None) -> None:
+    """Raise, before any work is done, for a file that cannot be written.
+
+    Args:
+        option: the option that names it, for the message.
+        path: the file; None for none.
+
+    Raises:
+        ValueError: it is a folder, or its folder is missing.
+
+    Example:
+        >>> check_file("--out", Path("no/such/folder/page.html"))
+        Traceback (most recent call last):
+        ...
+        ValueError: --out no/such/folder/page.html cannot be written: there is no folder no/such/folder
+    """
+    if path is not None and (path.is_dir() or not path.parent.is_dir()):
+        reason = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+        raise ValueError(f"{option} {path} cannot be written: {reason}")
+
+
+def printable_anywhere() -> None:
+    """Print letters that a terminal's encoding lacks as escapes: the name of a file never ends a command.
+
+    Example:
+        >>> printable_anywhere()
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def run_folders(paths: Sequence[Path]) -> list[Path]:
+    """Return paths without the files that lie beside runs: the summaries of `--seeds` and of sweeps.
+
+    Example:
+        >>> [path.name for path in run_folders([Path("no/such/run"), Path(__file__)])]
+        ['run']
+    """
+    return [path for path in paths if path.is_dir() or not path.exists()]

@@ -74,9 +74,15 @@ def of_images(first: float, second: float, images: int) -> Noise:
     Example:
         >>> found = of_images(0.5, 0.6, 100)
         >>> found.clear, found.test
-        (False, 'standard error of a proportion, 100 images: 7.0 points')
+        (False, 'standard error of a proportion, 100 images: 7.1 points')
+
+    Reference:
+        Agresti & Caffo 2000, "Simple and effective confidence intervals for proportions and differences of proportions
+        result from adding two successes and two failures".
     """
-    error = math.hypot(standard_error(first, images), standard_error(second, images))
+    more = images + 2  # one right and one wrong answer are added: without, the error of 0 and of 1 would be 0
+    added = ((images * share + 1) / more for share in (first, second))
+    error = math.hypot(*(standard_error(share, more) for share in added)) * more / images
     words = f"standard error of a proportion, {images:,} images: {100 * error:.1f} points"
     return Noise(second - first, abs(second - first) > Z * error, words, Z * error)
 

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +24,7 @@ from convff import (
     read_picture,
 )
 from experiments.commands import COMMANDS, doctor, entry
+from experiments.commands.predict import found
 from experiments.maps.one_image import finest
 from labels import NoLabels
 
@@ -98,16 +101,59 @@ def test_a_bad_image_stops_or_is_skipped(place: Path, capsys: pytest.CaptureFixt
         (("predict", "{run}", "{image}", "--by", "head"), "no scores by 'head': `by` must be groups, linear, goodness"),
         (("explain", "{run}", "{image}", "--of", "cow"), "the classes are cat, dog, eel; got 'cow'"),
         (("explain", "{run}", "{image}", "--alone", "--against", "cat"), "--against would be ignored"),
+        (("predict", "{run}", "{image}", "--out", "{none}/p.csv"), "cannot be written: there is no folder {none}"),
+        (("predict", "{run}", "{image}", "--out", "{run}"), "--out {run} cannot be written: it is a folder"),
+        (("compare", "{run}", "--out", "{none}/c.html"), "--out {none}/c.html cannot be written: there is no folder"),
+        (("push", "{run}", "user/name", "--card", "{none}/c.md"), "--card {none}/c.md cannot be written: there is no"),
+        (("report", "{run}", "--out", "{none}/r.html"), "--out {none}/r.html cannot be written: there is no folder"),
+        (("demo", "--out", "{none}/demo.html"), "--out {none}/demo.html cannot be written: there is no folder"),
     ],
 )
 def test_faults_are_said_in_one_line(
     arguments: tuple[str, ...], message: str, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    filled = (each.format(run=place / "run", image=place / "pictures" / "b.png") for each in arguments)
+    paths = {"run": place / "run", "image": place / "pictures" / "b.png", "none": place / "none"}
     with pytest.raises(SystemExit) as end:
-        convff(*filled)
+        convff(*(each.format(**paths) for each in arguments))
     assert end.value.code == 2
-    assert message in capsys.readouterr().err
+    (said,) = capsys.readouterr().err.splitlines()
+    assert message.format(**paths) in said
+
+
+@pytest.mark.parametrize("out", ["b.pdf", "b", "b.jpg"])
+def test_the_explained_image_is_never_overwritten(
+    out: str, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = Path(shutil.copy(place / "pictures" / "b.png", tmp_path / "b.png"))
+    before = image.read_bytes()
+    with pytest.raises(SystemExit):
+        convff("explain", place / "run", image, "--out", tmp_path / out)
+    assert "would overwrite the image" in capsys.readouterr().err
+    assert image.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["b.png"]
+
+
+def test_a_name_that_is_not_utf_8_is_written_as_its_bytes(place: Path, tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    try:
+        shutil.copy(place / "pictures" / "b.png", os.fsdecode(name))
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    out = tmp_path / "p.csv"
+    assert convff("predict", place / "run", os.fsdecode(name), "--format", "csv", "--out", out) == 0
+    assert name in out.read_bytes()
+    command = (sys.executable, "-m", "convff", "predict", place / "run", name)  # and printed as an escape
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONUTF8": "1"}, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert rb"caf\udce9.png" in done.stdout
+
+
+def test_hidden_folders_are_passed_over(place: Path, tmp_path: Path) -> None:
+    for folder in ("shown", ".thumbnails"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(place / "pictures" / "b.png", tmp_path / folder / "b.png")
+    assert found([tmp_path]) == [tmp_path / "shown" / "b.png"]
+    assert found([tmp_path / ".thumbnails"]) == [tmp_path / ".thumbnails" / "b.png"]  # asked for by name
 
 
 @pytest.mark.parametrize("by", ["groups", "linear"])

@@ -119,6 +119,25 @@ def test_a_preset_that_has_changed_since_is_named(
     assert changed_presets(settings, {"epochs": now.epochs}) == []
 
 
+def test_code_of_an_earlier_run_needs_consent(
+    asked: list[Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever made the run folder chose the file."""
+    mine = tmp_path / "mine.py"
+    mine.write_text("raise SystemExit('its code was run')\n\n\nclass Rule:\n    pass\n")
+    run = earlier(tmp_path, Settings(dataset="digits"))
+    about = json.loads((run / "settings.json").read_text())
+    about["settings"]["rule"] = f"{mine}:Rule"
+    (run / "settings.json").write_text(json.dumps(about))
+    with pytest.raises(SystemExit):
+        convff("train", "--config", run)
+    assert "mine.py, whose code would be run: set CONVFF_OWN_FILES=1 if you trust it" in capsys.readouterr().err
+    convff("train", "--config", run, "--rule", "ff")  # nothing of the folder's is run
+    monkeypatch.setenv("CONVFF_OWN_FILES", "1")
+    convff("train", "--config", run)
+    assert [settings.rule for settings in asked] == ["ff", f"{mine}:Rule"]
+
+
 def test_every_setting_can_differ() -> None:
     found = differences(Settings(), Settings(widths=(1, 2), out=Path("elsewhere")), aside=())
     assert [str(each) for each in found] == ["widths: default -> 1 2", "out: runs -> elsewhere"]

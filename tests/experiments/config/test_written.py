@@ -42,6 +42,17 @@ def test_the_command_leads_to_the_settings(given: dict[str, Any]) -> None:
     assert parse(arguments, "convff train") == settings
 
 
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "folder", "-x", "photos"])
+def test_a_folder_is_no_data_set_of_its_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for kind in ("cats", "dogs"):
+        (tmp_path / name / kind).mkdir(parents=True)
+    settings = replace(Settings(), dataset="folder", data_dir=Path(name), label_at="output")
+    command = command_of(settings)
+    assert command is not None
+    assert parse(shlex.split(command)[2:], "convff train") == settings
+
+
 def test_settings_that_no_command_line_takes() -> None:
     assert command_of(Settings(rule="bp", label_at="output")) is None
 

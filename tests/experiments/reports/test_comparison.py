@@ -13,6 +13,7 @@ from experiments.config.settings import SettingsError
 from experiments.reports.comparison import compare
 from experiments.reports.comparison_formats import FORMATS, as_table
 from experiments.run.folder import RunRecord
+from experiments.table import table
 from tests.experiments.reports.pages import faults
 from tests.experiments.reports.samples import record
 
@@ -129,3 +130,27 @@ def test_faults_are_said_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixtu
             entry.main(arguments)
         assert end.value.code == 2
         assert message in capsys.readouterr().err
+
+
+def test_files_beside_the_runs_are_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`runs/*` names the summaries of `--seeds` and of sweeps, too."""
+    runs = [Path(shutil.copytree(each, tmp_path / each.name)) for each in OLD[:2]]
+    (tmp_path / "x-seeds0-2.json").write_text('{"seeds": [0, 1, 2]}')
+    (tmp_path / "sweeps.db").write_bytes(b"")
+    assert entry.main(["compare", *map(str, runs)]) == 0
+    alone = capsys.readouterr().out
+    assert entry.main(["compare", *map(str, sorted(tmp_path.iterdir()))]) == 0
+    assert capsys.readouterr().out == alone
+    assert table(sorted(tmp_path.iterdir())) == table(sorted(runs))
+
+
+@pytest.mark.parametrize("results", ["{}", "[]", '"x"', "3"])
+@pytest.mark.parametrize("command", ["compare", "report"])
+def test_results_of_no_run_are_refused(
+    command: str, results: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Path(shutil.copytree(OLD[0], tmp_path / "run"))
+    (run / "results.json").write_text(results)
+    with pytest.raises(SystemExit):
+        entry.main([command, str(run)])
+    assert f"{run} does not hold a run of this package" in capsys.readouterr().err

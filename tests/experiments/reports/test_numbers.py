@@ -106,7 +106,7 @@ def test_the_headline_is_what_a_teacher_would_write() -> None:
     assert said.sentences[0] == "76 % of 38 test images [61, 87], by goodness inference."
     assert said.sentences[1] == f"Always saying “{found.class_names[most[0]]}” would give {percent(most[1] / 38, 38)}."
     assert said.sentences[2].endswith("76 %. The same network untrained, with the same kind of readout: 71 %.")
-    words = "with 38 test images, differences below 20 points are noise."
+    words = "with 38 test images, differences below 21 points are noise."
     assert said.verdict == f"The readout is not clearly better than that of the untrained network: {words}"
 
 
@@ -187,3 +187,23 @@ def test_runs_of_one_seed_are_not_alike() -> None:
     runs = [("a", 0), ("b", 0), ("a", 1), ("b", 0)]
     found = alike(runs, lambda run: run[0], lambda run: run[1])
     assert found == [[("a", 0), ("a", 1)], [("b", 0)], [("b", 0)]]
+
+
+def test_few_images_are_never_clear() -> None:
+    for images in (1, 2):
+        assert not of_images(0.0, 1.0, images).clear
+    assert of_images(0.0, 1.0, 10).clear
+    perfect = of_images(1.0, 1.0, 38)
+    assert perfect.least is not None
+    assert perfect.least > 0.05
+    assert "below 0.0" not in verdict(1.0, 1.0, 38, "images")
+
+
+def test_the_error_of_few_images_is_that_of_more_answers() -> None:
+    """Agresti and Caffo: one right and one wrong answer are added to each sample; the difference stays as it is."""
+    first, second, n = 3 / 10, 8 / 10, 10
+    p, q = (3 + 1) / 12, (8 + 1) / 12
+    error = (p * (1 - p) / 12 + q * (1 - q) / 12) ** 0.5  # of the difference of the shares of 12
+    found = of_images(first, second, n)
+    assert found.difference == pytest.approx(0.5)
+    assert found.least == pytest.approx(1.96 * error * 12 / 10, rel=1e-3)
