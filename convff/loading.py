@@ -39,8 +39,18 @@ def load(
     Raises:
         FileNotFoundError: there is no such file, or the folder has no checkpoint.
         ValueError: the file is damaged, or not a checkpoint of this package; or it needs a part of yours, which the
-            message names; or `HubError`: the Hub does not have it, or its package is not installed.
+            message names; or the device cannot be used here; or `HubError`: the Hub does not have it, or its package is
+            not installed.
+
+    Example:
+        >>> import tempfile
+        >>> from convff import pretrained
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     pretrained("mnist-fourier").save(f"{folder}/digits.safetensors")
+        ...     load(f"{folder}/digits.safetensors").image_shape
+        (1, 28, 28)
     """
+    _require(device)  # before the file is read, which would be blamed
     path = fetch(path) if on_hub(path) else Path(path)
     if path.is_dir():
         path = path / FILE
@@ -69,7 +79,16 @@ def load(
             **numbers,
         )
     except HOSTILE as error:
-        raise ValueError(f"{path} {str(error)[:1000]}") from error
+        reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"{path} {reason[:1000]}") from error
+
+
+def _require(device: torch.device | str) -> None:
+    """Raise ValueError for a device that cannot be used here."""
+    try:
+        torch.empty(1, device=device)
+    except (AssertionError, RuntimeError) as error:  # what torch raises depends on how it was built
+        raise ValueError(f"device {str(device)!r} cannot be used here: {str(error).splitlines()[0]}") from error
 
 
 def _labels_of(notes: Mapping[str, Any]) -> Labels:

@@ -145,7 +145,7 @@ def image_batch(images: Any, shape: tuple[int, int, int]) -> Tensor:
 
     Args:
         images: a tensor or array `[N, C, H, W]`, or `[N, H, W]` for one channel, uint8 or float in [0, 1]; or files or
-            Pillow images, one or several, which are brought to the shape.
+            Pillow images, one or several, which are brought to the shape. An iterator is read to its end.
         shape: C, H and W.
 
     Raises:
@@ -163,12 +163,22 @@ def image_batch(images: Any, shape: tuple[int, int, int]) -> Tensor:
     """
     if _is_picture(images):
         images = [images]
+    elif isinstance(images, Iterator):
+        images = list(images)
     if isinstance(images, Sequence) and all(map(_is_picture, images)):
         read = [read_picture(image, shape) for image in images]
         return torch.stack(read) if read else torch.zeros(0, *shape, dtype=torch.uint8)
     if isinstance(images, list | tuple):
-        images = torch.stack([torch.as_tensor(image) for image in images])
-    return _checked(torch.as_tensor(images), shape)
+        images = torch.stack([_tensor(image) for image in images])
+    return _checked(_tensor(images), shape)
+
+
+def _tensor(images: Any) -> Tensor:
+    try:
+        return torch.as_tensor(images)
+    except RuntimeError as error:  # what torch raises for most types
+        kind = type(images).__name__
+        raise TypeError(f"images must be tensors, arrays, files or Pillow images, got {kind}") from error
 
 
 def _is_picture(image: Any) -> bool:
