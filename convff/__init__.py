@@ -31,14 +31,7 @@ from convff.data import Batch, Data, ImageData, as_floats
 from convff.evaluations import EVALUATIONS, Context, Evaluation, Score
 from convff.exporting import exported, require_export
 from convff.fast_learning import step_to_goodness
-from convff.files import (
-    NoSpaceError,
-    load_tensors,
-    remove_unfinished,
-    require_space,
-    save_tensors,
-    write_atomically,
-)
+from convff.files import NoSpaceError, remove_unfinished, require_space, write_atomically
 from convff.functional import GOODNESS, mean_goodness, sum_goodness
 from convff.gates import GATES, Gate, Softmax, Symmetric, Threshold
 from convff.hardware import HardwareLinear, Variations, copy_weights, on_hardware
@@ -131,6 +124,7 @@ from convff.schedule import SCHEDULES, Schedule
 from convff.sequential import from_sequential
 from convff.shipped import pretrained, pretrained_about, pretrained_names, shipped_digits
 from convff.stabilisers import STABILISERS
+from convff.tensor_files import load_tensors, save_tensors
 from convff.training.augment import AUGMENTATIONS
 from convff.training.compiled import CompilationWarning
 from convff.training.divergence import DivergedError, stop_if_diverged

@@ -8,11 +8,11 @@ import torch
 
 from convff.checkpoint import OWN, load_checkpoint
 from convff.classifier import Classifier
-from convff.files import HOSTILE
 from convff.hub import fetch, on_hub
 from convff.judged import NUMBERS, modules_of, rule_of, usual_of
 from convff.labelling import Labels
 from convff.network import LayerLocalNet
+from convff.tensor_files import HOSTILE
 
 FILE = "checkpoint.safetensors"  # of a run
 

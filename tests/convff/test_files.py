@@ -16,15 +16,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from convff import MODELS, Checkpoint, LayerLocalNet, load_checkpoint, save_checkpoint
-from convff.files import (
-    MOST_HEADER,
-    NoSpaceError,
-    load_tensors,
-    remove_unfinished,
-    require_space,
-    save_tensors,
-    write_atomically,
-)
+from convff.files import NoSpaceError, remove_unfinished, require_space, write_atomically
+from convff.tensor_files import MOST_HEADER, load_tensors, save_tensors
 
 TENSORS = {
     "bool": torch.tensor([[True, False], [False, True]]),
