@@ -37,7 +37,8 @@ def write_atomically(path: Path, payload: bytes) -> None:
     """Write a file so that it is complete or absent, whenever the process is killed or the power fails.
 
     The bytes go to a file `NAME.xxxxxxxx.part` in the same folder, which must exist. A process that is killed leaves
-    that file behind: see `remove_unfinished`. After an error the earlier file is unchanged.
+    that file behind: see `remove_unfinished`. After an error the earlier file is unchanged. A link stays one: its
+    target is replaced. A pipe or a device, such as /dev/null, is written to as it is.
 
     Args:
         path: the file; an earlier one is replaced.
@@ -45,6 +46,8 @@ def write_atomically(path: Path, payload: bytes) -> None:
 
     Raises:
         NoSpaceError: there is no room.
+        FileNotFoundError: there is no such folder.
+        IsADirectoryError: it is a folder.
 
     Example:
         >>> import tempfile
@@ -53,6 +56,14 @@ def write_atomically(path: Path, payload: bytes) -> None:
         ...     [path.name for path in Path(folder).iterdir()]
         ['notes.txt']
     """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        path.write_bytes(payload)  # a pipe or a device: there is nothing to replace
+        return
+    path = Path(os.path.realpath(path))  # of a link, the file that it names
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(path.parent))
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
         with temporary.open("xb") as file:
