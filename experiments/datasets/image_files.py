@@ -12,8 +12,8 @@ from experiments.datasets.archives import Member, read_members
 from experiments.datasets.base import DataError, Splits
 from experiments.datasets.cache import kept
 from experiments.datasets.pixels import Encoding, ImageFile, decode, in_memory, is_colour, on_disk
+from experiments.tools.split_folders import LEAST_CLASSES, SPLITS, rename_hint
 
-SPLITS = ("train", "test")
 FORKS = "__MACOSX"  # what the Finder of a Mac adds to a zip archive: no images
 LAYOUT = "train/<class>/* and test/<class>/*"
 
@@ -149,10 +149,12 @@ def check_tree(where: str, tree: Tree) -> None:
     for split in SPLITS:
         classes = tree.get(split)
         if classes is None:
-            raise DataError(f"{where}: there is no folder {split}/; an image folder holds {LAYOUT}")
-        if len(classes) < 2:
+            hint = "".join(f"; {rename_hint(other)}" for other in tree)
+            raise DataError(f"{where}: there is no folder {split}/; an image folder holds {LAYOUT}{hint}")
+        if len(classes) < LEAST_CLASSES:
             raise DataError(
-                f"{where}/{split}: {len(classes)} class folders were found; there must be two or more, one per class"
+                f"{where}/{split}: {len(classes)} class folders were found; there must be two or more, one per class; "
+                f"{rename_hint(split)}"
             )
         refuse_empty(f"{where}/{split}", classes)
     train, test = set(tree["train"]), set(tree["test"])

@@ -193,6 +193,24 @@ def test_what_a_mac_adds_to_an_archive_is_passed_over(photos: Path, tmp_path: Pa
     assert len(data.train) + len(data.test) == 20
 
 
+@pytest.mark.parametrize("name", ["train", "test"])
+def test_a_class_may_be_called_train(photos: Path, tmp_path: Path, name: str) -> None:
+    for i in range(6):
+        photo(photos / name / f"{i}.png", 30 + i)
+    assert parse(Settings(), None, ["--dataset", "folder", "--data-dir", str(photos)]).data_dir == photos
+    packed = (pack(photos, tmp_path / f"photos{inside}.zip", inside) for inside in ("", "vehicles"))
+    for place in (photos, *packed):
+        data = load_dataset("folder", place)
+        assert data.train.class_names == tuple(sorted(("cats", "dogs", name)))
+        assert len(data.train) + len(data.test) == 26
+    photo(photos / name / "more" / "0.png", 50)
+    for place in (photos, pack(photos, tmp_path / "more.zip")):
+        with pytest.raises(DataError, match=f"; if {name}/ is a class, rename it"):
+            load_dataset("folder", place)
+    with pytest.raises(SystemExit):
+        parse(Settings(), None, ["--dataset", "folder", "--data-dir", str(photos)])
+
+
 def _without_images(photos: Path) -> None:
     for path in photos.rglob("*.png"):
         path.unlink()
