@@ -73,8 +73,18 @@ from convff.network import Block, LayerLocalNet, evaluating
 from convff.norms import LengthNorm, PaddedNorm
 from convff.optimizers import OPTIMIZERS, orthogonalise
 from convff.outer import Outer
-from convff.picture_files import PictureHeader, picture_header, read_each, stack_pictures
-from convff.pictures import SUFFIXES, PictureError, PictureFile, read_picture
+from convff.picture_files import (
+    GRAY_MODES,
+    OnDisk,
+    PictureHeader,
+    class_folders,
+    first_of,
+    one_size,
+    picture_header,
+    read_each,
+    stack_pictures,
+)
+from convff.pictures import MOST_PIXELS, PICTURE_FORMATS, SUFFIXES, PictureError, PictureFile, read_picture
 from convff.places import (
     PLACES,
     AtBeside,
@@ -154,8 +164,9 @@ def __getattr__(name: str) -> Any:
 # Several names per line: one each would take more lines than a file may have.
 # fmt: off
 __all__ = [
-    "AUGMENTATIONS", "CONTRASTS", "EVALUATIONS", "GATES", "GOODNESS", "INITIAL_WEIGHTS", "MODELS", "NEGATIVES",
-    "OPTIMIZERS", "ORDERS", "PLACES", "REDUCTIONS", "REGIMES", "RULES", "SCHEDULES", "STABILISERS", "SUFFIXES",
+    "AUGMENTATIONS", "CONTRASTS", "EVALUATIONS", "GATES", "GOODNESS", "GRAY_MODES", "INITIAL_WEIGHTS", "MODELS",
+    "MOST_PIXELS", "NEGATIVES", "OPTIMIZERS", "ORDERS", "PICTURE_FORMATS", "PLACES", "REDUCTIONS", "REGIMES", "RULES",
+    "SCHEDULES", "STABILISERS", "SUFFIXES",
     "AdditiveLabels", "Alphabet", "AtBeside", "AtBlocks", "AtGains", "AtImage", "AtNowhere", "AtOutput", "AtStream",
     "Autograd", "Backpropagation", "Batch", "BlackBox", "Block", "CharacterNet", "CharacterTrainer", "Checkpoint",
     "Classifier", "Coarse", "CompilationWarning", "ConfusionNegatives", "Context", "Contrast", "Data", "DataParallel",
@@ -164,17 +175,21 @@ __all__ = [
     "HebbianForwardForward", "HubError", "HybridContrast", "ImageData", "InGroups", "LabelContrast", "LabelFilters",
     "LabelStream", "LabelTerms", "Labels", "LabelsBeside", "Layer", "LayerLocalNet", "Layout", "LengthNorm",
     "LinearReadout", "LocalHead", "LocalLinear", "LocalStep", "LocalUpdate", "LostProcessError", "MemoryWarning",
-    "Merged", "Negatives", "NeutralNegatives", "NoSpaceError", "OneProcess", "Outer", "PaddedNorm", "Passes", "Phased",
+    "Merged", "Negatives", "NeutralNegatives", "NoSpaceError", "OnDisk",
+    "OneProcess", "Outer", "PaddedNorm", "Passes", "Phased",
     "PictureError", "PictureFile", "PictureHeader", "Place", "PlaneLabels", "Processes", "RandomNegatives",
     "RecurrentForwardForward", "RecurrentNet", "Reduction", "Remembering", "Schedule", "Score", "Seen", "Setup",
     "Similar", "SoftHebb", "Softmax", "SoftmaxReadout", "Stabilised", "Step", "SuperclassNegatives", "Symmetric",
     "Threshold", "TrainableLabels", "Trainer", "TrainingState", "TrainingWarning", "Triangle", "Unlabelled",
     "Variations", "WittenBell", "__version__", "as_floats", "autocast", "block_goodness", "block_goodness_of",
-    "block_scores", "block_scores_of", "calibrate", "cnn3", "cnn6", "contrast_of", "copy_weights", "deephebb", "distil",
-    "evaluating", "exported", "fastest_precision", "fasthebb", "features_in_bytes", "fit_with_dropout", "fitting_width",
+    "block_scores", "block_scores_of", "calibrate", "class_folders", "cnn3", "cnn6", "contrast_of", "copy_weights",
+    "deephebb", "distil",
+    "evaluating", "exported", "fastest_precision", "fasthebb", "features_in_bytes", "first_of", "fit_with_dropout",
+    "fitting_width",
     "for_superclasses", "free_memory", "from_sequential", "from_torchvision", "generate", "goodness_scores",
     "head_scores", "keep_freed_memory", "keyed_generator", "label_passes", "load", "load_checkpoint", "load_tensors",
-    "local_fields", "mean_goodness", "memory_of", "mlp", "model_card", "notes_for", "on_hardware", "orthogonalise",
+    "local_fields", "mean_goodness", "memory_of", "mlp", "model_card", "notes_for", "on_hardware", "one_size",
+    "orthogonalise",
     "participation_ratios", "picture_header", "predictions", "pretrained", "pretrained_about", "pretrained_names",
     "probabilities", "push", "read_each", "read_picture", "recurrent_local", "recurrent_mlp", "remove_unfinished",
     "require_export", "require_memory", "require_ours", "require_space", "resnet", "resnet_he", "save_checkpoint",

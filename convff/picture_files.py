@@ -15,6 +15,7 @@ from convff.machine.memory import require_memory
 from convff.pictures import SUFFIXES, PictureFile, opened
 
 MOST_BYTES = 256 << 20  # of one file
+SHOWN = 8  # problems in a sentence
 TURNED = 0x0112  # the tag of the EXIF data that tells how a photograph is to be turned
 TURNS = range(2, 9)  # its values but for 1, upright
 SIDEWAYS = (5, 6, 7, 8)  # width and height change places
@@ -135,6 +136,20 @@ def stack_pictures(
 
     _, problems = read_each(files, put)
     return images[:count], problems
+
+
+def first_of(problems: Iterable[str]) -> str:
+    """Return the first few of several problems, and how many more there are.
+
+    Example:
+        >>> first_of(["a.jpg is cut short", "b.jpg is cut short"])
+        'a.jpg is cut short; b.jpg is cut short'
+        >>> first_of(map(str, range(10)))
+        '0; 1; 2; 3; 4; 5; 6; 7; and 2 more'
+    """
+    named = list(problems)
+    more = f"; and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
+    return "; ".join(named[:SHOWN]) + more
 
 
 def one_size(headers: Iterable[PictureHeader]) -> tuple[int, int] | None:

@@ -18,7 +18,8 @@ from torch import Tensor
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+# Told from the content, whatever the name. Pillow knows more formats, and starts other programs for some of them.
+PICTURE_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 SUFFIXES = frozenset({".bmp", ".gif", ".jpg", ".jpeg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 MOST_PIXELS = 89_000_000  # Pillow warns of more
 MOST_OF_JPEG = 256_000_000  # which is decoded at a fraction of its sides
@@ -122,7 +123,7 @@ def _image_of(file: IO[bytes]) -> "Image":
         image = JpegImagePlugin.JpegImageFile(file)
         most = MOST_PIXELS if image.info.get("progressive") else MOST_OF_JPEG  # that kind takes memory for all pixels
     else:
-        image, most = Image.open(file, formats=FORMATS), MOST_PIXELS
+        image, most = Image.open(file, formats=PICTURE_FORMATS), MOST_PIXELS
     if image.width * image.height > most:
         raise ValueError(f"it has {image.width:,} x {image.height:,} pixels; at most {most:,} are read")
     return image

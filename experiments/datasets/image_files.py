@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import torch
 from torch import Tensor
 
-from convff import SUFFIXES, keyed_generator
+from convff import SUFFIXES, class_folders, keyed_generator
 from experiments.datasets.archives import Member, read_members
 from experiments.datasets.base import DataError, Splits
 from experiments.datasets.cache import kept
@@ -60,18 +60,6 @@ def _read_archive(archive: Path, prefix: str | None, channels: int | None) -> Sp
     found = prefix if prefix is not None else only_root(archive, trees)
     where = f"{archive}: {found}" if found else str(archive)
     return _read_tree(where, trees.get(found, {}), channels, f"{archive.name} (archive")
-
-
-def class_folders(folder: Path) -> list[Path]:
-    """Return the class folders in one split's folder, sorted by name; empty if there is no such folder.
-
-    Example:
-        >>> class_folders(Path("no/such/folder"))
-        []
-    """
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def folder_tree(folder: Path) -> Tree:

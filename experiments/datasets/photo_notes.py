@@ -3,22 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from convff import PictureHeader
+from convff import PictureHeader, first_of
 from experiments.datasets.by_content import Parts
 
-SHOWN = 8  # files in a sentence
-
-
-def first_of(problems: Iterable[str]) -> str:
-    """Return the first few of several problems, and how many more there are.
-
-    Example:
-        >>> first_of(["a.jpg is cut short", "b.jpg is cut short"])
-        'a.jpg is cut short; b.jpg is cut short'
-    """
-    named = list(problems)
-    more = f"; and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
-    return "; ".join(named[:SHOWN]) + more
+SHOWN = 8  # kinds of other files in a sentence
 
 
 def notes_of(

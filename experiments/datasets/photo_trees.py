@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from convff import class_folders
 from experiments.datasets.archives import Member, read_members
 from experiments.datasets.base import DataError
 from experiments.datasets.image_files import (
@@ -11,7 +12,6 @@ from experiments.datasets.image_files import (
     LAYOUT,
     Tree,
     check_tree,
-    class_folders,
     folder_tree,
     is_image,
     only_root,
@@ -52,8 +52,7 @@ def in_folder(folder: Path) -> Found:
         found = Found(str(folder), folder_tree(folder))
         check_tree(found.where, found.tree)
         return found
-    places = [place for place in class_folders(folder) if place.name != FORKS]
-    files = {place.name: sorted(place.iterdir()) for place in places}
+    files = {place.name: sorted(place.iterdir()) for place in class_folders(folder)}
     classes = {name: [on_disk(path) for path in paths if is_image(path)] for name, paths in files.items()}
     loose = sum(map(is_image, folder.iterdir())) if folder.is_dir() else 0
     return _of_classes(str(folder), classes, (path for paths in files.values() for path in paths), loose)

@@ -13,11 +13,20 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from convff import PictureHeader, keyed_generator, picture_header, read_each, read_picture, stack_pictures
+from convff import (
+    PictureHeader,
+    first_of,
+    keyed_generator,
+    one_size,
+    picture_header,
+    read_each,
+    read_picture,
+    stack_pictures,
+)
 from experiments.datasets.base import DataError, Splits, Wanted
 from experiments.datasets.by_content import content_keys, split_by_content
 from experiments.datasets.image_files import quality
-from experiments.datasets.photo_notes import first_of, notes_of, of_shared, of_split, of_test_in_train
+from experiments.datasets.photo_notes import notes_of, of_shared, of_split, of_test_in_train
 from experiments.datasets.photo_trees import ALL, Found
 from experiments.datasets.pixels import Encoding, ImageFile, as_stored
 
@@ -101,9 +110,9 @@ def target_of(headers: Sequence[PictureHeader], image_size: tuple[int, int] | No
         Target(shape=(3, 64, 64), stored=False)
     """
     channels = 1 if all(header.gray for header in headers) else 3
-    sizes = {(header.height, header.width) for header in headers}
-    if image_size is None and len(sizes) == 1 and max(max(sizes)) <= SMALL:
-        return Target((channels, *sizes.pop()), stored=True)
+    size = one_size(headers)
+    if image_size is None and size is not None and max(size) <= SMALL:
+        return Target((channels, *size), stored=True)
     return Target((channels, *(image_size or USUAL)), stored=False)
 
 
