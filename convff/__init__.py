@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from convff.activations import Triangle
 from convff.black_box import BlackBox
 from convff.characters import REGIMES, Alphabet, CharacterNet, CharacterTrainer, WittenBell, generate
-from convff.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from convff.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, save_checkpoint
 from convff.classifier import Classifier
 from convff.contrasts import (
     CONTRASTS,
@@ -47,7 +47,7 @@ from convff.inference.scores import block_scores, block_scores_of
 from convff.inference.softmax_readout import SoftmaxReadout
 from convff.inference.usual import usual_activity_of
 from convff.initial_weights import INITIAL_WEIGHTS
-from convff.judged import notes_for, with_usual
+from convff.judged import notes_for, tensors_of, with_usual
 from convff.labelling import AdditiveLabels, Labels, Negatives, PlaneLabels, TrainableLabels, label_passes
 from convff.loading import load
 from convff.local_linear import Layer, LocalLinear
@@ -164,7 +164,8 @@ def __getattr__(name: str) -> Any:
 # Several names per line: one each would take more lines than a file may have.
 # fmt: off
 __all__ = [
-    "AUGMENTATIONS", "CONTRASTS", "EVALUATIONS", "GATES", "GOODNESS", "GRAY_MODES", "INITIAL_WEIGHTS", "MODELS",
+    "AUGMENTATIONS", "CHECKPOINT", "CONTRASTS", "EVALUATIONS", "GATES", "GOODNESS", "GRAY_MODES", "INITIAL_WEIGHTS",
+    "MODELS",
     "MOST_PIXELS", "NEGATIVES", "OPTIMIZERS", "ORDERS", "PICTURE_FORMATS", "PLACES", "REDUCTIONS", "REGIMES", "RULES",
     "SCHEDULES", "STABILISERS", "SUFFIXES",
     "AdditiveLabels", "Alphabet", "AtBeside", "AtBlocks", "AtGains", "AtImage", "AtNowhere", "AtOutput", "AtStream",
@@ -194,7 +195,8 @@ __all__ = [
     "probabilities", "push", "read_each", "read_picture", "recurrent_local", "recurrent_mlp", "remove_unfinished",
     "require_export", "require_memory", "require_ours", "require_space", "resnet", "resnet_he", "save_checkpoint",
     "save_tensors", "settled_goodness", "settled_states", "shipped_digits", "stack_pictures", "start",
-    "step_to_goodness", "stop_if_diverged", "sum_goodness", "usual_activity_of", "wants_scores", "with_usual",
+    "step_to_goodness", "stop_if_diverged", "sum_goodness", "tensors_of", "usual_activity_of", "wants_scores",
+    "with_usual",
     "write_atomically",
 ]
 # fmt: on

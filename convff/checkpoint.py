@@ -19,6 +19,7 @@ from convff.network import LayerLocalNet
 from convff.tensor_files import HOSTILE, USE_ANOTHER, load_tensors, save_tensors
 from convff.version import __version__
 
+CHECKPOINT = "checkpoint.safetensors"  # in the folder of a run, and on the Hub
 KIND = "network"
 OLDER = ("convff-1",)  # version 0.1 wrote it, without a digest
 LARGEST_SIDE = 2**16  # pixels of an input; its size bounds no tensor of a convolution

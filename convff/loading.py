@@ -6,15 +6,13 @@ from typing import Any
 
 import torch
 
-from convff.checkpoint import OWN, load_checkpoint
+from convff.checkpoint import CHECKPOINT, OWN, load_checkpoint
 from convff.classifier import Classifier
 from convff.hub import fetch, on_hub
 from convff.judged import NUMBERS, modules_of, rule_of, usual_of
 from convff.labelling import Labels
 from convff.network import LayerLocalNet
 from convff.tensor_files import HOSTILE
-
-FILE = "checkpoint.safetensors"  # of a run
 
 
 def load(
@@ -53,7 +51,7 @@ def load(
     _require(device)  # before the file is read, which would be blamed
     path = fetch(path) if on_hub(path) else Path(path)
     if path.is_dir():
-        path = path / FILE
+        path = path / CHECKPOINT
     checkpoint = load_checkpoint(path, net)
     notes = checkpoint.notes
     try:

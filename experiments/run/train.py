@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import OutOfMemoryError
 
 from convff import (
+    CHECKPOINT,
     DivergedError,
     HybridContrast,
     LostProcessError,
@@ -153,7 +154,7 @@ def run(parts: Parts, signals: Signals, state: TrainingState | None) -> Results:
         beside["readout"] = found.readout
     beside |= found.fitted
     with signals.deferred():
-        save_checkpoint(folder / "checkpoint.safetensors", checkpoint_of(parts, net, beside))
+        save_checkpoint(folder / CHECKPOINT, checkpoint_of(parts, net, beside))
         keep_predictions(found, parts.judged, folder)
         results = _results(parts, found, training, trained, commit)
         results = replace(results, seconds=results.seconds | {"total": training.seconds})
