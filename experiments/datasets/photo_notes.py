@@ -81,6 +81,10 @@ def of_shared(parts: Parts, names: Sequence[str]) -> tuple[str, ...]:
     Args:
         parts: the parts.
         names: the names of the files.
+
+    Example:
+        >>> of_shared(Parts([0, 1], [], [], [[0, 1]], 1), ["a/1.png", "b/1.png"])
+        ('warning: the same image in several classes, used to learn from: a/1.png = b/1.png',)
     """
     named = [" = ".join(names[index] for index in group) for group in parts.shared]
     return (f"warning: the same image in several classes, used to learn from: {first_of(named)}",) if named else ()
