@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from convff.activations import Triangle
 from convff.black_box import BlackBox
 from convff.characters import REGIMES, Alphabet, CharacterNet, CharacterTrainer, WittenBell, generate
-from convff.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from convff.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, save_checkpoint
 from convff.classifier import Classifier
 from convff.contrasts import (
     CONTRASTS,
@@ -31,14 +31,7 @@ from convff.data import Batch, Data, ImageData, as_floats
 from convff.evaluations import EVALUATIONS, Context, Evaluation, Score
 from convff.exporting import exported, require_export
 from convff.fast_learning import step_to_goodness
-from convff.files import (
-    NoSpaceError,
-    load_tensors,
-    remove_unfinished,
-    require_space,
-    save_tensors,
-    write_atomically,
-)
+from convff.files import NoSpaceError, remove_unfinished, require_space, write_atomically
 from convff.functional import GOODNESS, mean_goodness, sum_goodness
 from convff.gates import GATES, Gate, Softmax, Symmetric, Threshold
 from convff.hardware import HardwareLinear, Variations, copy_weights, on_hardware
@@ -54,7 +47,7 @@ from convff.inference.scores import block_scores, block_scores_of
 from convff.inference.softmax_readout import SoftmaxReadout
 from convff.inference.usual import usual_activity_of
 from convff.initial_weights import INITIAL_WEIGHTS
-from convff.judged import notes_for, with_usual
+from convff.judged import notes_for, tensors_of, with_usual
 from convff.labelling import AdditiveLabels, Labels, Negatives, PlaneLabels, TrainableLabels, label_passes
 from convff.loading import load
 from convff.local_linear import Layer, LocalLinear
@@ -80,8 +73,18 @@ from convff.network import Block, LayerLocalNet, evaluating
 from convff.norms import LengthNorm, PaddedNorm
 from convff.optimizers import OPTIMIZERS, orthogonalise
 from convff.outer import Outer
-from convff.picture_files import PictureHeader, picture_header, read_each, stack_pictures
-from convff.pictures import SUFFIXES, PictureError, PictureFile, read_picture
+from convff.picture_files import (
+    GRAY_MODES,
+    OnDisk,
+    PictureHeader,
+    class_folders,
+    first_of,
+    one_size,
+    picture_header,
+    read_each,
+    stack_pictures,
+)
+from convff.pictures import MOST_PIXELS, PICTURE_FORMATS, SUFFIXES, PictureError, PictureFile, read_picture
 from convff.places import (
     PLACES,
     AtBeside,
@@ -131,6 +134,7 @@ from convff.schedule import SCHEDULES, Schedule
 from convff.sequential import from_sequential
 from convff.shipped import pretrained, pretrained_about, pretrained_names, shipped_digits
 from convff.stabilisers import STABILISERS
+from convff.tensor_files import load_tensors, save_tensors
 from convff.training.augment import AUGMENTATIONS
 from convff.training.compiled import CompilationWarning
 from convff.training.divergence import DivergedError, stop_if_diverged
@@ -160,8 +164,10 @@ def __getattr__(name: str) -> Any:
 # Several names per line: one each would take more lines than a file may have.
 # fmt: off
 __all__ = [
-    "AUGMENTATIONS", "CONTRASTS", "EVALUATIONS", "GATES", "GOODNESS", "INITIAL_WEIGHTS", "MODELS", "NEGATIVES",
-    "OPTIMIZERS", "ORDERS", "PLACES", "REDUCTIONS", "REGIMES", "RULES", "SCHEDULES", "STABILISERS", "SUFFIXES",
+    "AUGMENTATIONS", "CHECKPOINT", "CONTRASTS", "EVALUATIONS", "GATES", "GOODNESS", "GRAY_MODES", "INITIAL_WEIGHTS",
+    "MODELS",
+    "MOST_PIXELS", "NEGATIVES", "OPTIMIZERS", "ORDERS", "PICTURE_FORMATS", "PLACES", "REDUCTIONS", "REGIMES", "RULES",
+    "SCHEDULES", "STABILISERS", "SUFFIXES",
     "AdditiveLabels", "Alphabet", "AtBeside", "AtBlocks", "AtGains", "AtImage", "AtNowhere", "AtOutput", "AtStream",
     "Autograd", "Backpropagation", "Batch", "BlackBox", "Block", "CharacterNet", "CharacterTrainer", "Checkpoint",
     "Classifier", "Coarse", "CompilationWarning", "ConfusionNegatives", "Context", "Contrast", "Data", "DataParallel",
@@ -170,22 +176,27 @@ __all__ = [
     "HebbianForwardForward", "HubError", "HybridContrast", "ImageData", "InGroups", "LabelContrast", "LabelFilters",
     "LabelStream", "LabelTerms", "Labels", "LabelsBeside", "Layer", "LayerLocalNet", "Layout", "LengthNorm",
     "LinearReadout", "LocalHead", "LocalLinear", "LocalStep", "LocalUpdate", "LostProcessError", "MemoryWarning",
-    "Merged", "Negatives", "NeutralNegatives", "NoSpaceError", "OneProcess", "Outer", "PaddedNorm", "Passes", "Phased",
+    "Merged", "Negatives", "NeutralNegatives", "NoSpaceError", "OnDisk",
+    "OneProcess", "Outer", "PaddedNorm", "Passes", "Phased",
     "PictureError", "PictureFile", "PictureHeader", "Place", "PlaneLabels", "Processes", "RandomNegatives",
     "RecurrentForwardForward", "RecurrentNet", "Reduction", "Remembering", "Schedule", "Score", "Seen", "Setup",
     "Similar", "SoftHebb", "Softmax", "SoftmaxReadout", "Stabilised", "Step", "SuperclassNegatives", "Symmetric",
     "Threshold", "TrainableLabels", "Trainer", "TrainingState", "TrainingWarning", "Triangle", "Unlabelled",
     "Variations", "WittenBell", "__version__", "as_floats", "autocast", "block_goodness", "block_goodness_of",
-    "block_scores", "block_scores_of", "calibrate", "cnn3", "cnn6", "contrast_of", "copy_weights", "deephebb", "distil",
-    "evaluating", "exported", "fastest_precision", "fasthebb", "features_in_bytes", "fit_with_dropout", "fitting_width",
+    "block_scores", "block_scores_of", "calibrate", "class_folders", "cnn3", "cnn6", "contrast_of", "copy_weights",
+    "deephebb", "distil",
+    "evaluating", "exported", "fastest_precision", "fasthebb", "features_in_bytes", "first_of", "fit_with_dropout",
+    "fitting_width",
     "for_superclasses", "free_memory", "from_sequential", "from_torchvision", "generate", "goodness_scores",
     "head_scores", "keep_freed_memory", "keyed_generator", "label_passes", "load", "load_checkpoint", "load_tensors",
-    "local_fields", "mean_goodness", "memory_of", "mlp", "model_card", "notes_for", "on_hardware", "orthogonalise",
+    "local_fields", "mean_goodness", "memory_of", "mlp", "model_card", "notes_for", "on_hardware", "one_size",
+    "orthogonalise",
     "participation_ratios", "picture_header", "predictions", "pretrained", "pretrained_about", "pretrained_names",
     "probabilities", "push", "read_each", "read_picture", "recurrent_local", "recurrent_mlp", "remove_unfinished",
     "require_export", "require_memory", "require_ours", "require_space", "resnet", "resnet_he", "save_checkpoint",
     "save_tensors", "settled_goodness", "settled_states", "shipped_digits", "stack_pictures", "start",
-    "step_to_goodness", "stop_if_diverged", "sum_goodness", "usual_activity_of", "wants_scores", "with_usual",
+    "step_to_goodness", "stop_if_diverged", "sum_goodness", "tensors_of", "usual_activity_of", "wants_scores",
+    "with_usual",
     "write_atomically",
 ]
 # fmt: on

@@ -1,7 +1,7 @@
 """Checkpoints: weights as safetensors, with everything needed to build the network again.
 
 Nothing is unpickled, and no file can ask for more memory than it has: untrusted files are safe to open. Writing is
-atomic, and reading verifies every byte: see `convff.files`.
+atomic, and reading verifies every byte: see `convff.tensor_files`.
 """
 
 import math
@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from convff.files import HOSTILE, USE_ANOTHER, load_tensors, save_tensors
 from convff.models import MODELS
 from convff.network import LayerLocalNet
+from convff.tensor_files import HOSTILE, USE_ANOTHER, load_tensors, save_tensors
 from convff.version import __version__
 
+CHECKPOINT = "checkpoint.safetensors"  # in the folder of a run, and on the Hub
 KIND = "network"
 OLDER = ("convff-1",)  # version 0.1 wrote it, without a digest
 LARGEST_SIDE = 2**16  # pixels of an input; its size bounds no tensor of a convolution

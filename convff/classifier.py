@@ -98,8 +98,8 @@ class Classifier:
 
         Args:
             images: uint8, or float in [0, 1]: a tensor or array `[N, C, H, W]`, or `[N, H, W]` with one channel. Or
-                files or Pillow images, one or several: they are turned upright, cut to their middle part and resized,
-                and what is transparent shows white.
+                files or Pillow images, one or several, also from an iterator such as `Path.glob`: they are turned
+                upright, cut to their middle part and resized, and what is transparent shows white.
             by: whose scores: one of `ways`; or "goodness" for the rule's own, or "readout" for a readout's. By default
                 the scores that judged the network.
 
@@ -135,18 +135,20 @@ class Classifier:
 
         Args:
             images: as in `predict`; few, because all are kept at once.
-            of: the class to explain: a name or an index, one for all images or one for each; by default the class with
-                the highest score.
+            of: the class to explain: a name or an index, one for all images or one for each (a list, an array or a
+                tensor); by default the class with the highest score.
             against: a class to compare it with: the maps then sum to the difference of the two scores.
             by: as in `predict`.
 
         Raises:
-            PictureError, TypeError, ValueError: see `predict`; an unknown class; or scores that are no sums over
-                positions.
+            PictureError, TypeError, ValueError: see `predict`; no images; an unknown class; or scores that are no sums
+                over positions.
         """
         from convff.explaining import maps_for, method_of  # noqa: PLC0415 (grad-cam is slow to import)
 
         by, batch = chosen(self.ways, by), image_batch(images, self.image_shape)
+        if not len(batch):
+            raise ValueError("there must be at least one image to map, got none")
         method = method_of(by, self.net, self.run, self.usual)
         explained = self._classes(of, len(batch))
         if explained is None:
@@ -158,7 +160,8 @@ class Classifier:
         """Return the index of a class for each image; None for None."""
         if named is None:
             return None
-        each = [named] * count if isinstance(named, str | int) else list(named)
+        named = _plain(named)
+        each = [named] * count if isinstance(named, str | int) else [_plain(name) for name in named]
         if len(each) != count:
             raise ValueError(f"there must be one class, or one for each of {count} images, got {len(each)}")
         known = {name: index for index, name in enumerate(self.class_names)} | {
@@ -190,3 +193,8 @@ class Classifier:
         extra = tensors_of(self.modules) | with_usual(self.usual)
         name = self.model or f"{OWN}{type(self.net).__name__}"
         return Checkpoint(name, shape, self.options, self.net, extra, notes)
+
+
+def _plain(named: Any) -> Any:
+    """Return an array, a tensor, or a number of NumPy as lists and numbers of Python; all else as it is."""
+    return named.tolist() if hasattr(named, "tolist") else named

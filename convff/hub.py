@@ -4,8 +4,9 @@ import re
 from pathlib import Path, PurePath
 from types import ModuleType
 
+from convff.checkpoint import CHECKPOINT
+
 SCHEME = "hf://"
-CHECKPOINT = "checkpoint.safetensors"
 NAME = r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*"
 ADDRESS = re.compile(rf"hf:/{{1,2}}({NAME})(?:@([\w./-]+))?")  # a Path has one slash
 

@@ -1,6 +1,6 @@
 """Images of other libraries as uint8 `[N, C, H, W]` with classes and names: the bodies of `ImageData.from_...`."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from warnings import catch_warnings
@@ -12,6 +12,7 @@ from torch import Tensor
 from convff.picture_files import (
     GRAY_MODES,
     class_folders,
+    first_of,
     one_size,
     picture_header,
     pictures_in,
@@ -27,7 +28,6 @@ LAYOUTS = ("NHWC", "NCHW")
 CHANNELS = (1, 3)
 IMAGE_KEYS = ("image", "img")
 LABEL_KEYS = ("label", "labels", "fine_label")
-SHOWN = 8  # problems in a message
 
 
 def of_arrays(images: Any, labels: Any, class_names: Sequence[str] | None, layout: str | None) -> Labelled:
@@ -202,23 +202,21 @@ def of_folder(folder: Path, image_size: tuple[int, int] | None) -> Labelled:
         raise ValueError(f"{folder} must hold two or more folders of pictures, one for each class, got {found}")
     files = [file for group in held for file in group]
     read, problems = read_each(files, picture_header)
-    _stop_on(problems.values())
+    _stop_on(problems)
     headers = [header for _, header in read]
     size = image_size or one_size(headers)
     if size is None:
         raise ValueError(_asked_for_a_size({(header.height, header.width) for header in headers}))
     shape = (1 if all(header.gray for header in headers) else 3, *size)
     images, problems = stack_pictures(files, shape, lambda file: read_picture(file, shape))
-    _stop_on(problems.values())
+    _stop_on(problems)
     counts = torch.tensor([len(group) for group in held])
     return images, torch.arange(len(held)).repeat_interleave(counts), tuple(place.name for place in classes)
 
 
-def _stop_on(problems: Iterable[str]) -> None:
-    reasons = list(problems)
-    if reasons:
-        more = f"; and {len(reasons) - SHOWN} more" if len(reasons) > SHOWN else ""
-        raise PictureError("; ".join(reasons[:SHOWN]) + more)
+def _stop_on(problems: Mapping[int, str]) -> None:
+    if problems:
+        raise PictureError(first_of(problems.values()))
 
 
 def size_of(image_size: Any) -> tuple[int, int] | None:

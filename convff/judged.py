@@ -54,7 +54,15 @@ def notes_for(run: Context, evaluations: Iterable[str], modules: Mapping[str, nn
 
 
 def tensors_of(modules: Mapping[str, nn.Module]) -> dict[str, Tensor]:
-    """Return the tensors of modules for `Checkpoint.extra`."""
+    """Return the tensors of modules for `Checkpoint.extra`.
+
+    Args:
+        modules: the modules, by name.
+
+    Example:
+        >>> list(tensors_of({"readout": nn.Linear(2, 3)}))
+        ['readout.weight', 'readout.bias']
+    """
     return {f"{name}.{key}": tensor for name, module in modules.items() for key, tensor in module.state_dict().items()}
 
 
@@ -125,6 +133,16 @@ def modules_of(checkpoint: Checkpoint, labels: Labels, rule: Any) -> dict[str, n
 
     Raises:
         ValueError: the tensors do not fit the rule.
+
+    Example:
+        >>> from convff import ForwardForward, cnn3
+        >>> from labels import NoLabels
+        >>> net, rule, labels = cnn3((1, 8, 8), width=4, kernel=3), ForwardForward(), NoLabels(2)
+        >>> run = Context(rule=rule, labels=labels, train=no_images((1, 8, 8), ("a", "b")))
+        >>> about = {"image_shape": [1, 8, 8], "classifier": notes_for(run, [], {"readout": run.new_readout(net)})}
+        >>> saved = Checkpoint("cnn3", (1, 8, 8), {}, net, tensors_of({"readout": run.new_readout(net)}), about)
+        >>> list(modules_of(saved, labels, rule))
+        ['readout']
     """
     made: dict[str, nn.Module] = {}
     held = sum(tensor.numel() for tensor in (*checkpoint.extra.values(), *checkpoint.net.state_dict().values()))
@@ -156,13 +174,32 @@ def _readout(about: dict[str, Any], checkpoint: Checkpoint, labels: Labels) -> L
 
 
 def usual_of(checkpoint: Checkpoint) -> list[Tensor]:
-    """Return the usual activity of the blocks that the readout reads; empty if it was not saved."""
+    """Return the usual activity of the blocks that the readout reads; empty if it was not saved.
+
+    Args:
+        checkpoint: the checkpoint.
+
+    Example:
+        >>> from convff import cnn3
+        >>> kept = with_usual([torch.zeros(4, 2, 2), torch.ones(4, 1, 1)])
+        >>> saved = Checkpoint("cnn3", (1, 8, 8), {}, cnn3((1, 8, 8), width=4, kernel=3), kept)
+        >>> [tuple(activity.shape) for activity in usual_of(saved)]
+        [(4, 2, 2), (4, 1, 1)]
+    """
     saved = checkpoint.tensors_of("usual")
     return [saved[str(place)] for place in range(len(saved))]
 
 
 def with_usual(usual: Iterable[Tensor]) -> dict[str, Tensor]:
-    """Return the usual activity of blocks for `Checkpoint.extra`."""
+    """Return the usual activity of blocks for `Checkpoint.extra`.
+
+    Args:
+        usual: the activity of each block, as of `usual_activity_of`.
+
+    Example:
+        >>> list(with_usual([torch.zeros(4, 2, 2), torch.ones(4, 1, 1)]))
+        ['usual.0', 'usual.1']
+    """
     return {f"usual.{place}": activity for place, activity in enumerate(usual)}
 
 
@@ -178,6 +215,13 @@ def context_for(
         data: an empty image set; see `no_images`.
         modules: what was trained or fitted beside the network, by name.
         numbers: of `NUMBERS`.
+
+    Example:
+        >>> from convff import ForwardForward, cnn3
+        >>> from labels import NoLabels
+        >>> net, data = cnn3((1, 8, 8), width=4, kernel=3), no_images((1, 8, 8), ("a", "b"))
+        >>> context_for(net, NoLabels(2), ForwardForward(), data, {}, first_block=1).first_block
+        1
     """
     readout = modules.get("readout")
     readouts = {id(net): readout} if isinstance(readout, LinearReadout) else {}

@@ -6,15 +6,13 @@ from typing import Any
 
 import torch
 
-from convff.checkpoint import OWN, load_checkpoint
+from convff.checkpoint import CHECKPOINT, OWN, load_checkpoint
 from convff.classifier import Classifier
-from convff.files import HOSTILE
 from convff.hub import fetch, on_hub
 from convff.judged import NUMBERS, modules_of, rule_of, usual_of
 from convff.labelling import Labels
 from convff.network import LayerLocalNet
-
-FILE = "checkpoint.safetensors"  # of a run
+from convff.tensor_files import HOSTILE
 
 
 def load(
@@ -39,11 +37,21 @@ def load(
     Raises:
         FileNotFoundError: there is no such file, or the folder has no checkpoint.
         ValueError: the file is damaged, or not a checkpoint of this package; or it needs a part of yours, which the
-            message names; or `HubError`: the Hub does not have it, or its package is not installed.
+            message names; or the device cannot be used here; or `HubError`: the Hub does not have it, or its package is
+            not installed.
+
+    Example:
+        >>> import tempfile
+        >>> from convff import pretrained
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     pretrained("mnist-fourier").save(f"{folder}/digits.safetensors")
+        ...     load(f"{folder}/digits.safetensors").image_shape
+        (1, 28, 28)
     """
+    _require(device)  # before the file is read, which would be blamed
     path = fetch(path) if on_hub(path) else Path(path)
     if path.is_dir():
-        path = path / FILE
+        path = path / CHECKPOINT
     checkpoint = load_checkpoint(path, net)
     notes = checkpoint.notes
     try:
@@ -69,7 +77,16 @@ def load(
             **numbers,
         )
     except HOSTILE as error:
-        raise ValueError(f"{path} {str(error)[:1000]}") from error
+        reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"{path} {reason[:1000]}") from error
+
+
+def _require(device: torch.device | str) -> None:
+    """Raise ValueError for a device that cannot be used here."""
+    try:
+        torch.empty(1, device=device)
+    except (AssertionError, RuntimeError) as error:  # what torch raises depends on how it was built
+        raise ValueError(f"device {str(device)!r} cannot be used here: {str(error).splitlines()[0]}") from error
 
 
 def _labels_of(notes: Mapping[str, Any]) -> Labels:

@@ -15,10 +15,11 @@ from convff.machine.memory import require_memory
 from convff.pictures import SUFFIXES, PictureFile, opened
 
 MOST_BYTES = 256 << 20  # of one file
+SHOWN = 8  # problems in a sentence
 TURNED = 0x0112  # the tag of the EXIF data that tells how a photograph is to be turned
 TURNS = range(2, 9)  # its values but for 1, upright
 SIDEWAYS = (5, 6, 7, 8)  # width and height change places
-GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F"})
+GRAY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 
 
 class OnDisk(NamedTuple):
@@ -74,8 +75,18 @@ class PictureHeader(NamedTuple):
 def picture_header(source: Path | str | PictureFile) -> PictureHeader:
     """Read the header of a picture; its pixels may still be damaged.
 
+    Args:
+        source: a file, on disk or in memory.
+
     Raises:
         PictureError: it cannot be read.
+
+    Example:
+        >>> import io
+        >>> from types import SimpleNamespace
+        >>> held = SimpleNamespace(name="one pixel", open=lambda: io.BytesIO(b"P5 1 1 255 x"))  # a PGM file
+        >>> picture_header(held)
+        PictureHeader(height=1, width=1, turned=False, gray=True, format='PPM')
     """
     with opened(source) as image:
         turn = image.getexif().get(TURNED, 1)
@@ -96,6 +107,14 @@ def read_each(files: Iterable[File], read: Callable[[File], Found]) -> tuple[lis
 
     Returns:
         what was read, with the index of its file; and the reasons for all others, by index.
+
+    Example:
+        >>> def size(file: OnDisk) -> int:
+        ...     if file.path.suffix != ".png":
+        ...         raise ValueError(f"{file.name} is no picture")
+        ...     return len(file.name)
+        >>> read_each([OnDisk(Path("a.txt")), OnDisk(Path("b.png"))], size)
+        ([(1, 5)], {0: 'a.txt is no picture'})
     """
     found: list[tuple[int, Found]] = []
     problems: dict[int, str] = {}
@@ -122,6 +141,12 @@ def stack_pictures(
 
     Raises:
         ValueError: all of them would take more than half of the free memory.
+
+    Example:
+        >>> files = [OnDisk(Path("a.png")), OnDisk(Path("b.png"))]
+        >>> images, problems = stack_pictures(files, (1, 8, 8), lambda file: torch.zeros(1, 8, 8, dtype=torch.uint8))
+        >>> images.shape, problems
+        (torch.Size([2, 1, 8, 8]), {})
     """
     size = "x".join(map(str, shape))
     require_memory(len(files) * shape[0] * shape[1] * shape[2], torch.device("cpu"), f"{len(files):,} images of {size}")
@@ -135,6 +160,20 @@ def stack_pictures(
 
     _, problems = read_each(files, put)
     return images[:count], problems
+
+
+def first_of(problems: Iterable[str]) -> str:
+    """Return the first few of several problems, and how many more there are.
+
+    Example:
+        >>> first_of(["a.jpg is cut short", "b.jpg is cut short"])
+        'a.jpg is cut short; b.jpg is cut short'
+        >>> first_of(map(str, range(10)))
+        '0; 1; 2; 3; 4; 5; 6; 7; and 2 more'
+    """
+    named = list(problems)
+    more = f"; and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
+    return "; ".join(named[:SHOWN]) + more
 
 
 def one_size(headers: Iterable[PictureHeader]) -> tuple[int, int] | None:
@@ -161,7 +200,11 @@ def class_folders(folder: Path) -> list[Path]:
 
 
 def pictures_in(folder: Path) -> list[OnDisk]:
-    """Return the pictures right in a folder, sorted by name, without hidden ones."""
+    """Return the pictures right in a folder, sorted by name, without hidden ones.
+
+    Raises:
+        OSError: there is no such folder, or it cannot be read.
+    """
     return [
         OnDisk(path)
         for path in sorted(folder.iterdir())

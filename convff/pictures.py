@@ -18,7 +18,8 @@ from torch import Tensor
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+# Told from the content, whatever the name. Pillow knows more formats, and starts other programs for some of them.
+PICTURE_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 SUFFIXES = frozenset({".bmp", ".gif", ".jpg", ".jpeg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 MOST_PIXELS = 89_000_000  # Pillow warns of more
 MOST_OF_JPEG = 256_000_000  # which is decoded at a fraction of its sides
@@ -122,7 +123,7 @@ def _image_of(file: IO[bytes]) -> "Image":
         image = JpegImagePlugin.JpegImageFile(file)
         most = MOST_PIXELS if image.info.get("progressive") else MOST_OF_JPEG  # that kind takes memory for all pixels
     else:
-        image, most = Image.open(file, formats=FORMATS), MOST_PIXELS
+        image, most = Image.open(file, formats=PICTURE_FORMATS), MOST_PIXELS
     if image.width * image.height > most:
         raise ValueError(f"it has {image.width:,} x {image.height:,} pixels; at most {most:,} are read")
     return image
@@ -145,7 +146,7 @@ def image_batch(images: Any, shape: tuple[int, int, int]) -> Tensor:
 
     Args:
         images: a tensor or array `[N, C, H, W]`, or `[N, H, W]` for one channel, uint8 or float in [0, 1]; or files or
-            Pillow images, one or several, which are brought to the shape.
+            Pillow images, one or several, which are brought to the shape. An iterator is read to its end.
         shape: C, H and W.
 
     Raises:
@@ -163,12 +164,22 @@ def image_batch(images: Any, shape: tuple[int, int, int]) -> Tensor:
     """
     if _is_picture(images):
         images = [images]
+    elif isinstance(images, Iterator):
+        images = list(images)
     if isinstance(images, Sequence) and all(map(_is_picture, images)):
         read = [read_picture(image, shape) for image in images]
         return torch.stack(read) if read else torch.zeros(0, *shape, dtype=torch.uint8)
     if isinstance(images, list | tuple):
-        images = torch.stack([torch.as_tensor(image) for image in images])
-    return _checked(torch.as_tensor(images), shape)
+        images = torch.stack([_tensor(image) for image in images])
+    return _checked(_tensor(images), shape)
+
+
+def _tensor(images: Any) -> Tensor:
+    try:
+        return torch.as_tensor(images)
+    except RuntimeError as error:  # what torch raises for most types
+        kind = type(images).__name__
+        raise TypeError(f"images must be tensors, arrays, files or Pillow images, got {kind}") from error
 
 
 def _is_picture(image: Any) -> bool:

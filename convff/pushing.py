@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from convff.checkpoint import CHECKPOINT
 from convff.classifier import Classifier
-from convff.hub import CHECKPOINT, NAME, SCHEME, HubError, package, reason
+from convff.hub import NAME, SCHEME, HubError, package, reason
 from convff.loading import load
 from convff.version import __version__
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from convff.files import load_tensors, save_tensors
+from convff.tensor_files import load_tensors, save_tensors
 from convff.training.trees import decode, encode
 
 KIND = "training"
@@ -82,7 +82,7 @@ class TrainingState:
         return decode(self.about[name], self.tensors, like)
 
     def save(self, path: Path) -> None:
-        """Write the state to a verified file, atomically; see `convff.files`."""
+        """Write the state to a verified file, atomically; see `convff.tensor_files`."""
         save_tensors(path, self.tensors, {"parts": self.about, "notes": self.notes}, kind=KIND)
 
     @classmethod

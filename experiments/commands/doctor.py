@@ -5,11 +5,13 @@ import os
 import platform
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 ENVIRONMENT = "CONVFF_DATA"
+PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +83,10 @@ def versions() -> Iterator[Finding]:
 
 
 def requirements() -> dict[str, str]:
-    """Return the packages that this one needs, and the least version of each; empty if it is not installed.
+    """Return the packages that this one needs, and the least version of each.
+
+    They are those of the installed package; of a clone that is not installed, those of its pyproject.toml; empty
+    if there is neither.
 
     Example:
         >>> all(requirements().values())
@@ -90,7 +95,8 @@ def requirements() -> dict[str, str]:
     try:
         needed = importlib.metadata.requires("convff") or []
     except importlib.metadata.PackageNotFoundError:  # a clone on the import path
-        return {"torch": "2.5", "torchvision": "0.20", "grad-cam": "1.5.5", "tyro": "0.9.1", "safetensors": "0.4"}
+        text = PROJECT.read_text(encoding="utf-8") if PROJECT.is_file() else ""
+        needed = tomllib.loads(text).get("project", {}).get("dependencies", [])
     pairs = (re.fullmatch(r"([\w.-]+)\s*>=\s*([\d.]+)", each) for each in needed if "extra ==" not in each)
     return {pair[1]: pair[2] for pair in pairs if pair is not None}
 
@@ -128,9 +134,14 @@ def machine() -> Iterator[Finding]:
 def data() -> Iterator[Finding]:
     """Yield the folders in which data are looked for, and what they hold."""
     named = os.environ.get(ENVIRONMENT)
-    if named is not None:
-        fault = "" if not named or Path(named).expanduser().exists() else f"{named} does not exist: set it to a folder"
-        yield Finding(f"${ENVIRONMENT}", _held(Path(named)) if named else "empty", fault)
+    if named == "":
+        yield Finding(f"${ENVIRONMENT}", "empty")
+    elif named is not None:
+        try:
+            fault = "" if Path(named).expanduser().exists() else f"{named} does not exist: set it to a folder"
+            yield Finding(f"${ENVIRONMENT}", _held(Path(named)), fault)
+        except (OSError, RuntimeError) as error:  # no permission, a name too long, or the home of nobody
+            yield Finding(f"${ENVIRONMENT}", named, f"{named} cannot be read ({error}): set it to a folder")
     yield Finding("./data", _held(Path("data")))
 
 

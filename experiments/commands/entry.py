@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from experiments.commands import COMMANDS
-from experiments.tools.command import printable_anywhere
+from experiments.tools.streams import escape_what_cannot_be_shown
 
 
 def usage() -> str:
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: the command line without the program; the process's own if omitted.
     """
-    printable_anywhere()
+    escape_what_cannot_be_shown()
     name, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if name in ("-h", "--help"):
         print(usage())

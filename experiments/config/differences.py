@@ -56,8 +56,17 @@ class Difference:
         Example:
             >>> str(Difference("rule", "ff", "hebbff")), str(Difference("batch_size", None, 64))
             ('rule: ff -> hebbff', 'batch size: default -> 64')
+            >>> str(Difference("rule", "a.py:MyRule", "b.py:MyRule"))
+            'rule: a.py:MyRule -> b.py:MyRule'
         """
-        return f"{self.name.replace('_', ' ')}: {shown(self.before)} -> {shown(self.after)}"
+        before, after = shown(self.before), shown(self.after)
+        if before == after:  # what tells them apart is not shown
+            before, after = _in_full(self.before), _in_full(self.after)
+        return f"{self.name.replace('_', ' ')}: {before} -> {after}"
+
+
+def _in_full(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def differences(first: Settings, second: Settings, aside: Sequence[str] = ASIDE) -> list[Difference]:

@@ -9,6 +9,7 @@ from experiments.config.names import bound_in
 from experiments.config.own import own_file
 from experiments.config.settings import Settings, SettingsError
 from experiments.tools.archive_names import is_archive
+from experiments.tools.split_folders import LEAST_CLASSES, SPLITS, count_folders, rename_hint, splits_in
 
 LEAST = {
     "seeds": 1,
@@ -170,14 +171,16 @@ def _check_data_dir(settings: Settings) -> None:
         if not folder.is_dir():
             fault = "is not a folder" if folder.exists() else "does not exist"
             raise SettingsError(f"--data-dir {settings.data_dir} {fault}; it must be a folder that holds {held}")
-        missing = [split for split in ("train", "test") if not (folder / split).is_dir()]
-        if len(missing) == 2 and sum(each.is_dir() and each.name[0] != "." for each in folder.iterdir()) > 1:
+        held_splits = splits_in(folder)
+        missing = [split for split in SPLITS if split not in held_splits]
+        if not held_splits and count_folders(folder) >= LEAST_CLASSES:
             missing = []  # class folders alone
     except (OSError, RuntimeError) as error:  # a name too long, or the home of nobody
         raise SettingsError(f"--data-dir {settings.data_dir} must be a folder that holds {held}: {error}") from error
     if settings.dataset == "folder" and missing:
+        hint = f"; {rename_hint(held_splits[0])}" if held_splits else ""
         raise SettingsError(
-            f"--data-dir {settings.data_dir} must be a folder that holds {held}: there is no folder {missing[0]}/"
+            f"--data-dir {settings.data_dir} must be a folder that holds {held}: there is no folder {missing[0]}/{hint}"
         )
 
 

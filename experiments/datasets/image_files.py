@@ -7,13 +7,13 @@ from pathlib import Path, PurePosixPath
 import torch
 from torch import Tensor
 
-from convff import SUFFIXES, keyed_generator
+from convff import SUFFIXES, class_folders, keyed_generator
 from experiments.datasets.archives import Member, read_members
 from experiments.datasets.base import DataError, Splits
 from experiments.datasets.cache import kept
 from experiments.datasets.pixels import Encoding, ImageFile, decode, in_memory, is_colour, on_disk
+from experiments.tools.split_folders import LEAST_CLASSES, SPLITS, rename_hint
 
-SPLITS = ("train", "test")
 FORKS = "__MACOSX"  # what the Finder of a Mac adds to a zip archive: no images
 LAYOUT = "train/<class>/* and test/<class>/*"
 
@@ -60,18 +60,6 @@ def _read_archive(archive: Path, prefix: str | None, channels: int | None) -> Sp
     found = prefix if prefix is not None else only_root(archive, trees)
     where = f"{archive}: {found}" if found else str(archive)
     return _read_tree(where, trees.get(found, {}), channels, f"{archive.name} (archive")
-
-
-def class_folders(folder: Path) -> list[Path]:
-    """Return the class folders in one split's folder, sorted by name; empty if there is no such folder.
-
-    Example:
-        >>> class_folders(Path("no/such/folder"))
-        []
-    """
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def folder_tree(folder: Path) -> Tree:
@@ -149,10 +137,12 @@ def check_tree(where: str, tree: Tree) -> None:
     for split in SPLITS:
         classes = tree.get(split)
         if classes is None:
-            raise DataError(f"{where}: there is no folder {split}/; an image folder holds {LAYOUT}")
-        if len(classes) < 2:
+            hint = "".join(f"; {rename_hint(other)}" for other in tree)
+            raise DataError(f"{where}: there is no folder {split}/; an image folder holds {LAYOUT}{hint}")
+        if len(classes) < LEAST_CLASSES:
             raise DataError(
-                f"{where}/{split}: {len(classes)} class folders were found; there must be two or more, one per class"
+                f"{where}/{split}: {len(classes)} class folders were found; there must be two or more, one per class; "
+                f"{rename_hint(split)}"
             )
         refuse_empty(f"{where}/{split}", classes)
     train, test = set(tree["train"]), set(tree["test"])

@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
-from convff import ImageData
+from convff import ImageData, class_folders
 from experiments.datasets.base import DataError, Dataset, Splits
 from experiments.datasets.download import fetch
-from experiments.datasets.image_files import class_folders, read_archive, read_folder
+from experiments.datasets.image_files import read_archive, read_folder
 from experiments.datasets.stand_in import stand_in_for
 from experiments.datasets.superclasses import superclasses_of
 from experiments.tools.archive_names import SUFFIXES, is_archive

@@ -3,22 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from convff import PictureHeader
+from convff import PictureHeader, first_of
 from experiments.datasets.by_content import Parts
 
-SHOWN = 8  # files in a sentence
-
-
-def first_of(problems: Iterable[str]) -> str:
-    """Return the first few of several problems, and how many more there are.
-
-    Example:
-        >>> first_of(["a.jpg is cut short", "b.jpg is cut short"])
-        'a.jpg is cut short; b.jpg is cut short'
-    """
-    named = list(problems)
-    more = f"; and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
-    return "; ".join(named[:SHOWN]) + more
+SHOWN = 8  # kinds of other files in a sentence
 
 
 def notes_of(
@@ -93,6 +81,10 @@ def of_shared(parts: Parts, names: Sequence[str]) -> tuple[str, ...]:
     Args:
         parts: the parts.
         names: the names of the files.
+
+    Example:
+        >>> of_shared(Parts([0, 1], [], [], [[0, 1]], 1), ["a/1.png", "b/1.png"])
+        ('warning: the same image in several classes, used to learn from: a/1.png = b/1.png',)
     """
     named = [" = ".join(names[index] for index in group) for group in parts.shared]
     return (f"warning: the same image in several classes, used to learn from: {first_of(named)}",) if named else ()

@@ -4,15 +4,14 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from convff import class_folders
 from experiments.datasets.archives import Member, read_members
 from experiments.datasets.base import DataError
 from experiments.datasets.image_files import (
     FORKS,
     LAYOUT,
-    SPLITS,
     Tree,
     check_tree,
-    class_folders,
     folder_tree,
     is_image,
     only_root,
@@ -20,12 +19,12 @@ from experiments.datasets.image_files import (
     trees_of,
 )
 from experiments.datasets.pixels import ImageFile, in_memory, on_disk
+from experiments.tools.split_folders import LEAST_CLASSES, splits_in
 
 ALL = "all"
 """The one split of a tree of class folders alone."""
 
 DEEPEST = 4  # parts of a path: a folder, train or test, a class, a file
-LEAST_CLASSES = 2
 SHOWN = 8
 
 
@@ -49,12 +48,11 @@ def in_folder(folder: Path) -> Found:
     Raises:
         DataError: there are no two class folders, one is empty, or `train` and `test` differ in classes.
     """
-    if any((folder / split).is_dir() for split in SPLITS):
+    if splits_in(folder):
         found = Found(str(folder), folder_tree(folder))
         check_tree(found.where, found.tree)
         return found
-    places = [place for place in class_folders(folder) if place.name != FORKS]
-    files = {place.name: sorted(place.iterdir()) for place in places}
+    files = {place.name: sorted(place.iterdir()) for place in class_folders(folder)}
     classes = {name: [on_disk(path) for path in paths if is_image(path)] for name, paths in files.items()}
     loose = sum(map(is_image, folder.iterdir())) if folder.is_dir() else 0
     return _of_classes(str(folder), classes, (path for paths in files.values() for path in paths), loose)
@@ -68,12 +66,21 @@ def in_archive(archive: Path) -> Found:
             `in_folder`.
     """
     members = list(read_members(archive, lambda path: len(path.parts) <= DEEPEST and is_image(path)))
-    if trees := trees_of(archive, members):
-        root = only_root(archive, trees)
-        found = Found(f"{archive}: {root}" if root else str(archive), trees.get(root, {}))
-        check_tree(found.where, found.tree)
-        return found
-    return _class_folders_in(archive, members)
+    trees = trees_of(archive, members)
+    root = only_root(archive, trees)
+    if not trees or _is_class(root, trees.get(root, {}), members):
+        return _class_folders_in(archive, members)
+    found = Found(f"{archive}: {root}" if root else str(archive), trees.get(root, {}))
+    check_tree(found.where, found.tree)
+    return found
+
+
+def _is_class(root: str, tree: Tree, members: Iterable[Member]) -> bool:
+    """Return whether what is called `train` or `test` is a class, as `splits_in` says of a folder."""
+    inside = [(each.path.relative_to(root).parts, each.is_folder) for each in members if each.path.is_relative_to(root)]
+    folders = {parts[0] for parts, is_folder in inside if len(parts) > 1 or (parts and is_folder)}
+    beside = [name for name in folders if not _hidden(PurePosixPath(name))]
+    return len(tree) == 1 and not any(tree.values()) and len(beside) >= LEAST_CLASSES
 
 
 def _class_folders_in(archive: Path, members: list[Member]) -> Found:

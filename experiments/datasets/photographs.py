@@ -13,11 +13,20 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from convff import PictureHeader, keyed_generator, picture_header, read_each, read_picture, stack_pictures
+from convff import (
+    PictureHeader,
+    first_of,
+    keyed_generator,
+    one_size,
+    picture_header,
+    read_each,
+    read_picture,
+    stack_pictures,
+)
 from experiments.datasets.base import DataError, Splits, Wanted
 from experiments.datasets.by_content import content_keys, split_by_content
 from experiments.datasets.image_files import quality
-from experiments.datasets.photo_notes import first_of, notes_of, of_shared, of_split, of_test_in_train
+from experiments.datasets.photo_notes import notes_of, of_shared, of_split, of_test_in_train
 from experiments.datasets.photo_trees import ALL, Found
 from experiments.datasets.pixels import Encoding, ImageFile, as_stored
 
@@ -73,12 +82,15 @@ def read_found(found: Found, wanted: Wanted, what: str) -> Splits:
     images, damaged = _pixels(found.where, sound, headers, target, encodings)
     _stop_on(damaged, wanted)
     kept = [each for index, each in enumerate(sound) if index not in damaged]
-    excluded = (*problems.values(), *damaged.values())
-    _refuse_emptied(found, names, kept, excluded)
-    formats = quality(encodings) if target.stored else ", ".join(sorted({header.format for header in headers}))
+    unread = [(files[index], reason) for index, reason in problems.items()]
+    unread += [(sound[index], reason) for index, reason in damaged.items()]
+    _refuse_emptied(found, names, kept, unread)
+    excluded = tuple(reason for _, reason in unread)
+    # None is as stored if all have 16 bits, for example.
+    formats = quality(encodings) or ", ".join(sorted({header.format for header in headers}))
     splits = _split(found, names, images, kept, target, f"{what}, {formats})")
     if target.stored and ALL not in found.tree and not excluded:
-        return splits  # as stored, and as expected: nothing is to be told
+        return splits  # as stored, and as expected: there is nothing else to tell
     headers = [header for index, header in enumerate(headers) if index not in damaged]
     notes = notes_of(headers, len(names), target.shape, excluded, found.others, stored=target.stored)
     return replace(splits, notes=(*notes, *splits.notes), excluded=excluded)
@@ -98,9 +110,9 @@ def target_of(headers: Sequence[PictureHeader], image_size: tuple[int, int] | No
         Target(shape=(3, 64, 64), stored=False)
     """
     channels = 1 if all(header.gray for header in headers) else 3
-    sizes = {(header.height, header.width) for header in headers}
-    if image_size is None and len(sizes) == 1 and max(max(sizes)) <= SMALL:
-        return Target((channels, *sizes.pop()), stored=True)
+    size = one_size(headers)
+    if image_size is None and size is not None and max(size) <= SMALL:
+        return Target((channels, *size), stored=True)
     return Target((channels, *(image_size or USUAL)), stored=False)
 
 
@@ -142,14 +154,17 @@ def _pixels(
         raise DataError(f"{where}: {error}; --image-size N makes them smaller") from error
 
 
-def _refuse_emptied(found: Found, names: Sequence[str], kept: list[Labelled], problems: Sequence[str]) -> None:
-    """Raise for a class of which no image can be read."""
+def _refuse_emptied(
+    found: Found, names: Sequence[str], kept: list[Labelled], unread: Sequence[tuple[Labelled, str]]
+) -> None:
+    """Raise for a class of which no image can be read, with the reasons of its images."""
     left = {(each.split, each.kind) for each in kept}
     for split in found.tree:
         for kind, name in enumerate(names):
             if (split, kind) not in left:
                 place = name if split == ALL else f"{split}/{name}"
-                raise DataError(f"{found.where}/{place}: no image can be read: {first_of(problems)}")
+                reasons = [reason for each, reason in unread if (each.split, each.kind) == (split, kind)]
+                raise DataError(f"{found.where}/{place}: no image can be read: {first_of(reasons)}")
 
 
 def _split(
@@ -169,7 +184,7 @@ def _split(
             _shuffled([i for i, each in enumerate(kept) if each.split == name]) for name in ("train", "test")
         )
         held_out = None
-        notes = () if target.stored else of_test_in_train(content_keys(images), train, test)
+        notes = of_test_in_train(content_keys(images), train, test)
     to_learn, to_test = ((images[indices], kinds[indices]) for indices in (train, test))
     return Splits(to_learn, to_test, names, what, held_out=held_out, notes=notes, photographs=not target.stored)
 

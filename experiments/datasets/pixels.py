@@ -1,7 +1,6 @@
 """Image files to pixels: one size, 8 bits, no more than can be meant; anything else is refused by its name."""
 
 import io
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,14 +13,11 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from experiments.datasets.archives import LIMITS
+from convff import GRAY_MODES, MOST_PIXELS, PICTURE_FORMATS, OnDisk
 from experiments.datasets.base import DataError
 
-# Told from the content, whatever the name. Pillow knows more formats, and starts other programs for some of them.
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-GRAY_MODES = frozenset({"1", "L", "LA"})
-COLOUR_MODES = frozenset({"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"})
-MOST_PIXELS = 64_000_000
+PLAIN_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"})
+"""Of at most 8 bits per channel."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +30,12 @@ class ImageFile:
 
     def open(self) -> IO[bytes]:
         """Open it for reading; on disk, the header can then be read alone."""
-        return io.BytesIO(self.read()) if self.path is None else _opened_on_disk(self.path)
+        return io.BytesIO(self.read()) if self.path is None else OnDisk(self.path).open()
 
 
 @dataclass(frozen=True, order=True)
 class Encoding:
-    """How an image is stored: a format of `FORMATS`, and whether it keeps every pixel as it was."""
+    """How an image is stored: a format of `PICTURE_FORMATS`, and whether it keeps every pixel as it was."""
 
     format: str
     lossless: bool
@@ -100,17 +96,8 @@ def is_colour(file: ImageFile) -> bool:
 
 
 def _content(path: Path) -> bytes:
-    with _opened_on_disk(path) as file:
+    with OnDisk(path).open() as file:
         return file.read()
-
-
-def _opened_on_disk(path: Path) -> IO[bytes]:
-    found = path.stat()
-    if not stat.S_ISREG(found.st_mode):  # a pipe would wait for ever
-        raise OSError("it is not a file")
-    if found.st_size > LIMITS.member:
-        raise OSError(f"it has {found.st_size:,} bytes; at most {LIMITS.member:,} are allowed")
-    return path.open("rb")
 
 
 def _size(pixels: np.ndarray) -> str:
@@ -133,7 +120,7 @@ def _opened(file: ImageFile) -> Iterator[tuple[Image.Image, bytes]]:
     """Open the image of a file; any error while it is open becomes a `DataError` that names the file."""
     try:
         content = file.read()
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        with Image.open(io.BytesIO(content), formats=PICTURE_FORMATS) as image:
             _check(image, content)
             yield image, content
     except Exception as error:  # Pillow raises a dozen kinds of exception for broken files
@@ -141,7 +128,7 @@ def _opened(file: ImageFile) -> Iterator[tuple[Image.Image, bytes]]:
         reason = "no known image format" if isinstance(error, UnidentifiedImageError) else error
         raise DataError(
             f"{file.name}: cannot be read as an image ({reason}); it must be a complete 8-bit gray or colour image of "
-            f"at most {MOST_PIXELS // 1_000_000} megapixels, in one of the formats {', '.join(FORMATS)}"
+            f"at most {MOST_PIXELS // 1_000_000} megapixels, in one of the formats {', '.join(PICTURE_FORMATS)}"
         ) from error
 
 
@@ -149,7 +136,7 @@ def _check(image: Image.Image, content: bytes) -> None:
     """Raise a ValueError for an image that must not be decoded; so far only its header has been read."""
     if image.width * image.height > MOST_PIXELS:
         raise ValueError(f"{image.width:,} x {image.height:,} pixels")
-    if image.mode not in GRAY_MODES | COLOUR_MODES:
+    if image.mode not in PLAIN_MODES:
         raise ValueError(f"pixels of mode {image.mode}")
     if _bits(image, content) > 8:
         raise ValueError("more than 8 bits per channel")

@@ -60,17 +60,26 @@ class Confusion:
     total: int
 
 
-def counts_of(found: Predictions) -> npt.NDArray[np.int64]:
-    """Return how often each class (row) was taken for each (column), `[K, K]`."""
-    classes = len(found.class_names)
-    return np.bincount(found.right * classes + found.given, minlength=classes**2).reshape(classes, classes)
+def counts_of(right: npt.NDArray[np.int64], given: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.int64]:
+    """Return how often each class (row) was taken for each (column), `[K, K]`.
+
+    Args:
+        right: the right classes, `[N]`.
+        given: the answers, `[N]`.
+        classes: the number of classes, K.
+
+    Example:
+        >>> counts_of(np.array([0, 1]), np.array([1, 1]), 2).tolist()
+        [[0, 1], [0, 1]]
+    """
+    return np.bincount(right * classes + given, minlength=classes**2).reshape(classes, classes)
 
 
 def table_of(found: Predictions) -> list[Row]:
     """Return a row for each class; empty if there are more than `MOST_CLASSES` classes."""
     if len(found.class_names) > MOST_CLASSES:
         return []
-    counts = counts_of(found)
+    counts = counts_of(found.right, found.given, len(found.class_names))
     return [
         Row(
             name,
@@ -86,7 +95,7 @@ def table_of(found: Predictions) -> list[Row]:
 
 def most_frequent(found: Predictions, most: int = MOST_FREQUENT) -> list[Confusion]:
     """Return the most frequent confusions, the most frequent first; of equally frequent ones those of lower classes."""
-    counts = counts_of(found)
+    counts = counts_of(found.right, found.given, len(found.class_names))
     totals = counts.sum(axis=1)
     np.fill_diagonal(counts, 0)
     order = np.argsort(-counts, axis=None, kind="stable")[:most]

@@ -68,19 +68,6 @@ def draw_learning_curve(
             figure.legend(loc="outside right upper")
 
 
-def confusion_counts(predicted: "Tensor", right: "Tensor", num_classes: int) -> "Tensor":
-    """Count how often each class (row) was taken for each (column): int64 `[K, K]`.
-
-    Example:
-        >>> import torch
-        >>> confusion_counts(torch.tensor([1, 1]), torch.tensor([0, 1]), 2)
-        tensor([[0, 1],
-                [0, 1]])
-    """
-    pairs = right * num_classes + predicted
-    return pairs.bincount(minlength=num_classes**2).view(num_classes, num_classes)
-
-
 def draw_confusion_matrix(predicted: "Tensor", data: "ImageData", path: Path, *, title: str) -> None:
     """Draw predicted against right classes, in per cent of the images of each right class.
 
@@ -90,13 +77,15 @@ def draw_confusion_matrix(predicted: "Tensor", data: "ImageData", path: Path, *,
         path: the PNG to write, with a PDF beside it; its folder is made.
         title: what the data are called.
     """
-    counts = confusion_counts(predicted.cpu(), data.classes.cpu(), data.num_classes).double()
-    shares = 100 * counts / counts.sum(dim=1, keepdim=True).clamp_min(1)
+    from experiments.reports.confusions import counts_of
+
+    counts = counts_of(data.classes.cpu().numpy(), predicted.cpu().numpy(), data.num_classes)
+    shares = 100 * counts / counts.sum(axis=1, keepdims=True).clip(1)
     size = max(4.2, min(16.0, 1.5 + 0.32 * data.num_classes))
     small = data.num_classes <= 20
     with style.new_figure(path, width=size, height=0.9 * size) as figure:
         axes = figure.add_subplot()
-        picture = axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=100)
+        picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
         ticks = range(data.num_classes)
         axes.set_xticks(ticks, data.class_names, rotation=90, fontsize=7 if small else 4)
         axes.set_yticks(ticks, data.class_names, fontsize=7 if small else 4)

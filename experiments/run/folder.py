@@ -204,11 +204,11 @@ def read_with_network(run: RunRecord, dataset: "Dataset | None" = None, device: 
             `refuse_own_files` refuses them.
     """
     refuse_own_files(run.settings, run.folder)
-    from convff import load_checkpoint
+    from convff import CHECKPOINT, load_checkpoint
     from experiments.datasets.fingerprint import fingerprint_of
     from experiments.run.parts import prepare, with_labels_of
 
-    checkpoint = load_checkpoint(run.folder / "checkpoint.safetensors")
+    checkpoint = load_checkpoint(run.folder / CHECKPOINT)
     parts = with_labels_of(prepare(replace(run.settings, device=device), dataset), checkpoint)
     if parts.judged.name != run.results["dataset"]:
         raise SettingsError(f"{run.folder} was judged on {run.results['dataset']}, but found was {parts.judged.name}")

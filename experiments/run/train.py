@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import OutOfMemoryError
 
 from convff import (
+    CHECKPOINT,
     DivergedError,
     HybridContrast,
     LostProcessError,
@@ -40,6 +41,7 @@ from experiments.run.tables import across_seeds, closing_table
 from experiments.run.torchrun import device_named, leave, processes
 from experiments.run.training import Training, checkpoint_of
 from experiments.tools import machine
+from experiments.tools.streams import escape_what_cannot_be_shown
 from experiments.tools.words import labels_in_words, rule_in_words, schedule_in_words
 
 EXIT_CODES: dict[type[Exception], int] = {
@@ -55,6 +57,7 @@ EXIT_CODES: dict[type[Exception], int] = {
 def main(settings: Settings) -> list[Results]:
     """Run all seeds of the settings; on an error, exit with its code in `EXIT_CODES`, and after a signal as usual."""
     keep_freed_memory()
+    escape_what_cannot_be_shown()  # now, not after the training
     try:
         if settings.resume is not None:
             settings = resumed_settings(settings)
@@ -151,7 +154,7 @@ def run(parts: Parts, signals: Signals, state: TrainingState | None) -> Results:
         beside["readout"] = found.readout
     beside |= found.fitted
     with signals.deferred():
-        save_checkpoint(folder / "checkpoint.safetensors", checkpoint_of(parts, net, beside))
+        save_checkpoint(folder / CHECKPOINT, checkpoint_of(parts, net, beside))
         keep_predictions(found, parts.judged, folder)
         results = _results(parts, found, training, trained, commit)
         results = replace(results, seconds=results.seconds | {"total": training.seconds})

@@ -12,6 +12,7 @@ from torch import nn
 from tqdm import tqdm
 
 from convff import (
+    CHECKPOINT,
     Checkpoint,
     EpochRecord,
     Finding,
@@ -23,6 +24,7 @@ from convff import (
     require_space,
     save_checkpoint,
     stop_if_diverged,
+    tensors_of,
     usual_activity_of,
     with_usual,
 )
@@ -181,7 +183,7 @@ class Training:
                     for record in self.trainer.fit(portions[number], progress=after_step):
                         stop_if_diverged(record.epoch, record.metrics, blocks=record.blocks)
                         checkpoint = checkpoint_of(self.parts, self.net, self.beside)
-                        save_checkpoint(self.folder / "checkpoint.safetensors", checkpoint)
+                        save_checkpoint(self.folder / CHECKPOINT, checkpoint)
                         validation = self.evaluator.of_epoch(self.net, self.trainer.step.modules, watched)
                         self._end_epoch(self._counted_on(record), validation, checkpoint, bar)
                         write(self.metrics.rows[-1])
@@ -213,9 +215,8 @@ class Training:
         self.findings += record.findings
         self.save()
         shown = [f"{name} {value:.3f}" for name, value in row.items() if name in SHOWN or name in validation]
-        for name in SHOWN_BY_BLOCK:
-            if name in record.metrics:
-                shown.append(f"{name} {' '.join(f'{share:.2f}' for share in record.metrics[name])}")
+        for name in (name for name in SHOWN_BY_BLOCK if name in record.metrics):
+            shown.append(f"{name} {' '.join(f'{share:.2f}' for share in record.metrics[name])}")
         shown.append(f"{record.images_per_second:.0f} images/s")
         bar.write(f"epoch {record.epoch + 1}: {', '.join(shown)}")
         for finding in record.findings:
@@ -230,8 +231,7 @@ def checkpoint_of(parts: Parts, net: LayerLocalNet, beside: Mapping[str, nn.Modu
         net: the network.
         beside: the modules beside it, by name.
     """
-    extra = {f"{name}.{key}": tensor for name, module in beside.items() for key, tensor in module.state_dict().items()}
-    evaluator = parts.evaluator()
+    extra, evaluator = tensors_of(beside), parts.evaluator()
     notes = {
         "labels": parts.labels.spec(),
         "image_shape": list(parts.train.shape),

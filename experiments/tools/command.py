@@ -1,6 +1,5 @@
 """How a script ends on an expected error."""
 
-import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -60,17 +59,6 @@ def check_file(option: str, path: Path | None) -> None:
     if path is not None and (path.is_dir() or not path.parent.is_dir()):
         reason = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
         raise ValueError(f"{option} {path} cannot be written: {reason}")
-
-
-def printable_anywhere() -> None:
-    """Print letters that a terminal's encoding lacks as escapes: the name of a file never ends a command.
-
-    Example:
-        >>> printable_anywhere()
-    """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def run_folders(paths: Sequence[Path]) -> list[Path]:

@@ -40,6 +40,7 @@ RC: Any = {  # newer versions of matplotlib know the names as types, older ones 
     "grid.linewidth": 0.5,
     "lines.linewidth": 1.3,
     "lines.markersize": 3.5,
+    "text.parse_math": False,  # a $ in the name of a class or a file begins no formula
     "image.interpolation": "nearest",
     "savefig.dpi": 250,
     "pdf.fonttype": 42,  # text that other programs can edit
@@ -62,9 +63,22 @@ def new_figure(path: Path, *, width: float, height: float, pictures: bool = Fals
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(width, height), layout="compressed" if pictures else "constrained")
         yield figure
+        _write_logarithms_plainly(figure)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path.with_suffix(".png"))
         figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})  # the same bytes at every call
+
+
+def _write_logarithms_plainly(figure: "Figure") -> None:
+    """Write the ticks of logarithmic axes as numbers: by default matplotlib writes them as formulas."""
+    from matplotlib.ticker import LogFormatter, LogFormatterMathtext
+
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        scale: Any = axis.get_transform()
+        major, minor = axis.get_major_formatter(), axis.get_minor_formatter()
+        for old, put in ((major, axis.set_major_formatter), (minor, axis.set_minor_formatter)):
+            if isinstance(old, LogFormatterMathtext):
+                put(LogFormatter(scale.base, old.labelOnlyBase, old.minor_thresholds))
 
 
 def bare(axes: "Axes") -> None:

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 import convff
@@ -185,8 +187,37 @@ def test_dense_layers_that_settle_are_mapped_on_the_pixels() -> None:
 
 
 @pytest.mark.parametrize(
+    "of_class",
+    [
+        torch.tensor([1] * 5),
+        np.array(["dog"] * 5),
+        np.int64(1),
+        torch.tensor(1),
+        [np.int64(1), torch.tensor(1)] * 2 + ["dog"],
+    ],
+)
+def test_classes_may_be_arrays_and_tensors(of_class: Any) -> None:
+    model = of(GROUPS)
+    assert torch.equal(model.maps(images(), of_class).summed(), model.maps(images(), "dog").summed())
+    best = model.scores(images()).argmax(dim=1)
+    assert torch.equal(model.maps(images(), best).summed(), model.maps(images()).summed())
+
+
+def test_pictures_may_come_from_an_iterator(tmp_path: Path) -> None:
+    for name, image in zip("abc", images(), strict=False):
+        Image.fromarray(image[0].numpy()).save(tmp_path / f"{name}.png")
+    model, paths = of(GROUPS), sorted(tmp_path.glob("*.png"))
+    assert model.predict(iter(paths)) == model.predict(paths) == model.predict(images()[:3])
+    assert model.predict(tmp_path.glob("*.jpg")) == []
+    with pytest.raises(TypeError, match="tensors, arrays, files or Pillow images, got object"):
+        model.predict(object())
+
+
+@pytest.mark.parametrize(
     ("act", "message"),
     [
+        (lambda model: model.maps([]), "at least one image"),
+        (lambda model: model.maps(images(), torch.tensor([7] * 5)), "the classes are cat, dog, eel; got 7"),
         (lambda model: model.predict(images(), by="head"), "no scores by 'head': `by` must be groups or goodness"),
         (lambda model: model.predict(images(), by="readout"), "no scores by 'readout'"),
         (lambda model: model.maps(images(), "cow"), "the classes are cat, dog, eel; got 'cow'"),
@@ -229,6 +260,23 @@ def test_a_file_that_contradicts_itself_is_refused(field: str, value: object, me
     convff.save_checkpoint(path, checkpoint)
     with pytest.raises(ValueError, match=message):
         convff.load(path)
+
+
+@pytest.mark.parametrize("field", ["class_names", "image_shape", "labels"])
+def test_what_a_file_lacks_is_named(field: str, tmp_path: Path) -> None:
+    path, checkpoint = tmp_path / "net.safetensors", of(GROUPS).checkpoint()
+    del checkpoint.notes[field]
+    convff.save_checkpoint(path, checkpoint)
+    with pytest.raises(ValueError, match=rf"net\.safetensors lacks '{field}'"):
+        convff.load(path)
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "warp"])
+def test_a_device_that_is_not_here_is_no_fault_of_the_file(device: str, tmp_path: Path) -> None:
+    of(GROUPS).save(tmp_path / "net.safetensors")
+    with pytest.raises(ValueError, match=f"device '{device}' cannot be used here") as raised:
+        convff.load(tmp_path / "net.safetensors", device=device)
+    assert "net.safetensors" not in str(raised.value)
 
 
 def test_a_folder_without_a_network_is_named(tmp_path: Path) -> None:

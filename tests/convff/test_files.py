@@ -5,6 +5,7 @@ import json
 import math
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,15 +17,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from convff import MODELS, Checkpoint, LayerLocalNet, load_checkpoint, save_checkpoint
-from convff.files import (
-    MOST_HEADER,
-    NoSpaceError,
-    load_tensors,
-    remove_unfinished,
-    require_space,
-    save_tensors,
-    write_atomically,
-)
+from convff.files import NoSpaceError, remove_unfinished, require_space, write_atomically
+from convff.tensor_files import MOST_HEADER, load_tensors, save_tensors
 
 TENSORS = {
     "bool": torch.tensor([[True, False], [False, True]]),
@@ -106,6 +100,43 @@ class TestWriteAtomically:
         assert not isinstance(raised.value, NoSpaceError)
         assert path.read_bytes() == b"before"
         assert list(tmp_path.iterdir()) == [path]
+
+    @pytest.mark.parametrize("there", [True, False])
+    def test_a_link_stays_one(self, tmp_path: Path, there: bool) -> None:
+        link, target = tmp_path / "link", tmp_path / "elsewhere" / "a"
+        target.parent.mkdir()
+        if there:
+            target.write_bytes(b"before")
+        link.symlink_to(Path("elsewhere") / "a")
+        write_atomically(link, b"after")
+        assert link.is_symlink()
+        assert target.read_bytes() == b"after"
+        assert [path.name for path in target.parent.iterdir()] == ["a"]
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+    def test_a_pipe_and_a_device_are_written_to(self, tmp_path: Path) -> None:
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        with ThreadPoolExecutor(1) as pool:
+            read = pool.submit(pipe.read_bytes)
+            write_atomically(pipe, b"through")
+            assert read.result(timeout=10) == b"through"
+        assert pipe.is_fifo()
+        assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+        read_end, write_end = os.pipe()  # as of `--out >(gzip)` and of /dev/stdout
+        with open(read_end, "rb") as end:
+            write_atomically(Path(f"/dev/fd/{write_end}"), b"through")
+            os.close(write_end)
+            assert end.read() == b"through"
+
+    def test_a_folder_and_a_missing_one_are_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        for folder in (tmp_path, Path()):
+            with pytest.raises(IsADirectoryError, match=f"'{folder}'"):
+                write_atomically(folder, b"")
+        with pytest.raises(FileNotFoundError, match=r"there is no such folder: '.*missing'"):
+            write_atomically(Path("missing") / "a", b"")
+        assert not list(tmp_path.iterdir())
 
     @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
     def test_no_space_names_file_and_bytes(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:

@@ -18,7 +18,8 @@ import torch
 from safetensors.torch import save
 
 from convff import MODELS, Checkpoint, files, load_checkpoint, save_checkpoint
-from convff.files import load_tensors, remove_unfinished, save_tensors
+from convff.files import remove_unfinished
+from convff.tensor_files import load_tensors, save_tensors
 from tests.trust.report import report
 
 resource = pytest.importorskip("resource", reason="needs POSIX: fork, SIGKILL and limits")

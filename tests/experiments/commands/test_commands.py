@@ -1,11 +1,13 @@
 """The command line `convff`: a run is used on a machine without any data, and faults are said in one line."""
 
 import csv
+import importlib.metadata
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -204,6 +206,26 @@ def test_the_doctor_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch, capsys: 
     wrong = [line for line in capsys.readouterr().err.splitlines() if line.startswith("wrong: ")]
     for line, name in zip(wrong, ("labels", "torch", "no-such-package", "$CONVFF_DATA"), strict=True):
         assert line.startswith(f"wrong: {name}: ")
+
+
+def test_the_doctor_knows_what_a_clone_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> list[str]:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.requires", missing)
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert [f"{name}>={least}" for name, least in doctor.requirements().items()] == needed
+
+
+@pytest.mark.parametrize("folder", ["~nobody-of-this-name/x", "x" * 5000])
+def test_the_doctor_names_a_folder_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    monkeypatch.setenv(doctor.ENVIRONMENT, folder)
+    first, *_ = doctor.data()
+    assert first.name == "$CONVFF_DATA"
+    assert first.fault.startswith(folder)
+    monkeypatch.setenv(doctor.ENVIRONMENT, "")
+    first, *_ = doctor.data()
+    assert (first.value, first.fault) == ("empty", "")
 
 
 def test_labels_are_made_as_by_the_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

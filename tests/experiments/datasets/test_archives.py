@@ -189,8 +189,8 @@ def test_a_pipe_in_a_folder_is_named_and_not_waited_for(tmp_path: Path) -> None:
 def test_a_huge_file_in_a_folder_is_not_read(tmp_path: Path) -> None:
     image_folder(tmp_path)
     with (tmp_path / "train" / "cat" / "0.png").open("r+b") as file:
-        file.truncate((64 << 20) + 1)  # sparse: it takes no room
-    with pytest.raises(DataError, match=r"train/cat/0\.png .*it has 67,108,865 bytes; at most 67,108,864 are allowed"):
+        file.truncate((256 << 20) + 1)  # sparse: it takes no room
+    with pytest.raises(DataError, match=r"train/cat/0\.png .*it has 268,435,457 bytes; at most 268,435,456 are a"):
         load_dataset("folder", tmp_path)
 
 

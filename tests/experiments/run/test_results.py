@@ -1,5 +1,6 @@
 """What a run says about itself: means over seeds, versions, commit, memory; and what its absence must not cost."""
 
+import io
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from experiments.config.settings import Settings
+from experiments.run import train
 from experiments.run.folder import new_file
 from experiments.run.results import Results, seed_summary
 from experiments.run.train import main
@@ -45,6 +47,16 @@ def test_the_mean_over_seeds_is_saved(tmp_path: Path) -> None:
         assert saved["accuracy"][name]["mean"] == pytest.approx(sum(values) / 2)  # type: ignore[arg-type]
         assert saved["accuracy"][name]["standard_deviation"] == pytest.approx(abs(values[0] - values[1]) / 2**0.5)  # type: ignore[operator]
     assert saved["accuracy"]["untrained_linear"]["values"]
+
+
+def test_no_sign_ends_a_run_whose_output_has_a_poor_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file on a Japanese Windows is of cp932, which has no middle dot; class names may hold any sign."""
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="cp932"))
+    monkeypatch.setattr(train, "_all_seeds", lambda *_: print("犬 · 🐕 · labels fourier") or [])
+    main(Settings(dataset="digits", device="cpu"))
+    sys.stdout.flush()
+    assert written.getvalue().decode("cp932").startswith(r"犬 \xb7 \U0001f415 \xb7 labels")
 
 
 def test_an_accuracy_that_a_seed_lacks_has_no_mean() -> None:
