@@ -66,6 +66,15 @@ def test_predictions_are_those_of_the_classifier(place: Path, capsys: pytest.Cap
         assert [[each["score"] for each in row["predictions"]] for row in rows] == best.values.tolist()
 
 
+def test_of_equal_scores_the_first_class_is_predicted_as_by_the_classifier(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Classifier, "scores", lambda _, images, by=None: torch.zeros(len(images), 3))
+    convff("predict", place / "run", place / "pictures", "--top", 2, "--format", "json")
+    for row in json.loads(capsys.readouterr().out):
+        assert [each["class"] for each in row["predictions"]] == ["cat", "dog"]
+
+
 def test_a_file_of_predictions(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "predictions.csv"
     assert convff("predict", place / "run", place / "pictures" / "b.png", "--format", "csv", "--out", out) == 0

@@ -58,6 +58,13 @@ def test_of_equal_scores_the_first_class_is_the_answer_as_for_the_accuracy(dtype
         assert found.best.shape == found.scores.shape == (40, TOP)
 
 
+def test_of_equal_scores_the_answer_is_the_one_that_was_counted() -> None:
+    scores, counted = torch.tensor([[1.0, 2.0, 2.0, 2.0], [0.0, 1.0, 0.0, 0.0]]), torch.tensor([3, 0])
+    values, classes = best_first(scores, 3, counted)
+    assert classes.tolist() == [[3, 1, 2], [1, 0, 2]]  # a lower score is never first
+    assert values.tolist() == [[2.0, 2.0, 2.0], [1.0, 0.0, 0.0]]
+
+
 def test_scores_of_untried_classes_come_last() -> None:
     values, classes = best_first(torch.tensor([[-torch.inf, 1.0, -torch.inf, 2.0]]), 9)
     assert classes.tolist() == [[3, 1, 0, 2]]
