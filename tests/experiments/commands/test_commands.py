@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ from convff import (
     load,
     read_picture,
 )
-from experiments.commands import COMMANDS, doctor, entry
+from experiments.commands import COMMANDS, doctor, entry, predict
 from experiments.maps.one_image import finest
 from labels import NoLabels
 
@@ -69,10 +70,14 @@ def test_predictions_are_those_of_the_classifier(place: Path, capsys: pytest.Cap
 def test_of_equal_scores_the_first_class_is_predicted_as_by_the_classifier(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(Classifier, "scores", lambda _, images, by=None: torch.zeros(len(images), 3))
-    convff("predict", place / "run", place / "pictures", "--top", 2, "--format", "json")
-    for row in json.loads(capsys.readouterr().out):
-        assert [each["class"] for each in row["predictions"]] == ["cat", "dog"]
+    names = [f"class {number:02}" for number in range(20)]
+    model = SimpleNamespace(
+        class_names=names, image_shape=(1, 8, 8), scores=lambda images, by: torch.zeros(len(images), 20)
+    )
+    monkeypatch.setattr(predict, "opened", lambda *_: model)
+    convff("predict", place / "run", place / "pictures", "--top", 3, "--format", "json")
+    rows = json.loads(capsys.readouterr().out)
+    assert [[each["class"] for each in row["predictions"]] for row in rows] == [names[:3]] * 2
 
 
 def test_a_file_of_predictions(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
