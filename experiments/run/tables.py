@@ -92,15 +92,15 @@ def remarks_on_images(notes: Iterable[str], excluded: Sequence[str], *, files: b
 
     Example:
         >>> remarks_on_images(["2 classes", "warning: the same image twice: a = b"], ["c.jpg is cut"], files=False)
-        ['warning: the same image twice', '1 image could not be read and is left out']
+        ['warning: the same image twice', '1 image could not be read and is excluded']
         >>> remarks_on_images([], ["c.jpg is cut", "d.jpg is cut"], files=True)
-        ['2 images could not be read and are left out: c.jpg is cut; d.jpg is cut']
+        ['2 images could not be read and are excluded: c.jpg is cut; d.jpg is cut']
     """
     found = [note if files else ": ".join(note.split(": ")[:2]) for note in notes if note.startswith(WARNING)]
     if excluded:
         count, are = ("1 image", "is") if len(excluded) == 1 else (f"{len(excluded)} images", "are")
         named = f": {first_of(excluded)}" if files else ""
-        found.append(f"{count} could not be read and {are} left out{named}")
+        found.append(f"{count} could not be read and {are} excluded{named}")
     return found
 
 

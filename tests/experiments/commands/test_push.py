@@ -84,7 +84,7 @@ def test_what_is_wrong_with_the_images_is_said_without_their_places(run: Path, t
     card = (tmp_path / "card.md").read_text(encoding="utf-8")
     assert "- warning: 3 of the images in test/ are also in train/\n" in card
     assert "- warning: the same image in several classes, used to learn from\n" in card
-    assert "- 1 image could not be read and is left out\n" in card
+    assert "- 1 image could not be read and is excluded\n" in card
     assert str(tmp_path) not in card
 
 

@@ -23,17 +23,17 @@ def test_a_report_says_it() -> None:
     assert faults(text) == []
     assert "9 photographs, 2 classes, 1 size (40 x 30), 1 unreadable and excluded: a&lt;i&gt;.jpg" in text
     assert "warning: 3 of the images in test/ are also in train/" in text
-    assert "2 images could not be read and are left out: /home/me/&lt;b&gt;photos/a/2.jpg is cut short" in text
+    assert "2 images could not be read and are excluded: /home/me/&lt;b&gt;photos/a/2.jpg is cut short" in text
     assert text.count("/home/me/&lt;b&gt;photos/b/1.png") == 1
     assert "What the run warned of" not in written(record(), None)
 
 
-@pytest.mark.parametrize(("excluded", "words"), [(EXCLUDED[:1], "1 image could not be read and is left out"), ((), "")])
+@pytest.mark.parametrize(("excluded", "words"), [(EXCLUDED[:1], "1 image could not be read and is excluded"), ((), "")])
 def test_the_closing_table_says_it_without_files(excluded: tuple[str, ...], words: str) -> None:
     asked = {"labels": "fourier", "rule": "ff", "participation": {}, "per_layer": {}, "label_only_probe": {}}
     text = closing_table(results(**asked, notes=NOTES, excluded=excluded))
     assert "  warning: 3 of the images in test/ are also in train/" in text
     assert "  warning: the same image in several classes, used to learn from\n" in f"{text}\n"
     assert words in text
-    assert ("left out" in text) == bool(words)
+    assert ("excluded" in text) == bool(words)
     assert PLACE not in text
