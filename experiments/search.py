@@ -40,14 +40,12 @@ def search(asked: Search) -> dict[str, Any]:
     from experiments.run.parts import prepare
 
     elsewhere = [_found_in(path, asked) for path in asked.also]
+    trials.check_place(asked.out / "hebbff_mlp.db")
     parts = prepare(asked.settings())
     study = trials.open_study(asked.out / "hebbff_mlp.db", asked.name)
-    if not study.trials:
-        start = STARTS | {"lr": STARTING_RATES[asked.preset, asked.rule]}
-        for faster in (1, 3, 1 / 3):
-            study.enqueue_trial({name: start[name] * (faster if name == "lr" else 1) for name in asked.space})
-    for best in elsewhere:
-        study.enqueue_trial(best, skip_if_exists=True)
+    start = STARTS | {"lr": STARTING_RATES[asked.preset, asked.rule]}
+    starts = [{name: start[name] * (faster if name == "lr" else 1) for name in asked.space} for faster in (1, 3, 1 / 3)]
+    trials.enqueue_first(study, [*starts, *elsewhere])
     trials.run_missing(study, lambda trial: _trial(asked, parts, trial), asked.trials, asked.seed)
     if not trials.found_something(study):
         raise SettingsError(

@@ -60,6 +60,7 @@ def main(options: Options) -> int:
     """Predict and write; return 0, or 1 if no image could be read."""
     from convff import write_atomically
     from experiments.commands import writing
+    from experiments.run.predictions import best_first
 
     with exit_on(OSError, ValueError):
         if options.top < 1:
@@ -68,7 +69,7 @@ def main(options: Options) -> int:
         model = opened(options.run, options.device, options.precision)
         rows: list[writing.Predicted] = []
         for names, images in batches(model, found(options.files), skip=options.on_bad_image == "skip"):
-            scores, classes = model.scores(images, by=options.by).topk(min(options.top, len(model.class_names)), dim=1)
+            scores, classes = best_first(model.scores(images, by=options.by), options.top)
             for name, best, values in zip(names, classes.tolist(), scores.tolist(), strict=True):
                 tried = [value for value in values if value > -math.inf]  # a readout may name the candidates
                 rows.append(writing.Predicted(name, [model.class_names[k] for k in best[: len(tried)]], tried))

@@ -43,7 +43,8 @@ class Options(Asked):
             SettingsError: DATA is missing or unknown.
         """
         if self.data is not None:
-            return replace(self, **_named(self.data, self.data_dir))
+            given = self if self.config is None else _elsewhere(self, earlier_settings(self.config)[0])
+            return replace(given, **_named(self.data, given.data_dir))
         if self.config is None:
             raise SettingsError(f"DATA is missing: {', '.join(KNOWN)}, or a folder or an archive of images")
         return self
@@ -123,6 +124,18 @@ def _named(data: str, data_dir: Path | None) -> dict[str, Any]:
     if data_dir is not None:
         raise SettingsError(f"--data-dir {data_dir} cannot be used with DATA {data}, which says where the images are")
     return {"dataset": "folder", "data_dir": Path(data)}
+
+
+def _elsewhere(asked: SomeOptions, before: Settings) -> SomeOptions:
+    """Return options without what an earlier run said about its images, where DATA names others."""
+    name = (asked.data or "").replace("-", "_")
+    if name not in KNOWN or before.dataset == "folder":  # known data sets may lie in one folder
+        asked = asked if asked.data_dir != before.data_dir else replace(asked, data_dir=None)
+    if name in KNOWN:  # these two are about images of one's own
+        for each in ("image_size", "on_bad_image"):
+            if getattr(asked, each) == getattr(before, each):
+                asked = replace(asked, **{each: getattr(Settings, each)})
+    return asked
 
 
 def _say_what_differs(before: Settings, after: Settings, recipe: dict[str, Any]) -> None:

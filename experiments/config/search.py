@@ -61,7 +61,8 @@ class Search:
     """Number of trials in all, including those of earlier runs of the same search."""
 
     epochs: int = 3
-    """Epochs per trial; a trial stops after an epoch in which it is worse than most or has learnt nothing."""
+    """Epochs per trial; a trial stops after an epoch in which it is worse than most or, from half of them on, has
+    learnt nothing."""
 
     train_images: int = 12_000
     """Training images per trial."""

@@ -15,6 +15,8 @@ NOT_SEARCHED = {
     "dataset": "all trials share the data",
     "data_dir": "all trials share the data",
     "require_data": "all trials share the data",
+    "image_size": "all trials share the data",
+    "on_bad_image": "all trials share the data",
     "device": "all trials share the machine",
     "evaluate_on": "test images must not choose settings",
     "inference": "a trial is judged by its rule's own scores",

@@ -35,7 +35,7 @@ def card_of(run: Path | RunRecord, model: "Classifier", repository: str) -> str:
 
 def _about(run: RunRecord) -> Iterator[str]:
     results = run.results
-    facts = facts_of(replace(run, settings=without_paths(run.settings)))
+    facts = facts_of(replace(run, settings=without_paths(run.settings)), files=False)
     yield "## What it reached"
     if results["is_stand_in"]:
         yield "**On drawn stand-in images**, for the data were not found: these numbers say nothing about real ones.\n"

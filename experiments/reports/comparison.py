@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from experiments.config.differences import Difference, differences, method_key, recipe_differences
+from experiments.config.differences import ASIDE, Difference, differences, method_key, recipe_differences
 from experiments.config.settings import Settings, SettingsError
 from experiments.config.values import did_you_mean
-from experiments.run.alike import alike, images_of, judged_by
+from experiments.reports.same_images import images_known_by, judged_alike
+from experiments.run.alike import alike, images_of, main_accuracy
 from experiments.run.folder import RunRecord
 from experiments.table import cells
 from experiments.tools.intervals import Noise, Paired, of_images, of_seeds, paired
@@ -39,12 +40,7 @@ class Group:
     @property
     def judged(self) -> str:
         """The name of the accuracy that judges these runs: the rule's own, or else the readout's."""
-        return judged_by(self.first.results) or "linear"
-
-    @property
-    def data(self) -> tuple[str, str]:
-        """Which images judge these runs; only groups that share them are compared."""
-        return str(self.first.results["dataset"]), str(self.first.results["judged_on"])
+        return main_accuracy(self.first.results) or "linear"
 
     @property
     def cells(self) -> list[str]:
@@ -127,7 +123,7 @@ def compare(runs: Sequence[RunRecord], by: str | None = None) -> Compared:
             value and the fewest other differences.
 
     Raises:
-        SettingsError: there is no such setting, or no runs differ in it.
+        SettingsError: there is no such setting, it is no part of a method, or no runs differ in it.
     """
     groups = groups_of(runs)
     if by is not None:
@@ -147,12 +143,16 @@ def compare(runs: Sequence[RunRecord], by: str | None = None) -> Compared:
 
 
 def groups_of(runs: Sequence[RunRecord]) -> list[Group]:
-    """Return runs in groups that differ only in their seed, in the order of their first runs."""
+    """Return runs in groups that differ only in their seed, in the order of their first runs.
 
-    def method(run: RunRecord) -> tuple[str, str, str]:
+    Runs on other images are in other groups, even if the data have the same name.
+    """
+
+    def named(run: RunRecord) -> tuple[str, str, str]:
         return run.results["dataset"], run.results["judged_on"], method_key(run.settings, run.recipe)
 
-    found = alike(runs, method, lambda run: run.settings.seed)
+    images = images_known_by(runs, named)
+    found = alike(runs, lambda run: (*named(run), images(run)), lambda run: run.settings.seed)
     return [
         Group(_letters(number), tuple(sorted(group, key=lambda run: run.settings.seed)))
         for number, group in enumerate(found)
@@ -166,6 +166,10 @@ def _setting(name: str) -> str:
     if asked not in names:
         close = did_you_mean(asked, names)
         raise SettingsError(f"--by must be a setting such as rule, labels or lr, got {name}{close}")
+    if asked in ASIDE:
+        raise SettingsError(
+            f"--by {asked} cannot be used: runs that differ only in it are of one method, and in one row"
+        )
     return asked
 
 
@@ -182,7 +186,7 @@ def _letters(number: int) -> str:
 
 def _reference(group: Group, groups: Sequence[Group], by: str | None) -> Group | None:
     """Return the group that a group is compared with; None for the reference itself."""
-    same = [each for each in groups if each.data == group.data]
+    same = [each for each in groups if judged_alike(each.first, group.first)]
     if by is None:
         return None if same[0] is group else same[0]
     first = getattr(groups[0].first.settings, by)

@@ -10,7 +10,7 @@ from experiments.config.settings import SettingsError
 from experiments.config.written import command_of
 from experiments.reports.citations import bibtex
 from experiments.run.folder import RunRecord
-from experiments.run.tables import remarks_of
+from experiments.run.tables import WARNING, remarks_of, remarks_on_images
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,13 @@ class Facts:
     citations: str
 
 
-def facts_of(run: RunRecord) -> Facts:
-    """Return the facts of a run."""
+def facts_of(run: RunRecord, *, files: bool = True) -> Facts:
+    """Return the facts of a run.
+
+    Args:
+        run: the run.
+        files: whether warnings name files of images, with their paths on the machine of the run.
+    """
     settings = replace(run.settings, report=True)
     try:
         command = command_of(settings) or ""
@@ -63,16 +68,17 @@ def facts_of(run: RunRecord) -> Facts:
         changed=tuple(changed),
         recipe={name.replace("_", " "): shown(value) for name, value in run.recipe.items()},
         about=dict(_about(run)),
-        warnings=tuple(warnings_of(run)),
+        warnings=tuple(warnings_of(run, files=files)),
         citations=bibtex(numbers),
     )
 
 
-def warnings_of(run: RunRecord) -> list[str]:
-    """Return what the run warned of, and what its closing table remarked."""
+def warnings_of(run: RunRecord, *, files: bool) -> list[str]:
+    """Return what the run warned of, and what its closing table remarked; see `facts_of`."""
     results = run.results
     findings = [Finding(**found) if isinstance(found, dict) else found for found in results.get("findings", ())]
     found = remarks_of(results["accuracy"].get("linear"), results["control"].get("untrained_linear"), findings)
+    found += remarks_on_images(results.get("notes", ()), results.get("excluded", ()), files=files)
     if results.get("preset") == "smoke":
         found.append("The preset smoke only shows that all parts work: its numbers mean little.")
     return found
@@ -83,6 +89,8 @@ def _about(run: RunRecord) -> Iterator[tuple[str, str]]:
     seconds = results["seconds"]
     yield "run", run.name
     yield "judged on", str(results["judged_on"])
+    if told := [note for note in results.get("notes", ()) if not note.startswith(WARNING)]:
+        yield "images", "; ".join(told)
     yield "minutes", f"{seconds['training'] / 60:.1f} of training, {seconds['total'] / 60:.1f} in all"
     yield "speed", f"{results['images_per_second']:,.0f} images per second"
     if results.get("peak_memory_mib"):

@@ -6,7 +6,7 @@ from typing import Any
 
 from experiments.config.own import short
 from experiments.config.recipe import Recipe
-from experiments.run.alike import READOUTS, images_of, judged_by
+from experiments.run.alike import images_of, main_accuracy
 from experiments.run.folder import RunRecord
 from experiments.run.predictions import Predictions
 from experiments.tools.intervals import of_images, wilson
@@ -49,7 +49,7 @@ def headline(run: RunRecord, predictions: Predictions | None, title_of: dict[str
     """
     results = run.results
     count, which = images_of(results)
-    name = judged_by(results) or next((each for each in READOUTS if results["accuracy"].get(each) is not None), "")
+    name = main_accuracy(results)
     accuracy = results["accuracy"].get(name)
     words = f"{which} images"
     sentences: list[str] = []

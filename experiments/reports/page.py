@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convff import EVALUATIONS, write_atomically
+from experiments.config.own import short
 from experiments.reports import charts
 from experiments.reports.charts import Chart, charts_of
 from experiments.reports.confusions import Confusion, Row, most_frequent, table_of
@@ -53,6 +54,7 @@ class Page:
 
     Args:
         headline: the first lines.
+        by: the evaluation that gave the answers, in words; empty without predictions.
         stand_in: whether the images are drawn ones, not the data that were asked for.
         charts: curves against epochs.
         blocks: figures of every block.
@@ -67,6 +69,7 @@ class Page:
     """
 
     headline: Headline
+    by: str
     stand_in: bool
     charts: tuple[Chart, ...]
     blocks: tuple[Block, ...]
@@ -105,6 +108,7 @@ def page_of(run: RunRecord, predictions: Predictions | None, model: "Classifier 
     titles = {name: evaluation.title for name, evaluation in EVALUATIONS.items()}
     return Page(
         headline=headline(run, predictions, titles),
+        by="" if predictions is None else titles.get(predictions.by, short(predictions.by)),
         stand_in=bool(results.get("is_stand_in")),
         charts=tuple(charts_of(run)),
         blocks=tuple(blocks_of(results)),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, TypeVar
 
 READOUTS = ("linear", "linear_joint")  # whose accuracy stands in a column of its own
+ON_TRAINING = ("goodness_train",)  # accuracies on other images than those that judge the run
 
 T = TypeVar("T")
 
@@ -35,7 +36,9 @@ def alike(items: Iterable[T], method: Callable[[T], Hashable], seed: Callable[[T
 
 
 def judged_by(results: Mapping[str, Any]) -> str:
-    """Return the name of the accuracy that judges a run: the rule's own; empty if it has none but of readouts.
+    """Return the name of the accuracy that judges a run: the first that is on the images that judge it, the rule's own.
+
+    It is empty if there is none but those of `READOUTS`.
 
     Args:
         results: the content of `results.json`.
@@ -43,9 +46,24 @@ def judged_by(results: Mapping[str, Any]) -> str:
     Example:
         >>> judged_by({"accuracy": {"goodness": None, "linear": 0.9, "groups": 0.8}})
         'groups'
+        >>> judged_by({"accuracy": {"goodness": None, "linear": 0.9, "goodness_train": 1.0}})
+        ''
     """
-    accuracy = results["accuracy"]
-    return next((name for name, value in accuracy.items() if name not in READOUTS and value is not None), "")
+    others = (*READOUTS, *ON_TRAINING)
+    return next((name for name, value in results["accuracy"].items() if name not in others and value is not None), "")
+
+
+def main_accuracy(results: Mapping[str, Any]) -> str:
+    """Return the name of the accuracy that is named first: what judges a run, or else a readout; empty without any.
+
+    Args:
+        results: the content of `results.json`.
+
+    Example:
+        >>> main_accuracy({"accuracy": {"goodness": None, "linear": 0.9, "goodness_train": 1.0}})
+        'linear'
+    """
+    return judged_by(results) or next((name for name in READOUTS if results["accuracy"].get(name) is not None), "")
 
 
 def images_of(results: Mapping[str, Any]) -> tuple[int, str]:

@@ -25,6 +25,7 @@ from convff import (
     participation_ratios,
     require_memory,
 )
+from experiments.run.alike import main_accuracy
 from labels import LabelGenerator
 
 PARTICIPATION_IMAGES = 2000
@@ -66,14 +67,23 @@ class Evaluated:
 
     @property
     def predicted(self) -> Tensor:
-        """Predicted classes `[N]` of the first evaluation that predicts, for the confusion matrix."""
+        """Predicted classes `[N]` of the evaluation that `predicts` names, for the confusion matrix."""
         predicted = None if self.predicts is None else self.scores[self.predicts].predicted
         return torch.empty(0) if predicted is None else predicted
 
     @property
     def predicts(self) -> str | None:
-        """The name of the first evaluation that predicts; None if none does."""
-        return next((name for name, score in self.scores.items() if score.predicted is not None), None)
+        """The name of the evaluation that judges the run, or else of the first that predicts; None if none does.
+
+        Example:
+            >>> two = torch.tensor([0, 1])
+            >>> both = {"linear": Score(value=0.9, predicted=two), "goodness": Score(value=0.8, predicted=two)}
+            >>> Evaluated(scores=both).predicts
+            'goodness'
+        """
+        named = [name for name, score in self.scores.items() if score.predicted is not None]
+        first = main_accuracy({"accuracy": self.accuracy})
+        return first if first in named else next(iter(named), None)
 
     @property
     def per_layer(self) -> dict[str, list[float]]:

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from convff import ImageData, Score
     from experiments.run.evaluate import Evaluated
 
@@ -100,6 +102,30 @@ class Predictions:
         return self.class_names[int(counts.argmax())], float(counts.max() / max(1, len(self)))
 
 
+def best_first(scores: "Tensor", count: int, predicted: "Tensor | None" = None) -> "tuple[Tensor, Tensor]":
+    """Return the highest scores and their classes, best first; of equal scores the first class, as `argmax`.
+
+    Args:
+        scores: scores `[N, K]`, on any device.
+        count: M, the number of classes for each image; at most all K.
+        predicted: classes `[N]` that go before all others of an equal score; some evaluations do not take the first.
+
+    Returns:
+        scores in float64 and classes, both `[N, min(M, K)]` in main memory.
+
+    Example:
+        >>> import torch
+        >>> [found.tolist() for found in best_first(torch.tensor([[1.0, 3.0, 3.0, 2.0]]), 3)]
+        [[[3.0, 3.0, 2.0]], [[1, 2, 3]]]
+    """
+    values, classes = scores.cpu().double().sort(dim=1, descending=True, stable=True)
+    if predicted is not None:
+        ahead = classes.eq(predicted.cpu()[:, None]) & values.eq(values[:, :1])
+        order = ahead.int().sort(dim=1, descending=True, stable=True).indices
+        values, classes = values.gather(1, order), classes.gather(1, order)
+    return values[:, :count], classes[:, :count]
+
+
 def predictions_of(by: str, score: "Score", data: "ImageData") -> Predictions:
     """Return the answers of an evaluation that predicts, with the pictures of the surest ones.
 
@@ -112,8 +138,8 @@ def predictions_of(by: str, score: "Score", data: "ImageData") -> Predictions:
     right = data.classes.cpu().numpy()
     best, scores = score.predicted.cpu().numpy()[:, None], np.zeros((len(right), 0))
     if score.scores is not None:
-        values, classes = score.scores.float().cpu().topk(min(TOP, data.num_classes), dim=1)
-        best, scores = classes.numpy(), values.numpy().astype(np.float64)
+        values, classes = best_first(score.scores, TOP, score.predicted)
+        best, scores = classes.numpy(), values.numpy()
     none = np.zeros(0, np.int64), np.zeros((0, *data.shape), np.uint8)
     found = Predictions(by, tuple(data.class_names), right, best, scores, *none)
     kept = [*found.surest(right=True, count=KEPT), *found.surest(right=False, count=KEPT)] or [0][: len(data)]

@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from experiments.config.presets import recipe_for
 from experiments.config.ranges import own_files
 from experiments.config.resumable import MAY_CHANGE
 from experiments.config.settings import Settings, SettingsError, settings_from_json
@@ -72,6 +73,7 @@ def settings_file(parts: Parts, training: Training, commit: str | None) -> dict[
     content: dict[str, Any] = {
         "settings": settings.as_json(),
         "recipe": asdict(parts.recipe),
+        "preset": asdict(recipe_for(settings)),  # the recipe before it was fitted to the data
         "labels": training.labels_at_start,
     }
     if settings.resume is None:

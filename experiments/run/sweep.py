@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from experiments.config.sweep import Choice, Dimension, Range, corners
 from experiments.config.written import command_of
 from experiments.run import trials
 from experiments.run.folder import run_name, write_json
+from experiments.tools.words import TOGETHER
 
 if TYPE_CHECKING:
     import optuna
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from experiments.run.parts import Parts
 
 ANYWHERE = ("out", "device", "report", "tensorboard")  # settings that do not change a trial
+MOST_SAID = 500  # characters of why a trial was refused
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,20 +62,19 @@ class Sweep:
         """Run the missing trials, write the result, and return it: best settings, accuracy, command, all trials.
 
         Raises:
-            SettingsError: Optuna is not installed, no combination of the values can be run, or no trial learnt
-                anything.
+            SettingsError: Optuna is not installed, no combination of the values can be run, the trials cannot be kept
+                under `--out`, or no trial learnt anything.
             DataError: the data cannot be found.
         """
         trials.needs_optuna()
+        trials.check_place(self.base.out / "sweeps.db")
         from experiments.run.parts import prepare
 
-        first = prepare(self._first_possible())
+        first = prepare(self.settings(self._first_possible()))
         study = trials.open_study(self.base.out / "sweeps.db", self.name)
-        if not study.trials:
-            study.enqueue_trial(self._of_preset())
-        epochs_differ = any(each.name == "epochs" for each in self.over)
+        trials.enqueue_first(study, [self._of_preset()])
         run = _Trials(self, first.dataset)
-        trials.run_missing(study, run, self.trials, self.base.seed, prune=not epochs_differ)
+        trials.run_missing(study, run, self.trials, self.base.seed, prune=self._in_step())
         if not trials.found_something(study):
             raise SettingsError(f"no trial of {self.name} learnt anything; more --trials or --epochs may help")
         judged = min(self.judged_images or len(first.judged), len(first.judged))
@@ -88,15 +90,27 @@ class Sweep:
         write_json(self.file, found)
         return found
 
-    def _first_possible(self) -> Settings:
-        """Return the settings of the first combination that can be run."""
+    def _first_possible(self) -> dict[str, Any]:
+        """Return the values of the first combination that can be run."""
         faults = []
         for values in corners(self.over):
             try:
-                return self.settings(values)
+                self.settings(values)
             except SettingsError as error:
                 faults.append(error)
+            else:
+                return values
         raise faults[0]
+
+    def _in_step(self) -> bool:
+        """Return whether trials can be compared epoch by epoch: of one length, and all blocks learn together."""
+        some = self._first_possible()
+        lengths = set()
+        for values in (some, *(some | {each.name: end} for each in self.over for end in each.ends)):
+            with suppress(SettingsError):
+                recipe = recipe_for(self.settings(values))
+                lengths.add((recipe.order, recipe.epochs, recipe.portions))
+        return len(lengths) == 1 and lengths.pop()[0] == TOGETHER
 
     def _of_preset(self) -> dict[str, Any]:
         """Return the values that the settings have without the sweep, where they are among those searched."""
@@ -145,17 +159,20 @@ class _Trials:
     dataset: "Dataset"
 
     def __call__(self, trial: "optuna.Trial") -> float:
+        from torch import OutOfMemoryError
+
         values = self.sweep.drawn(trial)
         shown = in_words(trial.params)
         try:
             parts = self._parts(values)
-        except SettingsError as error:
-            trial.set_user_attr("refused", str(error))
+            epochs, accuracies = trials.training_of(parts, self.sweep.judged_images)
+            # Where blocks learn one after another, those that are scored may be the last ones.
+            least = trials.least_accuracy(parts.train.num_classes) if parts.recipe.order == TOGETHER else 0.0
+            return trials.judged_trial(trial, accuracies, epochs, shown, least=least)
+        except (SettingsError, OutOfMemoryError, MemoryError) as error:
+            trial.set_user_attr("refused", str(error)[:MOST_SAID])
             print(f"trial {trial.number + 1}: refused with {shown}: {error}", flush=True)
             raise trials.needs_optuna().TrialPruned from error
-        epochs, accuracies = trials.training_of(parts, self.sweep.judged_images)
-        least = trials.least_accuracy(parts.train.num_classes)
-        return trials.judged_trial(trial, accuracies, epochs, shown, least=least)
 
     def _parts(self, values: dict[str, Any]) -> "Parts":
         from experiments.run.parts import prepare

@@ -1,14 +1,15 @@
 """The short tables that a run prints at its end."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from convff import EVALUATIONS, Finding
+from convff import EVALUATIONS, Finding, first_of
 from experiments.run.inference import title_of
 from experiments.run.results import Results, seed_summary
 from experiments.tools.words import labels_in_words, rule_in_words
 
 CONTROL = "the same fitted readout, untrained network (control)"
 NAME_WIDTH = 54
+WARNING = "warning: "
 PER_BLOCK = (
     ("accuracy", "accuracy by goodness, block by block"),
     ("discrimination", "right label over wrong one, block by block"),
@@ -80,8 +81,31 @@ def remarks_of(linear: float | None, control: float | None, findings: Iterable[F
     return remarks + [f"warning: {finding}" for finding in findings]
 
 
+def remarks_on_images(notes: Iterable[str], excluded: Sequence[str], *, files: bool) -> list[str]:
+    """Return what has to be known of a run's own images to trust its numbers, in sentences.
+
+    Args:
+        notes: what was found and done to the images; those that begin with "warning: " are kept.
+        excluded: images that could not be read, each with its path and the reason.
+        files: whether files are named, with their paths.
+
+    Example:
+        >>> remarks_on_images(["2 classes", "warning: the same image twice: a = b"], ["c.jpg is cut"], files=False)
+        ['warning: the same image twice', '1 image could not be read and is excluded']
+        >>> remarks_on_images([], ["c.jpg is cut", "d.jpg is cut"], files=True)
+        ['2 images could not be read and are excluded: c.jpg is cut; d.jpg is cut']
+    """
+    found = [note if files else ": ".join(note.split(": ")[:2]) for note in notes if note.startswith(WARNING)]
+    if excluded:
+        count, are = ("1 image", "is") if len(excluded) == 1 else (f"{len(excluded)} images", "are")
+        named = f": {first_of(excluded)}" if files else ""
+        found.append(f"{count} could not be read and {are} excluded{named}")
+    return found
+
+
 def _remarks(results: Results) -> list[str]:
     found = remarks_of(results.accuracy.get("linear"), results.control["untrained_linear"], results.findings)
+    found += remarks_on_images(results.notes, results.excluded, files=False)
     if results.is_stand_in:
         found.append("These are DRAWN STAND-IN images, not the requested data set: no number here is comparable.")
     return [f"  {remark}" for remark in found]

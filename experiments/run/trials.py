@@ -1,7 +1,8 @@
 """Trials of a search: short trainings, judged by validation images after every epoch, drawn and cut off by Optuna."""
 
+import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from experiments.run.parts import Parts
 
 LEARNT_NOTHING = 0.15  # of ten classes
+NOT_IN_ADDRESS = re.compile(r"[?{}]|%[0-9A-Fa-f]{2}")  # SQLAlchemy and Optuna read these as something else
 STARTING_TRIALS = 8  # drawn at random, before the sampler learns from earlier ones
 
 
@@ -32,6 +34,29 @@ def needs_optuna() -> ModuleType:
     return optuna
 
 
+def check_place(file: Path) -> None:
+    """Raise for a file that the address of a database cannot name.
+
+    Args:
+        file: the SQLite file of a study.
+
+    Raises:
+        SettingsError: its path holds a character that has a meaning of its own there.
+
+    Example:
+        >>> check_place(Path("100%/a b/sweeps.db"))
+        >>> check_place(Path("a?b/sweeps.db"))
+        Traceback (most recent call last):
+        ...
+        experiments.config.settings.SettingsError: --out a?b cannot be used: the database of the trials cannot have ? in
+        its path
+    """
+    if found := NOT_IN_ADDRESS.search(str(file)):
+        raise SettingsError(
+            f"--out {file.parent} cannot be used: the database of the trials cannot have {found[0]} in its path"
+        )
+
+
 def open_study(file: Path, name: str) -> "optuna.Study":
     """Return a study kept in a SQLite file: a new one, or the one that has this name there.
 
@@ -40,14 +65,31 @@ def open_study(file: Path, name: str) -> "optuna.Study":
         name: the name of the study.
 
     Raises:
-        SettingsError: Optuna is not installed.
+        SettingsError: Optuna is not installed, or `check_place` refuses the file.
     """
+    check_place(file)
     package = needs_optuna()
     file.parent.mkdir(parents=True, exist_ok=True)
     study: optuna.Study = package.create_study(
         storage=f"sqlite:///{file}", study_name=name, direction="maximize", load_if_exists=True
     )
     return study
+
+
+def enqueue_first(study: "optuna.Study", starts: Sequence[dict[str, Any]]) -> None:
+    """Let a search begin with these values; those that were tried, or wait to be, are passed over.
+
+    Args:
+        study: the study.
+        starts: the values of each trial, by name. Those of an interrupted trial are tried again.
+    """
+    from optuna.trial import TrialState
+
+    known = study.get_trials(states=(TrialState.WAITING, TrialState.COMPLETE, TrialState.PRUNED))
+    asked = [trial.system_attrs.get("fixed_params", trial.params) for trial in known]
+    for values in starts:
+        if values not in asked:
+            study.enqueue_trial(values)
 
 
 def run_missing(
@@ -64,10 +106,10 @@ def run_missing(
     """
     optuna = needs_optuna()
     missing = max(0, trials - len(ended(study)))
-    # Seeded by the number of finished trials, so that a continued search does not repeat its first draws.
-    study.sampler = optuna.samplers.TPESampler(
-        seed=seed + trials - missing, n_startup_trials=STARTING_TRIALS, multivariate=True
-    )
+    # Seeded by the number of begun trials, so that a continued search repeats neither its first draws nor one that
+    # ended with an error.
+    begun = sum(trial.state != optuna.trial.TrialState.WAITING for trial in study.get_trials(deepcopy=False))
+    study.sampler = optuna.samplers.TPESampler(seed=seed + begun, n_startup_trials=STARTING_TRIALS, multivariate=True)
     study.pruner = optuna.pruners.MedianPruner(n_startup_trials=4) if prune else optuna.pruners.NopPruner()
     from convff import TrainingWarning
 
@@ -86,7 +128,7 @@ def judged_trial(
         accuracies: trains an epoch for each value.
         epochs: number of epochs.
         shown: the drawn settings, to print.
-        least: an accuracy below this one has learnt nothing.
+        least: an accuracy below this one, after half of the epochs, has learnt nothing.
 
     Raises:
         optuna.TrialPruned: it ended early.
@@ -94,7 +136,8 @@ def judged_trial(
     accuracy, cut_off = 0.0, False
     for epoch, accuracy in enumerate(accuracies):
         trial.report(accuracy, epoch)
-        cut_off = epoch + 1 < epochs and (accuracy < least or bool(trial.should_prune()))
+        hopeless = accuracy < least and 2 * (epoch + 1) >= epochs  # the first epochs of few images are a few steps
+        cut_off = epoch + 1 < epochs and (hopeless or bool(trial.should_prune()))
         if cut_off:
             break
     ended_early = " (cut off)" if cut_off else ""

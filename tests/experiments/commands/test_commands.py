@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -25,7 +26,7 @@ from convff import (
     load,
     read_picture,
 )
-from experiments.commands import COMMANDS, doctor, entry
+from experiments.commands import COMMANDS, doctor, entry, predict
 from experiments.commands.predict import found
 from experiments.maps.one_image import finest
 from labels import NoLabels
@@ -69,6 +70,19 @@ def test_predictions_are_those_of_the_classifier(place: Path, capsys: pytest.Cap
         assert [row["predictions"][0]["class"] for row in rows] == model.predict(pictures, by=by)
         best = model.scores(pictures, by=by).topk(2, dim=1)
         assert [[each["score"] for each in row["predictions"]] for row in rows] == best.values.tolist()
+
+
+def test_of_equal_scores_the_first_class_is_predicted_as_by_the_classifier(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f"class {number:02}" for number in range(20)]
+    model = SimpleNamespace(
+        class_names=names, image_shape=(1, 8, 8), scores=lambda images, by: torch.zeros(len(images), 20)
+    )
+    monkeypatch.setattr(predict, "opened", lambda *_: model)
+    convff("predict", place / "run", place / "pictures", "--top", 3, "--format", "json")
+    rows = json.loads(capsys.readouterr().out)
+    assert [[each["class"] for each in row["predictions"]] for row in rows] == [names[:3]] * 2
 
 
 def test_a_file_of_predictions(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

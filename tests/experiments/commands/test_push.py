@@ -70,6 +70,24 @@ def test_the_card_says_what_the_results_say(run: Path, hub: Hub, capsys: pytest.
     assert str(run.parent) not in card
 
 
+def test_what_is_wrong_with_the_images_is_said_without_their_places(run: Path, tmp_path: Path) -> None:
+    results = json.loads((run / "results.json").read_text())
+    place = tmp_path / "photos"
+    notes = (
+        f"9 photographs, 1 unreadable and excluded: {place}/a/2.jpg is cut short",
+        "warning: 3 of the images in test/ are also in train/",
+        f"warning: the same image in several classes, used to learn from: {place}/a/1.png = {place}/b/1.png",
+    )
+    results |= {"notes": notes, "excluded": [f"{place}/a/2.jpg: cannot identify {place}/a/2.jpg"]}
+    (run / "results.json").write_text(json.dumps(results))
+    convff("push", run, "user/pets", "--card", tmp_path / "card.md")
+    card = (tmp_path / "card.md").read_text(encoding="utf-8")
+    assert "- warning: 3 of the images in test/ are also in train/\n" in card
+    assert "- warning: the same image in several classes, used to learn from\n" in card
+    assert "- 1 image could not be read and is excluded\n" in card
+    assert str(tmp_path) not in card
+
+
 def test_stand_ins_are_named(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     results = json.loads((run / "results.json").read_text())
     (run / "results.json").write_text(json.dumps(results | {"is_stand_in": True, "control": {}}))

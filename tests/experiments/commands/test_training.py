@@ -3,10 +3,14 @@
 import json
 import shlex
 import subprocess
+from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from experiments.commands import COMMANDS, entry, train
 from experiments.config.differences import differences
@@ -30,11 +34,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     return found
 
 
-def earlier(folder: Path, settings: Settings, **recipe: Any) -> Path:
-    """Write the settings of a run as a run does; `recipe` is what its preset had otherwise at that time."""
-    from dataclasses import asdict
-
-    about = {"settings": settings.as_json(), "recipe": asdict(recipe_for(settings)) | recipe}
+def earlier(folder: Path, settings: Settings, **preset: Any) -> Path:
+    """Write the settings of a run as a run does; `preset` is what its preset had otherwise at that time."""
+    now = asdict(recipe_for(settings)) | preset
+    about = {"settings": settings.as_json(), "recipe": now | {"augment": "fitted to the images"}, "preset": now}
     (folder / "settings.json").write_text(json.dumps(about))
     return folder
 
@@ -107,6 +110,40 @@ def test_only_what_differs_from_the_earlier_run_is_printed(
     assert capsys.readouterr().err == "as the earlier run, but for rule: ff -> hebbff; seeds: 1 -> 3\n"
 
 
+def test_an_earlier_run_is_repeated_on_other_images(
+    asked: list[Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the images of the earlier run are is no option that was given."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("photos", "other"):
+        for kind in ("cat", "dog"):
+            (tmp_path / name / kind).mkdir(parents=True)
+    own = Settings(dataset="folder", data_dir=Path("photos"), image_size=(32,), on_bad_image="skip", label_at="output")
+    run = earlier(tmp_path, own)
+    convff("train", "other", "--config", run, "--seed", 1)
+    assert asked.pop() == replace(own, data_dir=Path("other"), seed=1)
+    convff("train", "mnist", "--config", run)
+    assert asked.pop() == Settings(dataset="mnist", label_at="output")
+    convff("train", "mnist", "--config", run, "--data-dir", "other")
+    assert asked.pop() == Settings(dataset="mnist", data_dir=Path("other"), label_at="output")
+    with pytest.raises(SystemExit):
+        convff("train", "mnist", "--config", run, "--image-size", 64)
+    with pytest.raises(SystemExit):
+        convff("train", "other", "--config", run, "--data-dir", "elsewhere")
+    assert asked == []
+
+
+def test_known_data_sets_may_lie_in_one_folder(asked: list[Settings], tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+    run = earlier(tmp_path, Settings(dataset="mnist", data_dir=tmp_path))
+    for name in ("mnist", "cifar10"):
+        convff("train", name, "--config", run)
+        assert asked.pop() == Settings(dataset=name, data_dir=tmp_path)  # type: ignore[arg-type]
+    convff("train", tmp_path / "photos", "--config", run)
+    assert asked.pop() == Settings(dataset="folder", data_dir=tmp_path / "photos")
+
+
 def test_a_preset_that_has_changed_since_is_named(
     asked: list[Settings], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,6 +173,34 @@ def test_code_of_an_earlier_run_needs_consent(
     monkeypatch.setenv("CONVFF_OWN_FILES", "1")
     convff("train", "--config", run)
     assert [settings.rule for settings in asked] == ["ff", f"{mine}:Rule"]
+
+
+def test_a_recipe_that_the_data_changed_is_no_change_of_the_preset(
+    asked: list[Settings], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Few photographs are mirrored, shifted and seen more often than the preset says."""
+    from experiments.run.parts import prepare
+    from experiments.run.resume import settings_file
+
+    draw = np.random.default_rng(0)
+    for kind in ("cat", "dog"):
+        (tmp_path / "photos" / kind).mkdir(parents=True)
+        for number in range(10):
+            noise = Image.fromarray(draw.integers(256, size=(16, 16)).astype(np.uint8))
+            noise.save(tmp_path / "photos" / kind / f"{number}.png")
+    convff("train", tmp_path / "photos", "--image-size", 8, "--model", "cnn3")
+    settings = asked.pop()
+    parts = prepare(settings)
+    now = recipe_for(settings)
+    assert parts.recipe != now
+    about = settings_file(parts, SimpleNamespace(labels_at_start={}), None)  # type: ignore[arg-type]
+    capsys.readouterr()
+    for preset, said in ((about["preset"], ""), (about["preset"] | {"epochs": now.epochs + 1}, "epochs")):
+        (tmp_path / "settings.json").write_text(json.dumps(about | {"preset": preset}))
+        convff("train", "--config", tmp_path)
+        assert asked.pop() == settings
+        assert ("its preset has changed since" in (err := capsys.readouterr().err)) == bool(said)
+        assert said in err
 
 
 def test_every_setting_can_differ() -> None:

@@ -5,10 +5,12 @@ import io
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from experiments.commands import entry
+from experiments.config.differences import ASIDE
 from experiments.config.settings import SettingsError
 from experiments.reports.comparison import compare
 from experiments.reports.comparison_formats import FORMATS, as_table
@@ -63,6 +65,51 @@ def test_other_images_are_compared_with_none() -> None:
     assert as_table(found).endswith("Compared with none: A, B.")
 
 
+def on(digest: str, accuracy: float = 0.5, *, held_out: bool = False, **changes: Any) -> RunRecord:
+    """A run on images with these digests, of the training and the test images."""
+    run = record(accuracy, **changes)
+    run.results["data"] = dict(zip(("train", "test"), digest, strict=True)) if digest else {}
+    if held_out:
+        run.results["judged_on"] = "38 validation images"
+    return run
+
+
+@pytest.mark.parametrize(
+    ("digests", "seeds"),
+    [
+        (("ab", "ab"), [(0, 1)]),
+        (("ab", "ac"), [(0,), (1,)]),  # other images judge
+        (("ab", "cb"), [(0,), (1,)]),  # the network learnt from others
+        (("ab", "ac", "ab"), [(0, 2), (1,)]),
+        (("", "ab", "ab"), [(0, 1, 2)]),  # an earlier version saved no digests
+        (("", "ab", "ac"), [(0,), (1,), (2,)]),
+    ],
+)
+def test_runs_on_other_images_of_the_same_name_are_no_seeds_of_one_method(
+    digests: tuple[str, ...], seeds: list[tuple[int, ...]]
+) -> None:
+    found = compare([on(digest, seed=seed, dataset="folder") for seed, digest in enumerate(digests)])
+    assert [group.seeds for group in found.groups] == seeds
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        (on("ab"), on("cb", lr=0.1), True),
+        (on("ab"), on("ac", lr=0.1), False),
+        (on("ab"), on("", lr=0.1), True),
+        (on("ab", held_out=True), on("ac", lr=0.1, held_out=True), True),
+        (on("ab", held_out=True), on("cb", lr=0.1, held_out=True), False),
+        (on("ab"), on("cd", image_size=(32,)), True),  # the same photographs of another size
+        (on("ab", images=38), on("ab", lr=0.1, images=40), False),
+    ],
+)
+def test_only_rows_that_the_same_images_judge_are_compared(first: RunRecord, second: RunRecord, same: bool) -> None:
+    found = compare([first, second])
+    assert (len(found.groups), len(found.comparisons)) == (2, int(same))
+    assert found.alone == (() if same else ("A", "B"))
+
+
 def test_by_a_setting_compares_with_the_closest() -> None:
     runs = [record(0.5, lr=0.1), record(0.6, lr=0.2), record(0.7, lr=0.2, rule="hebbff"), record(0.8, rule="hebbff")]
     found = compare(runs, by="rule")
@@ -78,6 +125,13 @@ def test_by_a_setting_compares_with_the_closest() -> None:
 def test_a_setting_that_tells_nothing_apart_is_refused(by: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         compare([record(0.5), record(0.6, lr=0.1)], by=by)
+
+
+@pytest.mark.parametrize("by", ASIDE)
+def test_what_is_no_part_of_a_method_orders_no_rows(by: str) -> None:
+    message = f"--by {by} cannot be used: runs that differ only in it are of one method"
+    with pytest.raises(SettingsError, match=message):
+        compare([record(0.5), record(0.6, seed=1)], by=f"--{by.replace('_', '-')}")
 
 
 def test_without_an_accuracy_there_is_nothing_to_compare() -> None:
