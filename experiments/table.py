@@ -67,6 +67,7 @@ def _method(run: dict[str, Any]) -> str:
     method = [run.get(name) for name in ("dataset", "judged_on", "labels", "label_selection", "rule")]
     method += [run.get(name) for name in ("preset", "net", "model")]
     method += [run.get(name, []) for name in ("stabilise", "variant")]  # older results lack what they had none of
+    method += [run.get("data", {})]  # other images of one name
     return json.dumps([*method, run.get("order", TOGETHER)])
 
 

@@ -10,6 +10,7 @@ from experiments.reports.labels_seen import label_tiles
 from experiments.reports.pictures import of_map, of_planes
 from experiments.reports.surest import Tile
 from experiments.reports.writing import as_html
+from experiments.run.predictions import best_first
 
 NAME = "mnist-fourier"
 
@@ -88,7 +89,7 @@ def demo_of(model: Classifier, images: Tensor, classes: Tensor) -> Demo:
         classes: int64 `[N]`, their classes.
     """
     scores = model.scores(images)
-    given, rivals = scores.topk(2, dim=1).indices.unbind(dim=1)
+    given, rivals = best_first(scores, 2)[1].unbind(dim=1)
     maps = model.maps(images, given.tolist(), against=rivals.tolist()).summed()
     names = model.class_names
     digits = []
