@@ -59,15 +59,24 @@ def rows(results: list[dict[str, Any]]) -> list[str]:
         (1, 2)
         >>> len(rows([run | {"seed": 0}, run | {"seed": 1, "variant": []}]))
         1
+        >>> len(rows([run | {"seed": 0, "data": {"test": "a"}}, run | {"seed": 1, "data": {"test": "b"}}]))
+        2
     """
-    return [row(*group) for group in alike(results, _method, lambda run: run.get("seed"))]
+    images: dict[str, set[str]] = {}
+    for run in results:
+        images.setdefault(_method(run), set()).update([str(run["data"])] if run.get("data") else [])
+
+    def key(run: dict[str, Any]) -> tuple[str, str]:
+        method = _method(run)  # older results lack the digests of their images: they are those of the others
+        return method, str(run.get("data")) if len(images[method]) > 1 else ""
+
+    return [row(*group) for group in alike(results, key, lambda run: run.get("seed"))]
 
 
 def _method(run: dict[str, Any]) -> str:
     method = [run.get(name) for name in ("dataset", "judged_on", "labels", "label_selection", "rule")]
     method += [run.get(name) for name in ("preset", "net", "model")]
     method += [run.get(name, []) for name in ("stabilise", "variant")]  # older results lack what they had none of
-    method += [run.get("data", {})]  # other images of one name
     return json.dumps([*method, run.get("order", TOGETHER)])
 
 
