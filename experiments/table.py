@@ -87,10 +87,14 @@ def table(paths: list[Path]) -> str:
         FileNotFoundError: a path has no results.
     """
     files = [path / "results.json" if path.is_dir() else path for path in paths]
-    known = [json.loads(file.read_text(encoding="utf-8")) for file in files if file.suffix == ".json"]
+    known = [json.loads(file.read_text(encoding="utf-8")) for file in files if _may_be_results(file)]
     found = [each for each in known if "control" in each]  # beside runs lie summaries of seeds and sweeps
     header = [f"| {COLUMNS} |", "|" + "---|" * (COLUMNS.count("|") + 1)]
     return "\n".join(header + rows(found))
+
+
+def _may_be_results(file: Path) -> bool:
+    return file.suffix == ".json" or not file.exists()  # what is missing is an error
 
 
 def _rule(run: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tyro
 
-from experiments.tools.command import check_file, exit_on, no_run
+from experiments.tools.command import exit_on, no_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,6 @@ def main(options: Options) -> int:
     from experiments.reports.of_run import write_report
 
     with exit_on(OSError, ValueError, message=no_run):
-        check_file("--out", options.out)
         if not options.run.is_dir():
             raise ValueError(f"{options.run} is not a run folder")
         path = write_report(options.run, options.out)

@@ -121,7 +121,6 @@ def test_a_bad_image_stops_or_is_skipped(place: Path, capsys: pytest.CaptureFixt
         (("predict", "{run}", "{image}", "--out", "{run}"), "--out {run} cannot be written: it is a folder"),
         (("compare", "{run}", "--out", "{none}/c.html"), "--out {none}/c.html cannot be written: there is no folder"),
         (("push", "{run}", "user/name", "--card", "{none}/c.md"), "--card {none}/c.md cannot be written: there is no"),
-        (("report", "{run}", "--out", "{none}/r.html"), "--out {none}/r.html cannot be written: there is no folder"),
         (("demo", "--out", "{none}/demo.html"), "--out {none}/demo.html cannot be written: there is no folder"),
     ],
 )
