@@ -27,7 +27,9 @@ def refuse_missing(rows: Iterator[str] | list[str], page: str) -> None:
     assert [row for row in rows if row not in page] == []
 
 
-@pytest.mark.parametrize("folder", ["quick", "one-pass", "long", "hundred", "hundred-long", "hundred-image"])
+@pytest.mark.parametrize(
+    "folder", ["quick", "one-pass", "long", "hundred", "hundred-long", "hundred-image", "image-long"]
+)
 def test_accuracies(folder: str) -> None:
     lines = table(sorted((RESULTS / folder).glob("*.json"))).splitlines()
     assert len(lines) > 2
@@ -41,6 +43,17 @@ def test_candidates() -> None:
         for row in committed("benchmark/candidates.json")["rows"]
     ]
     refuse_missing(rows, DOCS["results.md"])
+
+
+def test_accuracy_against_filters() -> None:
+    rows = {row["name"]: row for row in committed("ablation/mnist_filters-0.75min-seed0.json")["rows"]}
+    lines = []
+    for width in (16, 32, 64, 128):
+        two = [rows[f"{rule}, {width}"] for rule in ("ff", "bp")]
+        shares = " | ".join(f"{100 * row[name]:.1f} %" for row in two for name in ("accuracy", "readout"))
+        seen = ", ".join(f"{row['epochs'] * row['images_per_epoch']:,}" for row in two)
+        lines.append(f"| {width} | {shares} | {seen} |")
+    refuse_missing(lines, DOCS["results.md"])
 
 
 def test_accuracies_of_the_readme() -> None:
