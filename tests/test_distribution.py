@@ -1,6 +1,7 @@
 """What is built and installed: versions, files, import path, dependencies."""
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -64,12 +65,17 @@ def test_labels_need_numpy_and_torch_alone() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_scripts_hide_no_public_package(tmp_path: Path) -> None:
+@pytest.mark.parametrize("installed", [False, True])
+def test_scripts_hide_no_public_package(installed: bool, tmp_path: Path) -> None:
     """`python experiments/x.py` puts that folder first on the path, where our `datasets` lies."""
     public = tmp_path / "datasets"
     public.mkdir()
     (public / "__init__.py").write_text("PUBLIC = True\n")
     script = ROOT / "experiments" / "cifar10.py"
+    if installed:  # the script is of another copy than the package
+        copy = tmp_path / "copy" / "experiments"
+        shutil.copytree(script.parent / "datasets", copy / "datasets", ignore=shutil.ignore_patterns("__pycache__"))
+        script = Path(shutil.copy(script, copy))
     program = (
         f"import runpy, sys\nsys.path[0] = {str(script.parent)!r}\nsys.path.append({str(tmp_path)!r})\n"
         f"runpy.run_path({str(script)!r}, run_name='imported')\n"
