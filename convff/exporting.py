@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from convff.evaluations import EVALUATIONS
+from convff.reasons import reason
 from convff.ways import chosen
 
 if TYPE_CHECKING:
@@ -60,10 +61,10 @@ class Scores(nn.Module):
         except Exception as error:  # PyTorch raises many kinds, most of them its own
             run = self.run
             parts = ", ".join(type(part).__name__ for part in (self.net, run.labels, run.rule))
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-            if not can_export():
-                reason = f"PyTorch {LEAST_TORCH} or later may: this is {torch.__version__}; {reason}"
-            raise ValueError(f"{self.evaluation} of {parts} cannot be exported as a graph ({reason})") from error
+            older = "" if can_export() else f"PyTorch {LEAST_TORCH} or later may: this is {torch.__version__}; "
+            raise ValueError(
+                f"{self.evaluation} of {parts} cannot be exported as a graph ({older}{reason(error)})"
+            ) from error
 
 
 def can_export() -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path, PurePath
 from types import ModuleType
 
 from convff.checkpoint import CHECKPOINT
+from convff.reasons import reason
 
 SCHEME = "hf://"
 NAME = r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*"
@@ -59,16 +60,6 @@ def package() -> ModuleType:
         raise HubError(f'{SCHEME} needs huggingface_hub: pip install "convff[hub]"') from error
     found: ModuleType = huggingface_hub
     return found
-
-
-def reason(error: Exception) -> str:
-    """Return the kind of an error and the start of its message, on one line.
-
-    Example:
-        >>> reason(OSError("no network"))
-        'OSError: no network'
-    """
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def _text(path: Path | str) -> str:

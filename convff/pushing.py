@@ -6,8 +6,9 @@ from tempfile import TemporaryDirectory
 
 from convff.checkpoint import CHECKPOINT
 from convff.classifier import Classifier
-from convff.hub import NAME, SCHEME, HubError, package, reason
+from convff.hub import NAME, SCHEME, HubError, package
 from convff.loading import load
+from convff.reasons import reason
 from convff.version import __version__
 
 CARD = "README.md"

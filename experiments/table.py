@@ -62,15 +62,9 @@ def rows(results: list[dict[str, Any]]) -> list[str]:
         >>> len(rows([run | {"seed": 0, "data": {"test": "a"}}, run | {"seed": 1, "data": {"test": "b"}}]))
         2
     """
-    images: dict[str, set[str]] = {}
-    for run in results:
-        images.setdefault(_method(run), set()).update([str(run["data"])] if run.get("data") else [])
-
-    def key(run: dict[str, Any]) -> tuple[str, str]:
-        method = _method(run)  # older results lack the digests of their images: they are those of the others
-        return method, str(run.get("data")) if len(images[method]) > 1 else ""
-
-    return [row(*group) for group in alike(results, key, lambda run: run.get("seed"))]
+    return [
+        row(*group) for group in alike(results, _method, lambda run: run.get("seed"), lambda run: run.get("data") or {})
+    ]
 
 
 def _method(run: dict[str, Any]) -> str:

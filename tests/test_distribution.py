@@ -53,7 +53,7 @@ def test_the_wheel_holds_every_file_of_the_packages_and_no_other() -> None:
 def test_labels_need_numpy_and_torch_alone() -> None:
     """`pip install --no-deps convff` beside them brings no OpenCV; docs/labels.md says so."""
     names = {re.split(r"[>=]", each)[0] for each in PROJECT["project"]["dependencies"]} - {"torch", "numpy"}
-    imported = {"grad-cam": "pytorch_grad_cam", "pillow": "PIL", "scikit-learn": "sklearn"}
+    imported = PROJECT["tool"]["deptry"]["package_module_name_map"]
     hidden = sorted({imported.get(name, name) for name in names} | {"cv2"})
     program = (
         f"import sys\nsys.modules.update(dict.fromkeys({hidden}))\nimport torch\nimport labels\n"

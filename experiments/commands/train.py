@@ -77,7 +77,7 @@ def read_options(
     """
     with exit_on(SettingsError):
         earlier = _config(arguments)
-        before, recipe = (Settings(), {}) if earlier is None else earlier_settings(earlier)
+        before, preset = (Settings(), {}) if earlier is None else earlier_settings(earlier)
     default = replace(before, **fixed)
     asked, settings = parse_as(kind, default, description, list(arguments), decided=earlier is not None, prog=prog)
     with exit_on(SettingsError):
@@ -88,7 +88,7 @@ def read_options(
         with exit_on(SettingsError):  # before their code is run: whoever made the run folder chose the files
             if set(own_files(before)) & set(own_files(settings)):
                 refuse_own_files(before, earlier)
-        _say_what_differs(before, settings, recipe)
+        _say_what_differs(before, settings, preset)
     return asked, settings
 
 
@@ -138,9 +138,9 @@ def _elsewhere(asked: SomeOptions, before: Settings) -> SomeOptions:
     return asked
 
 
-def _say_what_differs(before: Settings, after: Settings, recipe: dict[str, Any]) -> None:
+def _say_what_differs(before: Settings, after: Settings, preset: dict[str, Any]) -> None:
     found = differences(before, after, aside=())
     lines = "; ".join(map(str, found))
     print(f"as the earlier run, but for {lines}" if lines else "as the earlier run", file=sys.stderr)
-    if "preset" not in {each.name for each in found} and (since := changed_presets(before, recipe)):
+    if "preset" not in {each.name for each in found} and (since := changed_presets(before, preset)):
         print(f"note: its preset has changed since: {'; '.join(map(str, since))}", file=sys.stderr)

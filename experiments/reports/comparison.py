@@ -8,7 +8,7 @@ from typing import Any
 from experiments.config.differences import ASIDE, Difference, differences, method_key, recipe_differences
 from experiments.config.settings import Settings, SettingsError
 from experiments.config.values import did_you_mean
-from experiments.reports.same_images import images_known_by, judged_alike
+from experiments.reports.same_images import digests_of, judged_alike
 from experiments.run.alike import alike, images_of, main_accuracy
 from experiments.run.folder import RunRecord
 from experiments.table import cells
@@ -148,11 +148,10 @@ def groups_of(runs: Sequence[RunRecord]) -> list[Group]:
     Runs on other images are in other groups, even if the data have the same name.
     """
 
-    def named(run: RunRecord) -> tuple[str, str, str]:
+    def method(run: RunRecord) -> tuple[str, str, str]:
         return run.results["dataset"], run.results["judged_on"], method_key(run.settings, run.recipe)
 
-    images = images_known_by(runs, named)
-    found = alike(runs, lambda run: (*named(run), images(run)), lambda run: run.settings.seed)
+    found = alike(runs, method, lambda run: run.settings.seed, digests_of)
     return [
         Group(_letters(number), tuple(sorted(group, key=lambda run: run.settings.seed)))
         for number, group in enumerate(found)

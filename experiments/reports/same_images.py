@@ -1,7 +1,5 @@
 """Whether runs are of the same images, by the digests that they saved. Imports no torch."""
 
-from collections.abc import Callable, Hashable, Sequence
-
 from experiments.run.alike import images_of
 from experiments.run.folder import RunRecord
 
@@ -12,25 +10,6 @@ def digests_of(run: RunRecord) -> dict[str, str]:
     It is empty for a run of a version that did not save them.
     """
     return dict(run.results.get("data") or {})
-
-
-def images_known_by(runs: Sequence[RunRecord], method: Callable[[RunRecord], Hashable]) -> Callable[[RunRecord], str]:
-    """Return what tells the images of these runs apart; runs that saved no digests are of those of their method.
-
-    Args:
-        runs: the runs.
-        method: what runs of one method share; they are of the same images, unless digests say otherwise.
-    """
-    known: dict[Hashable, set[str]] = {}
-    for run in runs:
-        known.setdefault(method(run), set()).update([str(digests_of(run))] if digests_of(run) else [])
-
-    def images(run: RunRecord) -> str:
-        if not digests_of(run) and len(known[method(run)]) == 1:
-            return next(iter(known[method(run)]))
-        return str(digests_of(run))
-
-    return images
 
 
 def judged_alike(one: RunRecord, two: RunRecord) -> bool:

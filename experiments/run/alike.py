@@ -9,8 +9,13 @@ ON_TRAINING = ("goodness_train",)  # accuracies on other images than those that 
 T = TypeVar("T")
 
 
-def alike(items: Iterable[T], method: Callable[[T], Hashable], seed: Callable[[T], int | None]) -> list[list[T]]:
-    """Return runs in groups of one method, in the order of their first runs.
+def alike(
+    items: Iterable[T],
+    method: Callable[[T], Hashable],
+    seed: Callable[[T], int | None],
+    digests: Callable[[T], Mapping[str, str]] = lambda item: {},
+) -> list[list[T]]:
+    """Return runs in groups of one method on the same images, in the order of their first runs.
 
     Where a seed occurs twice in a group, its runs are groups of their own: something else must tell them apart.
 
@@ -18,16 +23,24 @@ def alike(items: Iterable[T], method: Callable[[T], Hashable], seed: Callable[[T
         items: the runs.
         method: what runs of one group share.
         seed: the seed of a run.
+        digests: those of the images of a run, as in its results. Runs that saved none are on the images of the others
+            of their method, unless these differ.
 
     Example:
-        >>> alike([("ff", 0), ("bp", 0), ("ff", 1)], lambda run: run[0], lambda run: run[1])
+        >>> runs = [("ff", 0, {"test": "a"}), ("bp", 0, {}), ("ff", 1, {})]
+        >>> found = alike(runs, lambda run: run[0], lambda run: run[1], lambda run: run[2])
+        >>> [[run[:2] for run in group] for group in found]
         [[('ff', 0), ('ff', 1)], [('bp', 0)]]
-        >>> alike([("ff", 0), ("ff", 0)], lambda run: run[0], lambda run: run[1])
+        >>> alike([("ff", 0), ("ff", 0)], lambda run: run[0], lambda run: run[1], lambda run: {})
         [[('ff', 0)], [('ff', 0)]]
     """
+    runs = [(method(item), str(dict(digests(item)) or ""), item) for item in items]
+    known: dict[Hashable, set[str]] = {}
+    for of, images, _ in runs:
+        known.setdefault(of, set()).update([images] if images else [])
     groups: dict[Hashable, list[T]] = {}
-    for item in items:
-        groups.setdefault(method(item), []).append(item)
+    for of, images, item in runs:
+        groups.setdefault((of, images if len(known[of]) > 1 else ""), []).append(item)
     found: list[list[T]] = []
     for group in groups.values():
         differ = len({seed(item) for item in group}) == len(group)

@@ -26,22 +26,14 @@ from experiments.maps.scores import compared_in_words, score_maps
 from experiments.maps.soundness import completeness
 from experiments.run import figures
 from experiments.run import folder as run_folder
-from experiments.run.train import main
 from labels import NoLabels
 from tests.cam.helpers import judged
+from tests.experiments.small_runs import train, trained_by
 
 pytestmark = pytest.mark.draws
 
 ROOT = Path(__file__).parent.parent.parent
 RUNS = (("ff", "cnn6"), ("hebbff", "cnn3"), ("bp", "cnn6"))
-
-
-def train(settings: Settings) -> None:
-    """A run without the figures of its own, which are not what is tested here."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("draw_learning_curve", "draw_confusion_matrix"):
-            patch.setattr(figures, name, lambda *arguments, **options: None)
-        main(settings)
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +43,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         options = {"dataset": "digits", "preset": "smoke", "device": "cpu", "train_images": 300}
         train(Settings(rule=rule, model=model, out=out, **options))
     return {folder.name.split("-")[2]: folder for folder in out.iterdir()}
-
-
-def trained_by(out: Path, **options: object) -> Path:
-    train(Settings(dataset="digits", preset="smoke", device="cpu", train_images=300, out=out, **options))
-    (folder,) = out.iterdir()
-    return folder
 
 
 @pytest.fixture(scope="module")

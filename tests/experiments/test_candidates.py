@@ -8,21 +8,15 @@ import torch
 
 from experiments import candidates
 from experiments.candidates import Options, check, compared, main
-from experiments.config.settings import Settings, SettingsError
-from experiments.run.train import main as train
-
-
-def small(out: Path, **options: object) -> Path:
-    train(Settings(dataset="digits", preset="smoke", device="cpu", train_images=300, out=out, **options))
-    (folder,) = out.iterdir()
-    return folder
+from experiments.config.settings import SettingsError
+from tests.experiments.small_runs import trained_by
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("experiments.run.train.report_run", lambda *arguments, **options: None)
-        return small(tmp_path_factory.mktemp("runs"))
+        return trained_by(tmp_path_factory.mktemp("runs"))
 
 
 def test_all_labels_give_the_accuracy_of_the_run(run: Path, tmp_path: Path) -> None:
@@ -60,7 +54,7 @@ def test_points_and_times_are_beside_the_first_row(monkeypatch: pytest.MonkeyPat
 
 def test_a_run_without_goodness_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"is judged by .*: candidates need goodness and a readout"):
-        main(Options(run=small(tmp_path, label_at="output"), device="cpu"))
+        main(Options(run=trained_by(tmp_path, label_at="output"), device="cpu"))
 
 
 @pytest.mark.parametrize(
