@@ -139,7 +139,10 @@ def _built(
     largest = max((side for tensor in tensors.values() if tensor.numel() for side in tensor.shape), default=0)
     for name, option in options.items():
         _check_numbers(name, option, most=max(SMALL_OPTION, TIMES_LARGEST * largest))
-    with torch.device("meta"), _FewCalls(CALLS_PER_TENSOR * (1 + len(tensors))):  # allocates nothing
+    calls = CALLS_PER_TENSOR * (1 + len(tensors))
+    # On "meta" nothing is allocated. A refusal may interrupt the end of PyTorch's own `no_grad`: the outermost `with`
+    # gives gradients back.
+    with torch.set_grad_enabled(torch.is_grad_enabled()), torch.device("meta"), _FewCalls(calls):
         sketch = MODELS[model](shape, **options)
     asked, held = _numbers([*sketch.parameters(), *sketch.buffers()]), _numbers(tensors.values())
     if asked > 2 * held + SPARE_NUMBERS:

@@ -287,6 +287,7 @@ def test_hostile_files_have_no_effect(tmp_path: Path, monkeypatch: pytest.Monkey
             with pytest.raises(ValueError, match=r"net\.safetensors"):
                 load_tensors(path, kind="training")
         assert list(tmp_path.iterdir()) == [path], name
+        assert torch.is_grad_enabled(), name  # nor on what runs after it
     grown = memory() - before
     report(
         f"{len(HOSTILE)} hostile files: pickles, false sizes, false options, deep lists",
