@@ -19,7 +19,7 @@ from convff.specs import OwnPartError, from_spec, spec_of
 from convff.training.local_step import start
 
 FORMAT = 1
-READOUTS: dict[str, type[LinearReadout]] = {kind.evaluation: kind for kind in (LinearReadout, SoftmaxReadout)}
+READOUT_KINDS: dict[str, type[LinearReadout]] = {kind.evaluation: kind for kind in (LinearReadout, SoftmaxReadout)}
 NUMBERS = ("first_block", "first_scored", "candidates", "precision")
 
 
@@ -166,7 +166,7 @@ def _readouts(notes: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _readout(about: dict[str, Any], checkpoint: Checkpoint, labels: Labels) -> LinearReadout:
     options: dict[str, Any] = {"first": about["first"], "grid": about["grid"]}
-    make = READOUTS[about["kind"]]
+    make = READOUT_KINDS[about["kind"]]
     if about["normalised"]:
         options["normalised"] = True
     channels, height, width = checkpoint.notes["image_shape"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from convff import EVALUATIONS, model_card
 from experiments.config.written import without_paths
 from experiments.reports.facts import facts_of
-from experiments.run.alike import READOUTS, judged_by
+from experiments.run.alike import COLUMN_READOUTS, judged_by
 from experiments.run.folder import RunRecord, read
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _rows(run: RunRecord) -> Iterator[str]:
     """Yield a row for each accuracy, the one that judges the run first, and one for the untrained network."""
     accuracy = {name: value for name, value in run.results["accuracy"].items() if value is not None}
     first = judged_by(run.results)
-    for name in sorted(accuracy, key=lambda name: (name != first, name in READOUTS)):
+    for name in sorted(accuracy, key=lambda name: (name != first, name in COLUMN_READOUTS)):
         title = EVALUATIONS[name].title if name in EVALUATIONS else name
         yield f"| {title} | {100 * accuracy[name]:.2f} % |"
     control = run.results["control"].get("untrained_linear")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, TypeVar
 
-READOUTS = ("linear", "linear_joint")  # whose accuracy stands in a column of its own
+COLUMN_READOUTS = ("linear", "linear_joint")  # whose accuracy stands in a column of its own
 ON_TRAINING = ("goodness_train",)  # accuracies on other images than those that judge the run
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ def alike(
 def judged_by(results: Mapping[str, Any]) -> str:
     """Return the name of the accuracy that judges a run: the first that is on the images that judge it, the rule's own.
 
-    It is empty if there is none but those of `READOUTS`.
+    It is empty if there is none but those of `COLUMN_READOUTS`.
 
     Args:
         results: the content of `results.json`.
@@ -62,7 +62,7 @@ def judged_by(results: Mapping[str, Any]) -> str:
         >>> judged_by({"accuracy": {"goodness": None, "linear": 0.9, "goodness_train": 1.0}})
         ''
     """
-    others = (*READOUTS, *ON_TRAINING)
+    others = (*COLUMN_READOUTS, *ON_TRAINING)
     return next((name for name, value in results["accuracy"].items() if name not in others and value is not None), "")
 
 
@@ -76,7 +76,9 @@ def main_accuracy(results: Mapping[str, Any]) -> str:
         >>> main_accuracy({"accuracy": {"goodness": None, "linear": 0.9, "goodness_train": 1.0}})
         'linear'
     """
-    return judged_by(results) or next((name for name in READOUTS if results["accuracy"].get(name) is not None), "")
+    return judged_by(results) or next(
+        (name for name in COLUMN_READOUTS if results["accuracy"].get(name) is not None), ""
+    )
 
 
 def images_of(results: Mapping[str, Any]) -> tuple[int, str]:
