@@ -2,6 +2,7 @@
 
 import pytest
 
+from convff.inference import regression
 from experiments.run import figures, own_figures, train
 from experiments.tools import style
 
@@ -11,6 +12,12 @@ def _coarse(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """No test looks at fine lines, unless it is marked to ask how large its pictures are."""
     if request.node.get_closest_marker("fine_pictures") is None:
         monkeypatch.setitem(style.RC, "savefig.dpi", 80)
+
+
+@pytest.fixture(autouse=True)
+def _few_penalties(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two fits choose the penalty of a readout as well as five: `tests/convff/inference` tests the choice."""
+    monkeypatch.setattr(regression, "PENALTIES", (1e-1, 1e-2))
 
 
 @pytest.fixture(autouse=True)
