@@ -172,10 +172,12 @@ def _convolution_backward(
     x: Tensor, post: Tensor, layer: nn.Conv2d, *, wanted: list[bool]
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the wanted gradients of a convolution by input, weight and bias, with `post` as the error."""
+    weight = layer.weight[:, : x.shape[1] // layer.groups]  # x may be some of the channels
     gradients: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
         post,
         x.to(post.dtype),
-        layer.weight[:, : x.shape[1] // layer.groups].to(post.dtype),  # x may be some of the channels
+        # only the input's gradient depends on its values
+        weight.to(post.dtype) if wanted[0] else torch.empty_like(weight, dtype=post.dtype),
         bias_sizes=[post.shape[1]],
         stride=layer.stride,
         padding=layer.padding,
