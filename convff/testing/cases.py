@@ -80,6 +80,11 @@ class Case:
         if not holds:
             raise self.broken(message)
 
+    @property
+    def optimizer(self) -> str:
+        """The optimiser of the checks: Adam, or the first of those that the rule says it needs."""
+        return str(getattr(self.rule, "steps", ("adam",))[0])
+
     def net(self, above: int = 0) -> LayerLocalNet:
         """Make two blocks of 2 K units or channels, in float64, always with the same weights.
 

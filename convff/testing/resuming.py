@@ -38,7 +38,9 @@ class _Way:
         return IMAGES * self.repeats + BATCH
 
     def trainer(self, case: Case) -> Trainer:
-        schedule = Schedule(epochs=self.epochs, batch_size=BATCH, optimizer="adam", lr=1e-3, repeats=self.repeats)
+        schedule = Schedule(
+            epochs=self.epochs, batch_size=BATCH, optimizer=case.optimizer, lr=1e-3, repeats=self.repeats
+        )
         contrast = None if case.contrast is None else case.contrast(case.labels)
         return Trainer(
             case.net(),

@@ -6,6 +6,7 @@ import torch
 
 from convff.randomness import keyed_generator
 from convff.rules import Setup, Step
+from convff.schedule import Schedule
 from convff.testing.cases import Case, difference, reloaded
 from convff.testing.resuming import resumes
 
@@ -13,7 +14,8 @@ STEPS = 3
 
 
 def _start(case: Case) -> Step:
-    step: Step = case.rule.start(Setup(net=case.net(), labels=case.labels))
+    schedule = Schedule(optimizer=case.optimizer)
+    step: Step = case.rule.start(Setup(net=case.net(), labels=case.labels, schedule=schedule))
     missing = [name for name in ("optimizers", "modules") if not hasattr(step, name)]
     case.require(not missing, f"its step has no {', no '.join(missing)}")
     return step

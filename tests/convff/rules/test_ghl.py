@@ -369,3 +369,9 @@ def test_a_grid_finer_than_the_map_is_refused() -> None:
     step = GlobalHebbian(grid=5).start(Setup(net=network(), labels=NoLabels(CLASSES), schedule=PLAIN))
     with pytest.raises(ValueError, match="a head's grid of 5 needs larger maps than 4 x 4"):
         step(images(), keyed_generator(0, "draws"))
+
+
+def test_steps_that_divide_by_their_usual_size_are_refused() -> None:
+    net = deephebb((1, 8, 8), widths=(2, 3, 4), activation="relu", padding="zeros")
+    with pytest.raises(ValueError, match="optimizer must be sgd, got adam: steps relative to their usual size"):
+        Trainer(net, NoLabels(3), GlobalHebbian())
