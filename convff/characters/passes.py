@@ -119,19 +119,23 @@ def learn_from_generated(lesson: Lesson, directions: Directions) -> None:
     pass. Directions of several places are added at once: few large products are faster than many small ones.
     """
     uniforms = lesson.uniforms("generated negatives")
+    generated = []
     for at in lesson.rollouts():
         strings = lesson.strings[at]
-        together = max(1, lesson.rows // len(strings))
+        places = max(1, lesson.rows // len(strings))
         waiting: list[list[SeenLayer]] = []
         last = []
         steps = rollout(lesson.net, strings[:, : lesson.net.window], uniforms[at], lesson.temperature)
         for place, (window, seen) in enumerate(steps):
             last.append(window[:, -1])
             waiting += [seen] if place else []  # the first window is the context, which is real
-            if len(waiting) == together or (waiting and place == lesson.length):
+            if len(waiting) == places or (waiting and place == lesson.length):
                 learn_layers(lesson, directions, _joined(waiting), real=False)
                 waiting = []
-        note_generated(lesson.notes, torch.stack(last[1:], dim=1), targets_of(strings, lesson.net.window))
+        generated.append(torch.stack(last[1:], dim=1))
+    together = torch.cat(generated)
+    note_same(lesson.notes, together, targets_of(lesson.strings, lesson.net.window))
+    note_variety(lesson.notes, together)
 
 
 def _joined(seen: list[list[SeenLayer]]) -> list[SeenLayer]:
@@ -139,21 +143,32 @@ def _joined(seen: list[list[SeenLayer]]) -> list[SeenLayer]:
     return [SeenLayer(*(torch.cat(parts) for parts in zip(*layers, strict=True))) for layers in zip(*seen, strict=True)]
 
 
-def note_generated(notes: Notes, generated: Tensor, targets: Tensor) -> None:
-    """Note how many negatives end in the real character, and how varied they are.
+def note_same(notes: Notes, drawn: Tensor, targets: Tensor) -> None:
+    """Note how many negatives end in the real character.
 
     Args:
-        notes: get both shares.
-        generated: characters `[s, n]`.
+        notes: get the share.
+        drawn: the last characters of negatives `[s, n]`.
         targets: the real ones.
 
     Example:
         >>> notes = Notes()
-        >>> note_generated(notes, torch.tensor([[1, 1, 1, 1, 1]]), torch.tensor([[1, 2, 1, 2, 1]]))
+        >>> note_same(notes, torch.tensor([[1, 1, 1, 1, 1]]), torch.tensor([[1, 2, 1, 2, 1]]))
         >>> notes.means()
-        {'same_as_text': 0.6, 'distinct_4grams': 0.5}
+        {'same_as_text': 0.6}
     """
-    notes.add("same_as_text", (generated == targets).sum(), targets.numel())
+    notes.add("same_as_text", (drawn == targets).sum(), targets.numel())
+
+
+def note_variety(notes: Notes, generated: Tensor) -> None:
+    """Note how many of the sequences of four characters in generated strings `[S, n]` are different ones.
+
+    Example:
+        >>> notes = Notes()
+        >>> note_variety(notes, torch.tensor([[1, 1, 1, 1, 1]]))
+        >>> notes.means()
+        {'distinct_4grams': 0.5}
+    """
     if generated.shape[1] >= 4:
         most = int(generated.max()) + 1
         grams = sum(part * most**place for place, part in enumerate(generated.unfold(1, 4, 1).unbind(2)))

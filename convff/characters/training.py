@@ -1,6 +1,8 @@
 """The training of a next-character network: full-batch updates by a regime of negatives."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,8 +18,28 @@ from convff.schedule import Schedule
 from convff.training.divergence import DivergedError
 from convff.training.state import TrainingState, optimizer_states, restore_optimizer
 
-HIDDEN = Schedule(optimizer="smoothed", lr=0.1, decay="constant")
-SOFTMAX = Schedule(optimizer="adam", lr=0.01, decay="constant")
+HIDDEN = Schedule(optimizer="orthogonal", lr=0.05, decay="cooldown")
+SOFTMAX = Schedule(optimizer="adam", lr=3e-3, weight_decay=0.01, decay="constant")
+SOFTMAX_UNITS = 1500  # for which these numbers were chosen
+
+
+def softmax_schedule(widths: Sequence[int]) -> Schedule:
+    """Return how the softmax learns by default: Adam's steps, with a penalty of its weights.
+
+    A logit is a sum over all units, so for the same change of it the rate falls with their number, and for the same
+    penalty of it the decay grows with it. Without decay the softmax learns its text by heart, from any features: decay
+    is chosen by the held-out text of fixed random features (our reconstruction).
+
+    Args:
+        widths: units of each hidden layer.
+
+    Example:
+        >>> schedule = softmax_schedule((500, 500, 500))
+        >>> round(schedule.lr, 6), round(schedule.weight_decay, 6)
+        (0.003, 0.01)
+    """
+    share = sum(widths) / SOFTMAX_UNITS
+    return replace(SOFTMAX, lr=SOFTMAX.lr / share, weight_decay=SOFTMAX.weight_decay * share)
 
 
 @torch.no_grad()
@@ -66,8 +88,10 @@ class CharacterTrainer:
         net: the network; its weights change.
         strings: real text `[S, T]`, on the device of the network.
         regime: where negatives come from: a name in `REGIMES`, or a function like those there.
-        hidden: optimiser, rate, momentum and decay of each hidden layer; rates are constant.
-        softmax: the same for the softmax.
+        hidden: optimiser, rate, momentum and decay of each hidden layer. By default, orthogonalised steps: with one
+            gate per window, others take all units of a layer the same way (see `OrthogonalStep`).
+        softmax: the same for the softmax; `softmax_schedule` by default.
+        total: number of updates, over which rates fall as their `decay` says; constant rates if omitted.
         seed: key of all draws.
         rows: number of windows that are computed at once; the results differ by rounding alone.
         temperature: of generated text, positive.
@@ -94,7 +118,8 @@ class CharacterTrainer:
         *,
         regime: str | Regime = "combined",
         hidden: Schedule = HIDDEN,
-        softmax: Schedule = SOFTMAX,
+        softmax: Schedule | None = None,
+        total: int | None = None,
         seed: int = 0,
         rows: int = 2048,
         temperature: float = 1.0,
@@ -103,29 +128,35 @@ class CharacterTrainer:
         if isinstance(regime, str) and regime not in REGIMES:
             raise ValueError(f"regime must be one of {', '.join(REGIMES)}, got {regime!r}")
         windows_of(strings, net.window)  # which raises if there are none
+        hidden.check(len(net.layers))
         if rows < 1 or not 0 < temperature < math.inf:
             raise ValueError(f"rows must be at least 1 and temperature positive, got {rows} and {temperature}")
         self.net, self.strings, self.seed = net, strings, seed
         self.regime = REGIMES[regime] if isinstance(regime, str) else regime
         self.rows, self.temperature, self.precision = rows, temperature, precision
         self.updates = 0
+        softmax = softmax_schedule(net.widths) if softmax is None else softmax
+        self._total = total
         modules = [*((f"layers.{index}", layer) for index, layer in enumerate(net.layers)), ("softmax", net.softmax)]
-        self._optimizers = [
-            (
-                {f"{name}.{key}": parameter for key, parameter in module.named_parameters()},
-                (softmax if name == "softmax" else hidden).make_optimizer(list(module.parameters())),
-            )
-            for name, module in modules
-        ]
+        self._optimizers = []
+        for index, (name, module) in enumerate(modules):
+            schedule = softmax if name == "softmax" else hidden
+            parameters = {f"{name}.{key}": parameter for key, parameter in module.named_parameters()}
+            optimizer = schedule.make_optimizer(parameters.values())
+            for group in optimizer.param_groups if schedule is hidden else ():
+                group["factor"] = hidden.factor(index)
+            self._optimizers.append((schedule, parameters, optimizer))
         self._memory: dict[Any, Any] = {}
 
     def update(self) -> dict[str, float]:
         """Take all steps of one update.
 
         Returns:
-            measures of the weights before it: `perplexity` and `accuracy` on the text, p of real and of generated
-            windows per layer (`p_real_1`, ...), the share of negatives that end in the real character
-            (`same_as_text`), and of different ones among the generated sequences of four characters.
+            measures of the weights before it: `perplexity` and `accuracy` on the text, p of real and of negative
+            windows per layer (`p_real_1`, `p_generated_1`, ...), the share of negatives that end in the real character
+            (`same_as_text`), and of different ones among the generated sequences of four characters
+            (`distinct_4grams`). Where generating is a step of its own, what is said of negatives is of the weights
+            after the first step.
 
         Raises:
             DivergedError: the perplexity or a logit is not a finite number.
@@ -156,11 +187,13 @@ class CharacterTrainer:
 
     def _step(self, directions: Directions) -> None:
         """Let each optimiser step whose parameters have a direction."""
-        for parameters, optimizer in self._optimizers:
+        for schedule, parameters, optimizer in self._optimizers:
+            schedule.set_rates([optimizer], 0.0 if self._total is None else min(1.0, self.updates / self._total))
             for name, parameter in parameters.items():
                 parameter.grad = directions.by_name.get(name)
             if any(parameter.grad is not None for parameter in parameters.values()):
-                optimizer.step()
+                with autocast(self.strings.device, self.precision):  # products of orthogonalised steps
+                    optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 
     def measure(self, strings: Tensor | None = None) -> dict[str, float]:
@@ -173,7 +206,7 @@ class CharacterTrainer:
         return TrainingState.of(
             {
                 "net": {name: parameter.detach() for name, parameter in self.net.named_parameters()},
-                "optimizers": optimizer_states(optimizer for _, optimizer in self._optimizers),
+                "optimizers": optimizer_states(optimizer for *_, optimizer in self._optimizers),
                 "updates": self.updates,
             }
         )
@@ -191,6 +224,6 @@ class CharacterTrainer:
             raise ValueError("the state is of another network: names or sizes of its weights differ")
         for name, parameter in own.items():
             parameter.copy_(saved[name])
-        for (_, optimizer), remembered in zip(self._optimizers, state.part("optimizers"), strict=True):
+        for (*_, optimizer), remembered in zip(self._optimizers, state.part("optimizers"), strict=True):
             restore_optimizer(optimizer, remembered)
         self.updates = state.part("updates")

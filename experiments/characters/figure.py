@@ -8,6 +8,8 @@ from experiments.tools import style
 Rows = Sequence[Mapping[str, float]]
 PANELS = (("perplexity", "train", "text that is learnt from"), ("held_out_perplexity", "held_out", "held-out text"))
 MOST = 30.0  # an untrained network's, the number of characters
+LINES = ("-", "-", "--", "-.")  # curves that lie on one another can be told apart
+NEAR = 1.12  # perplexities whose ratio is less share a line of text
 
 
 def draw_perplexities(regimes: Mapping[str, Rows], ngrams: Mapping[str, Mapping[str, float]], path: Path) -> None:
@@ -24,14 +26,27 @@ def draw_perplexities(regimes: Mapping[str, Rows], ngrams: Mapping[str, Mapping[
             for index, (name, rows) in enumerate(regimes.items()):
                 known = [(row["updates"], row[column]) for row in rows if column in row]
                 label = name if axes is panels[0] else None
-                axes.plot(*zip(*known, strict=True), label=label, color=style.COLOURS[index % 7])
-            for name, values in ngrams.items():
-                axes.axhline(values[key], color=style.INK, linestyle=":", linewidth=0.7)
+                look = {"color": style.COLOURS[index % 7], "linestyle": LINES[index % len(LINES)]}
+                axes.plot(*zip(*known, strict=True), label=label, **look)
+            for names, value in _joined({name: values[key] for name, values in ngrams.items()}):
                 axes.annotate(
-                    name, (1, values[key]), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=6
+                    names, (1.01, value), xycoords=("axes fraction", "data"), ha="left", va="center", fontsize=6
                 )
+            for values in ngrams.values():
+                axes.axhline(values[key], color=style.INK, linestyle=":", linewidth=0.7)
             axes.set(xlabel="updates", title=title, yscale="log", ylim=(2, MOST + 5))
             axes.set_yticks([2, 3, 5, 10, 20, 30], ["2", "3", "5", "10", "20", "30"])
             axes.minorticks_off()
         panels[0].set(ylabel="perplexity of the next character")
         figure.legend(loc="outside lower center", ncols=len(regimes))
+
+
+def _joined(values: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Return names and the value at which they are written, from below; names of near values are written as one."""
+    found: list[tuple[str, float]] = []
+    for name, value in sorted(values.items(), key=lambda item: item[1]):
+        if found and value < NEAR * found[-1][1]:
+            found[-1] = (f"{found[-1][0]}, {name}", found[-1][1])
+        else:
+            found.append((name, value))
+    return found

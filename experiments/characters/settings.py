@@ -17,9 +17,11 @@ Strings: TypeAlias = Literal["first", "stream"]
 if TYPE_CHECKING:
     RegimeName: TypeAlias = str
     StepName: TypeAlias = str
+    DecayName: TypeAlias = str
 else:  # the command line offers the keys of the tables
     RegimeName = Literal[("all", *NAMES)]
     StepName = Literal[names_in("convff/optimizers/__init__.py", "OPTIMIZERS")]
+    DecayName = Literal[names_in("convff/schedule.py", "SCHEDULES")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +36,12 @@ class Recipe:
         widths: units of each hidden layer.
         updates: full-batch updates.
         optimizer: of the hidden layers.
-        lr: their rate, which is constant.
+        lr: their rate.
+        decay: how it falls: a name in `SCHEDULES`. That of the softmax is constant.
         momentum: theirs, and that of the softmax.
         softmax_optimizer: of the softmax.
-        softmax_lr: its rate. A logit is a sum over all units, so it falls with their number.
+        softmax_lr: its rate; by default it falls with the number of units, as in `convff.CharacterTrainer`.
+        softmax_decay: of its weights; by default it grows with the number of units.
         temperature: of generated text.
         rows: number of windows that are computed at once.
         held_out_every: updates between two looks at the held-out strings.
@@ -49,22 +53,27 @@ class Recipe:
     window: int = 10
     widths: tuple[int, ...] = (500, 500, 500)
     updates: int = 200
-    optimizer: StepName = "adam"
-    lr: float = 1e-3
+    optimizer: StepName = "orthogonal"
+    lr: float = 0.05
+    decay: DecayName = "cooldown"
     momentum: float = 0.9
     softmax_optimizer: StepName = "adam"
     softmax_lr: float = 3e-3
+    softmax_decay: float = 0.01
     temperature: float = 1.0
     rows: int = 2048
     held_out_every: int = 5
 
 
 PRESETS: dict[PresetName, Recipe] = {
-    "smoke": Recipe(train_strings=40, widths=(100, 100, 100), updates=10, softmax_lr=0.01),
+    "smoke": Recipe(train_strings=40, widths=(100, 100, 100), updates=10),
     "quick": Recipe(),
-    "paper": Recipe(widths=(2000, 2000, 2000), updates=300, softmax_lr=1e-3),
+    "paper": Recipe(widths=(2000, 2000, 2000), updates=300),
 }
-MAY_CHANGE = ("updates", "data_dir", "require_data")  # with --resume
+UNITS = 1500  # to which rate and decay of the softmax belong
+BY_UNIT = ("per_neuron", "norm_dependent")  # they need a row of weights per unit
+PENALISED = ("adam", "sgd")  # optimisers whose gradient takes the penalty of the weights
+MAY_CHANGE = ("updates", "data_dir", "require_data")  # with --resume; with more updates, rates follow the longer run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +114,18 @@ class NextCharacter:
     lr: float | None = None
     """Rate of the hidden layers."""
 
+    decay: DecayName | None = None
+    """How the rate of the hidden layers falls: constant, cooldown (to 0 in the second half) or cosine."""
+
+    softmax_optimizer: StepName | None = None
+    """How the softmax steps, in all regimes; needs --softmax-lr."""
+
     softmax_lr: float | None = None
-    """Rate of the softmax, the same in all regimes."""
+    """Rate of the softmax, the same in all regimes. Default: 0.003 for 1500 hidden units, and less for more."""
+
+    softmax_decay: float | None = None
+    """Penalty of the softmax's weights, the same in all regimes, in the gradient of adam and sgd. Default: 0.01 for
+    1500 hidden units, and more for more."""
 
     temperature: float | None = None
     """Temperature of generated text; 1 draws from the softmax as it is."""
@@ -160,7 +179,14 @@ def recipe_of(asked: NextCharacter) -> Recipe:
     """
     names = {each.name for each in fields(Recipe)} & {each.name for each in fields(NextCharacter)}
     given = {name: value for name in names if (value := getattr(asked, name)) is not None}
-    return replace(PRESETS[asked.preset], **given)
+    recipe = replace(PRESETS[asked.preset], **given)
+    share = sum(recipe.widths) / UNITS
+    penalised = recipe.softmax_optimizer in PENALISED
+    scaled: dict[str, Any] = {
+        "softmax_lr": recipe.softmax_lr / share,
+        "softmax_decay": penalised * recipe.softmax_decay * share,
+    }
+    return replace(recipe, **{name: value for name, value in scaled.items() if name not in given})
 
 
 def settings_from_json(saved: dict[str, Any]) -> NextCharacter:
@@ -201,9 +227,27 @@ def check(asked: NextCharacter) -> None:
         value = getattr(asked, name)
         if value is not None and value < 1:
             raise SettingsError(f"{option(name)} must be at least 1, got {value}")
+    if asked.optimizer in BY_UNIT:
+        raise SettingsError(
+            f"--optimizer {asked.optimizer} cannot be used: the first layer has a row of weights per character, not "
+            "per unit"
+        )
+    if asked.softmax_optimizer is not None and asked.softmax_lr is None:
+        raise SettingsError(
+            f"--softmax-optimizer {asked.softmax_optimizer} needs --softmax-lr, as each step has its own"
+        )
+    if asked.softmax_decay is not None:
+        _check_decay(asked.softmax_decay, recipe_of(asked).softmax_optimizer)
     if asked.widths is not None and not (asked.widths and all(1 <= width <= WIDEST for width in asked.widths)):
         raise SettingsError(f"--widths must be one or more numbers in [1, {WIDEST}], got {asked.widths}")
     _check_rest(asked)
+
+
+def _check_decay(decay: float, optimizer: str) -> None:
+    if not 0 <= decay < math.inf:
+        raise SettingsError(f"--softmax-decay must be at least 0 and finite, got {decay}")
+    if decay and optimizer not in PENALISED:
+        raise SettingsError(f"--softmax-decay needs --softmax-optimizer {' or '.join(PENALISED)}, got {optimizer}")
 
 
 def _check_rest(asked: NextCharacter) -> None:

@@ -59,9 +59,14 @@ class RegimeTraining:
             self.net,
             self.corpus.train,
             regime=regime,
-            hidden=Schedule(optimizer=recipe.optimizer, lr=recipe.lr, momentum=recipe.momentum, decay="constant"),
+            hidden=Schedule(optimizer=recipe.optimizer, lr=recipe.lr, momentum=recipe.momentum, decay=recipe.decay),
+            total=recipe.updates,
             softmax=Schedule(
-                optimizer=recipe.softmax_optimizer, lr=recipe.softmax_lr, momentum=recipe.momentum, decay="constant"
+                optimizer=recipe.softmax_optimizer,
+                lr=recipe.softmax_lr,
+                momentum=recipe.momentum,
+                weight_decay=recipe.softmax_decay,
+                decay="constant",
             ),
             seed=seed,
             rows=recipe.rows,

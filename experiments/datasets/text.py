@@ -70,7 +70,7 @@ def _read(path: Path, source: str, *, titles: bool = True, is_stand_in: bool = F
     except OSError as error:
         raise DataError(f"{source} must be a file that can be read: {error.strerror or error}") from error
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-8").removeprefix("\ufeff")  # "utf-8-sig" would count offsets after the mark
     except UnicodeDecodeError as error:
         at = f"{error.start} (0x{content[error.start]:02x})"
         raise DataError(f"{source} must be text in UTF-8, got a byte that is none at offset {at}") from error

@@ -4,13 +4,17 @@ import json
 import os
 import signal
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import get_args
 
 import pytest
 import torch
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
-from convff import REGIMES, CharacterTrainer, load_tensors
+from convff import REGIMES, CharacterTrainer, Schedule, load_tensors
+from convff.characters.training import softmax_schedule
 from experiments.characters import run as running
 from experiments.characters.figure import draw_perplexities
 from experiments.characters.run import main
@@ -77,8 +81,20 @@ def test_the_papers_run_is_the_papers() -> None:
     assert paper.train_strings * (paper.length - paper.window) == 22_320
     assert (paper.updates, paper.temperature, paper.held_out_strings) == (300, 1.0, 63)
     quick = recipe_of(asked_for([]))
-    assert replace(quick, widths=paper.widths, updates=300, softmax_lr=paper.softmax_lr, lr=paper.lr) == paper
+    by_width = {"softmax_lr": paper.softmax_lr, "softmax_decay": paper.softmax_decay}
+    assert replace(quick, widths=paper.widths, updates=300, **by_width) == paper
     assert quick.widths == (500, 500, 500)
+    for recipe in (quick, paper):
+        wanted = softmax_schedule(recipe.widths)  # the library's own
+        found = Schedule(
+            optimizer=recipe.softmax_optimizer,
+            lr=recipe.softmax_lr,
+            weight_decay=recipe.softmax_decay,
+            decay="constant",
+        )
+        assert found == wanted
+    assert recipe_of(asked_for(["--softmax-lr", "0.1", "--widths", "9"])).softmax_lr == 0.1
+    assert recipe_of(asked_for(["--softmax-optimizer", "smoothed", "--softmax-lr", "0.1"])).softmax_decay == 0
     assert set(get_args(PresetName)) == set(PRESETS)
     assert set(get_args(RegimeName)) == {"all", *REGIMES}
     assert asked_for([]).regimes == NAMES == tuple(REGIMES)
@@ -118,6 +134,25 @@ def test_the_figure_has_both_panels(tmp_path: Path) -> None:
     assert (tmp_path / "figures" / "figure5.pdf").stat().st_size > 1000
 
 
+@pytest.mark.draws
+def test_labels_of_figure_5_do_not_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    boxes: dict[object, list[Bbox]] = {}
+
+    def look(figure: Figure, *arguments: object, **options: object) -> None:
+        figure.draw_without_rendering()
+        for axes in figure.axes:
+            boxes[axes] = [text.get_window_extent() for text in axes.texts]
+
+    monkeypatch.setattr(Figure, "savefig", look)
+    rows = [{"updates": float(n), "perplexity": 30 - n, "held_out_perplexity": 30 - n} for n in range(4)]
+    values = {"unigram": 17.7, "bigram": 10.1, "trigram": 6.6, "4-gram": 5.2, "5-gram": 5.1}
+    ngrams = {name: {"train": value, "held_out": value} for name, value in values.items()}
+    draw_perplexities({"combined": rows}, ngrams, tmp_path / "figure5.png")
+    assert [len(found) for found in boxes.values()] == [4, 4]  # 4-gram and 5-gram share a line
+    for found in boxes.values():
+        assert not any(one.overlaps(other) for one, other in combinations(found, 2))
+
+
 @pytest.mark.parametrize("regime", ["teacher", "separated"])
 def test_a_stopped_run_goes_on_to_the_bit(
     regime: str, small: NextCharacter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -145,13 +180,15 @@ def test_a_stopped_run_goes_on_to_the_bit(
 
 
 def test_a_finished_run_is_trained_on(small: NextCharacter, tmp_path: Path) -> None:
-    longer = replace(small, negatives=("combined",), updates=6, out=tmp_path / "longer")
-    main(replace(small, negatives=("combined",)))
+    small = replace(small, negatives=("random-features", "combined"))
+    longer = replace(small, updates=6, out=tmp_path / "longer")
+    main(small)
     main(longer)
     (results,) = main(NextCharacter(resume=folder_of(small), updates=6))
     assert results["updates"] == 6
-    weights, others = (weights_of(folder_of(each), "combined") for each in (small, longer))
-    assert all(torch.equal(weights[name], others[name]) for name in others)
+    weights, others = (weights_of(folder_of(each), "random-features") for each in (small, longer))
+    assert all(torch.equal(weights[name], others[name]) for name in others)  # its rate is constant
+    assert rows_of(folder_of(small), "combined")[:2] == rows_of(folder_of(longer), "combined")[:2]
     with pytest.raises(SystemExit, match="2"):
         main(NextCharacter(resume=folder_of(small), updates=5))
 
@@ -190,6 +227,13 @@ def test_several_seeds_are_summed_up(small: NextCharacter, capsys: pytest.Captur
         (("--temperature", "0"), "--temperature must be positive and finite, got 0"),
         (("--lr", "nan"), "--lr must be positive and finite, got nan"),
         (("--softmax-lr", "-1"), "--softmax-lr must be positive"),
+        (("--softmax-optimizer", "adam"), "--softmax-optimizer adam needs --softmax-lr"),
+        (("--softmax-decay", "-1"), "--softmax-decay must be at least 0"),
+        (
+            ("--softmax-optimizer", "smoothed", "--softmax-lr", "0.1", "--softmax-decay", "1"),
+            "--softmax-decay needs --softmax-optimizer adam or sgd, got smoothed",
+        ),
+        (("--optimizer", "per_neuron"), "--optimizer per_neuron cannot be used: the first layer has a row of weights"),
         (("--updates", "0"), "--updates must be at least 1, got 0"),
         (("--train-strings", "0"), "--train-strings must be at least 1"),
         (("--seeds", "0"), "--seeds must be at least 1"),

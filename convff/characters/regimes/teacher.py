@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from convff.characters.lesson import Directions, Lesson
-from convff.characters.passes import learn_from_text, learn_from_windows, note_generated
+from convff.characters.passes import learn_from_text, learn_from_windows, note_same
 from convff.characters.rollout import draw_next
 from convff.characters.windows import targets_of, windows_of, with_last
 
@@ -26,5 +26,5 @@ def teacher(lesson: Lesson) -> Iterator[Directions]:
         strings, window = lesson.strings[at], lesson.net.window
         negatives = with_last(windows_of(strings, window)[:, 1:], drawn)
         learn_from_windows(lesson, directions, negatives.flatten(0, 1))
-        note_generated(lesson.notes, drawn, targets_of(strings, window))
+        note_same(lesson.notes, drawn, targets_of(strings, window))
     yield directions

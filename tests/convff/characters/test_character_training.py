@@ -12,7 +12,10 @@ from convff.training.divergence import DivergedError
 from tests.convff.characters.samples import CHARACTERS, WINDOW, drawn_strings, filled_net
 
 TEXT = drawn_strings(12, 20)
-STEPS = [Schedule(optimizer=name, lr=lr, decay="constant") for name, lr in (("adam", 1e-2), ("smoothed", 1e-2))]
+STEPS = [
+    Schedule(optimizer=name, lr=lr, decay="constant")
+    for name, lr in (("adam", 1e-2), ("smoothed", 1e-2), ("orthogonal", 0.05))
+]
 
 
 def trainer_of(regime: str, hidden: Schedule = STEPS[0], **options: object) -> CharacterTrainer:

@@ -170,6 +170,16 @@ def test_the_first_window_of_generated_text_is_no_negative() -> None:
     assert 0 < means["distinct_4grams"] <= 1
 
 
+def test_what_is_said_of_generated_text_does_not_depend_on_how_much_is_computed_at_once() -> None:
+    found = []
+    for rows in (1, 2048):
+        lesson = Lesson(filled_net(), TEXT, rows=rows)
+        with torch.no_grad():
+            learn_from_generated(lesson, Directions())
+        found.append({name: lesson.notes.means()[name] for name in ("same_as_text", "distinct_4grams")})
+    assert found[0] == found[1]
+
+
 def test_a_regime_of_ones_own() -> None:
     def awake(lesson: Lesson) -> Iterator[Directions]:
         directions = Directions()

@@ -67,6 +67,7 @@ def test_another_text_under_the_name_is_refused(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (b"The Fox\nA fox \xff ran.", r"got a byte that is none at offset 14 \(0xff\)"),
+        (b"\xef\xbb\xbfabc\xff", r"got a byte that is none at offset 6 \(0xff\)"),  # a byte order mark counts
         (b" \n\n \n", "must hold some text, got 5 bytes without any"),
         (b"", "must hold some text, got 0 bytes"),
     ],
