@@ -131,3 +131,17 @@ def normalised_stream(norm: nn.Module, x: Tensor) -> Tensor:
         return F.batch_norm(x, None, None, training=True, eps=norm.eps)
     of_stream: Callable[[Tensor], Tensor] = getattr(norm, "of_stream", norm)
     return of_stream(x)
+
+
+class Centred(nn.Module):
+    """Brings pixels from [0, 1] to [-1, 1]: `(x - 0.5) / 0.5`.
+
+    Example:
+        >>> import torch
+        >>> Centred()(torch.tensor([0.0, 0.5, 1.0]))
+        tensor([-1.,  0.,  1.])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `[N, ...]` in [-1, 1]."""
+        return x.sub(0.5).div(0.5)

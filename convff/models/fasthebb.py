@@ -1,25 +1,12 @@
 """FastHebb's network: four convolutions without borders."""
 
-from torch import Tensor, nn
+from torch import nn
 
 from convff.network import Block, LayerLocalNet
+from convff.norms import Centred
 
 KERNELS = (5, 3, 3, 3)
 HALVED_AFTER = (0, 2)  # blocks, counted from 0
-
-
-class Centred(nn.Module):
-    """Brings pixels from [0, 1] to [-1, 1]: `(x - 0.5) / 0.5`.
-
-    Example:
-        >>> import torch
-        >>> Centred()(torch.tensor([0.0, 0.5, 1.0]))
-        tensor([-1.,  0.,  1.])
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return `[N, ...]` in [-1, 1]."""
-        return x.sub(0.5).div(0.5)
 
 
 def fasthebb(

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from convff.network import Block, Entered, LayerLocalNet, Visit
+from convff.norms import Centred
 
 
 def option_a(skip: Tensor, size: tuple[int, ...]) -> Tensor:
@@ -98,7 +99,8 @@ def resnet_he(
 ) -> LayerLocalNet:
     """Build a residual network of 6n + 2 layers, of which the head is the last: 3 stages of n pairs of convolutions.
 
-    3 x 3 convolutions without bias, with initial weights by He; the first one of stages 2 and 3 has stride 2. Published
+    3 x 3 convolutions without bias, with initial weights by He; the first one of stages 2 and 3 has stride 2. Pixels in
+    [0, 1] are brought to [-1, 1]: with pixels that are all positive, channels compete for brightness. Published
     depths are 20, 32, 44, 56, 110 and 1202.
 
     Args:
@@ -129,5 +131,5 @@ def resnet_he(
     for index, (before, after) in enumerate(zip(inputs, outputs, strict=True)):
         layer = nn.Conv2d(before, after, 3, stride=2 if index in starts else 1, padding=1, bias=False)
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-        blocks.append(Block(nn.Identity(), layer, activation=NormedReLU(after)))
+        blocks.append(Block(nn.Identity() if index else Centred(), layer, activation=NormedReLU(after)))
     return HeNet(blocks, label_channels=label_channels)

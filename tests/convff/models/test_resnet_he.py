@@ -28,7 +28,7 @@ def by_hand(net: HeNet, x: Tensor) -> Tensor:
         scale, shift = (values.view(1, -1, 1, 1) for values in (norm.weight, norm.bias))
         return (z - mean) / (variance + norm.eps).sqrt() * scale + shift
 
-    h = normed(0, x).relu()
+    h = normed(0, 2 * x - 1).relu()
     for index in range(1, len(blocks), 2):
         inner = normed(index, h).relu()
         outer = normed(index + 1, inner)
