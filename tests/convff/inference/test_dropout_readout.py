@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
 
 from convff import EVALUATIONS, Context, ImageData, LinearReadout, SoftHebb, cnn6, fit_with_dropout, keyed_generator
 from convff.inference import dropout_readout
+from convff.inference.dropout_readout import cross_entropy_direction
 from labels import NoLabels
 
 
@@ -67,3 +69,14 @@ def test_it_judges_a_network() -> None:
     score = EVALUATIONS["dropout"](network(), run, stripes(30, seed=1))  # type: ignore[arg-type]
     assert score.value > 0.75
     assert "dropout readout" in run.seconds
+
+
+def test_the_direction_is_the_gradient_of_the_cross_entropy() -> None:
+    generator = torch.Generator().manual_seed(0)
+    linear = nn.Linear(7, 4).double()
+    x = torch.randn(9, 7, generator=generator, dtype=torch.float64)
+    classes = torch.randint(4, (9,), generator=generator)
+    loss = nn.functional.cross_entropy(linear(x), classes)
+    expected = torch.autograd.grad(loss, [linear.weight, linear.bias])
+    for found, gradient in zip(cross_entropy_direction(linear, x, classes), expected, strict=True):
+        torch.testing.assert_close(found, gradient, rtol=1e-12, atol=1e-14)
