@@ -168,7 +168,8 @@ def main(options: Sizes) -> list[dict[str, Any]]:
     print(plain_table([{name: _short(value) for name, value in row.items()} for row in rows]))
     if options.json is not None:
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        figures = {"seconds": options.seconds, **about, "rows": rows}
+        length = {"epoch": True} if options.epoch else {"seconds": options.seconds}
+        figures = {**length, **about, "rows": rows}
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return rows
 

@@ -45,6 +45,13 @@ def test_candidates() -> None:
     refuse_missing(rows, DOCS["results.md"])
 
 
+def test_sizes_of_the_papers_settings() -> None:
+    numbers = ("million weights", "minutes per epoch", "hours in all", "MiB of a step")
+    rows = committed("benchmark/paper-sizes.json")["rows"]
+    cells = ((f"`{row['run']}`", row["epochs"], *(f"{row[name]:.3g}" for name in numbers)) for row in rows)
+    refuse_missing([f"| {' | '.join(map(str, row))} |" for row in cells], DOCS["cost.md"])
+
+
 def test_accuracy_against_filters() -> None:
     rows = {row["name"]: row for row in committed("ablation/mnist_filters-0.75min-seed0.json")["rows"]}
     lines = []
