@@ -20,7 +20,7 @@ class SeenLayer(NamedTuple):
     Args:
         x: its input: windows `[B, k]` for the first layer, else normalised activity `[B, inputs]`.
         a: activity `[B, N]`.
-        h: activity divided by its root mean square, which is what the next layer and the softmax see.
+        h: activity divided by its root mean square, which is what the next layer sees.
         g: goodness, the sum of squares `[B]`.
     """
 
@@ -48,8 +48,9 @@ def normalised(a: Tensor, g: Tensor, eps: float = 1e-8) -> Tensor:
 class CharacterNet(nn.Module):
     """Dense layers of ReLUs on a window of one-hot characters, and a softmax on the normalised activity of all of them.
 
-    `a_l = relu(W_l h_(l-1) + b_l)`, `h_l = a_l / rms(a_l)`, `logits = b + sum_l S_l h_l`. Hidden weights are drawn from
-    N(0, 1 / inputs), by the seed alone, and biases are 0. The softmax begins at 0, so it predicts all characters alike.
+    `a_l = relu(W_l h_(l-1) + b_l)`, `h_l = a_l / rms(a_l)`, `logits = b + sum_l S_l (h_l - mean(h_l))`. Hidden weights
+    are drawn from N(0, 1 / inputs), by the seed alone, and biases are 0. The softmax begins at 0, so it predicts all
+    characters alike.
 
     Args:
         characters: A, the size of the alphabet.
@@ -67,7 +68,7 @@ class CharacterNet(nn.Module):
 
     Reference:
         Hinton 2022, section 4.1 and figure 4: three layers of 2000, "the activities of the hidden units in these layers
-        as inputs to a softmax". Normalised activity, and a bias of the softmax, are our reconstruction.
+        as inputs to a softmax". Normalised activity less its mean, and a bias of the softmax, are our reconstruction.
     """
 
     def __init__(
@@ -108,22 +109,31 @@ class CharacterNet(nn.Module):
             x = seen[-1].h
         return seen
 
+    def read(self, seen: Sequence[SeenLayer]) -> list[Tensor]:
+        """Return what the softmax reads of each hidden layer `[B, N]`: `h - mean(h)`, in the precision of its weights.
+
+        The mean over the units is nearly the same for all windows, so the bias can stand for it. With it, a logit would
+        follow it more than all else, and rates would have to be small.
+        """
+        precise = self.softmax.weight.dtype
+        return [h - h.mean(dim=1, keepdim=True) for h in (layer.h.to(precise) for layer in seen)]
+
     def logits(self, read: Sequence[Tensor]) -> Tensor:
         """Return the logits of the next character `[B, A]`, in the precision of the softmax's weights.
 
         Args:
-            read: normalised activity of each hidden layer.
+            read: of each hidden layer; see `read`.
         """
         weight: Tensor = self.softmax.weight
         logits: Tensor = self.softmax.bias
         with torch.autocast(weight.device.type, enabled=False):
             for h, part in zip(read, weight.split(self.widths, dim=1), strict=True):
-                logits = torch.addmm(logits, h.to(weight.dtype), part.T)
+                logits = torch.addmm(logits, h, part.T)
         return logits
 
     def forward(self, windows: Tensor) -> Tensor:
         """Return the logits `[B, A]` of the character after each window `[B, k]`."""
-        return self.logits([layer.h for layer in self.see(windows)])
+        return self.logits(self.read(self.see(windows)))
 
     def hidden_direction(self, index: int, x: Tensor, post: Tensor) -> dict[str, Tensor]:
         """Return the outer product of a hidden layer, by parameter name."""

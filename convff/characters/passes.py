@@ -22,7 +22,7 @@ def predict(net: CharacterNet, strings: Tensor, read: Sequence[Tensor], notes: N
     Args:
         net: the network.
         strings: real text `[s, T]`.
-        read: normalised activity of each layer on all its windows, `[s (n + 1), N]`.
+        read: what the softmax reads of each layer on all their windows, `[s (n + 1), N]`.
         notes: get nats and right predictions.
     """
     targets = targets_of(strings, net.window)
@@ -50,7 +50,7 @@ def learn_softmax(lesson: Lesson, directions: Directions, strings: Tensor, read:
     error = softmax_error(found.flatten(0, 1), targets.flatten()) / lesson.predictions
     error = torch.nn.functional.pad(error.view_as(found), (0, 0, 0, 1)).flatten(0, 1)  # zeros for the last windows
     with torch.autocast(error.device.type, enabled=False):
-        parts = [error.T @ h.to(error.dtype) for h in read]
+        parts = [error.T @ h for h in read]
     directions.add("softmax", {"weight": torch.cat(parts, dim=1), "bias": error.sum(dim=0)})
     return found
 
@@ -99,8 +99,7 @@ def learn_from_text(lesson: Lesson, directions: Directions, at: slice) -> Tensor
     strings = lesson.strings[at]
     windows = windows_of(strings, lesson.net.window)
     seen = lesson.net.see(windows.flatten(0, 1))
-    precise = lesson.net.softmax.weight.dtype  # converted once, for the logits and the direction
-    found = learn_softmax(lesson, directions, strings, [layer.h.to(precise) for layer in seen])
+    found = learn_softmax(lesson, directions, strings, lesson.net.read(seen))
     counted = seen[0].g.new_ones(windows.shape[:2])
     counted[:, 0] = 0  # the context has no negative
     learn_layers(lesson, directions, seen, real=True, counted=counted.flatten())

@@ -60,7 +60,7 @@ def rollout(
         seen = net.see(window)
         yield window, seen
         if number < uniforms.shape[1]:
-            drawn = draw_next(net.logits([layer.h for layer in seen]), uniforms[:, number], temperature)
+            drawn = draw_next(net.logits(net.read(seen)), uniforms[:, number], temperature)
             window = torch.cat([window[:, 1:], drawn[:, None]], dim=1)
 
 

@@ -62,7 +62,7 @@ def measure(net: CharacterNet, strings: Tensor, *, rows: int = 2048, precision: 
     with autocast(strings.device, precision):
         for at in slices(len(strings), rows // windows.shape[1]):
             seen = net.see(windows[at].flatten(0, 1))
-            predict(net, strings[at], [layer.h for layer in seen], notes)
+            predict(net, strings[at], net.read(seen), notes)
     return with_perplexity(notes.means())
 
 

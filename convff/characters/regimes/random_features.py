@@ -18,6 +18,6 @@ def random_features(lesson: Lesson) -> Iterator[Directions]:
         strings = lesson.strings[at]
         if at.start not in lesson.memory:
             windows = windows_of(strings, lesson.net.window).flatten(0, 1)
-            lesson.memory[at.start] = [layer.h for layer in lesson.net.see(windows)]
+            lesson.memory[at.start] = lesson.net.read(lesson.net.see(windows))
         learn_softmax(lesson, directions, strings, lesson.memory[at.start])
     yield directions

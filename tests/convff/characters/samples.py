@@ -41,7 +41,8 @@ def layers_by_hand(net: CharacterNet, window: Sequence[int]) -> tuple[list[Tenso
 
 
 def logits_by_hand(net: CharacterNet, window: Sequence[int]) -> Tensor:
-    return net.softmax.weight @ torch.cat(layers_by_hand(net, window)[1]) + net.softmax.bias
+    read = torch.cat([h - h.mean() for h in layers_by_hand(net, window)[1]])
+    return net.softmax.weight @ read + net.softmax.bias
 
 
 def ends(string: Sequence[int], at: int) -> list[int]:
