@@ -52,7 +52,7 @@ class Recipe:
     length: int = 100
     window: int = 10
     widths: tuple[int, ...] = (500, 500, 500)
-    updates: int = 200
+    updates: int = 250
     optimizer: StepName = "orthogonal"
     lr: float = 0.05
     decay: DecayName = "cooldown"
