@@ -14,7 +14,7 @@ from convff.inference.softmax_readout import SoftmaxReadout
 from convff.labelling import Labels
 from convff.network import LayerLocalNet
 from convff.rules.base import Setup
-from convff.schedule import Schedule
+from convff.schedule import Schedule, usual_optimizer
 from convff.specs import OwnPartError, from_spec, spec_of
 from convff.training.local_step import start
 
@@ -147,7 +147,8 @@ def modules_of(checkpoint: Checkpoint, labels: Labels, rule: Any) -> dict[str, n
     made: dict[str, nn.Module] = {}
     held = sum(tensor.numel() for tensor in (*checkpoint.extra.values(), *checkpoint.net.state_dict().values()))
     with FewNumbers(held):
-        made |= start(rule, Setup(net=checkpoint.net, labels=labels, schedule=Resting())).modules
+        resting = Resting(optimizer=usual_optimizer(rule))
+        made |= start(rule, Setup(net=checkpoint.net, labels=labels, schedule=resting)).modules
         for name, about in _readouts(checkpoint.notes).items():
             made[name] = _readout(about, checkpoint, labels)
     saved = {key.partition(".")[0] for key in checkpoint.extra}

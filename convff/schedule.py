@@ -199,3 +199,14 @@ class Schedule:
         for group in optimizer.param_groups:
             group["factor"] = self.rest_factor
         return optimizer
+
+
+def usual_optimizer(rule: object) -> str:
+    """Return an optimiser by which a rule can learn: Adam, or the first of `rule.steps`, those that it needs.
+
+    Example:
+        >>> from convff import ForwardForward, GlobalHebbian
+        >>> usual_optimizer(ForwardForward()), usual_optimizer(GlobalHebbian())
+        ('adam', 'sgd')
+    """
+    return str(getattr(rule, "steps", ("adam",))[0])

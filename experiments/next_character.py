@@ -6,7 +6,8 @@ Hinton 2022 beside n-grams; `--negatives combined` trains by one of them. See `d
 
 import tyro
 
-from experiments.characters.settings import NextCharacter, check
+from experiments.characters.refusals import check
+from experiments.characters.settings import NextCharacter
 from experiments.config.settings import SettingsError
 from experiments.tools.command import exit_on
 

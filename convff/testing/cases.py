@@ -16,6 +16,7 @@ from convff.network import Block, LayerLocalNet
 from convff.randomness import keyed_generator
 from convff.rules import Seen, contrast_of
 from convff.rules.base import see
+from convff.schedule import usual_optimizer
 from convff.training.trees import decode, encode
 
 SHAPE = (2, 6, 6)
@@ -83,7 +84,7 @@ class Case:
     @property
     def optimizer(self) -> str:
         """The optimiser of the checks: Adam, or the first of those that the rule says it needs."""
-        return str(getattr(self.rule, "steps", ("adam",))[0])
+        return usual_optimizer(self.rule)
 
     def net(self, above: int = 0) -> LayerLocalNet:
         """Make two blocks of 2 K units or channels, in float64, always with the same weights.

@@ -16,12 +16,12 @@ from convff import (
     write_atomically,
 )
 from experiments.characters.figure import draw_perplexities
+from experiments.characters.refusals import check
 from experiments.characters.report import generated_text, ngram_perplexities, regime_table, report
 from experiments.characters.settings import (
     MAY_CHANGE,
     NextCharacter,
     Recipe,
-    check,
     recipe_of,
     settings_from_json,
 )

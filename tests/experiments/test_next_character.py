@@ -17,6 +17,7 @@ from convff import REGIMES, CharacterTrainer, Schedule, load_tensors
 from convff.characters.training import softmax_schedule
 from experiments.characters import run as running
 from experiments.characters.figure import draw_perplexities
+from experiments.characters.refusals import check
 from experiments.characters.run import main
 from experiments.characters.settings import (
     NAMES,
@@ -24,7 +25,6 @@ from experiments.characters.settings import (
     NextCharacter,
     PresetName,
     RegimeName,
-    check,
     recipe_of,
     settings_from_json,
 )

@@ -26,6 +26,7 @@ from convff.data import as_floats, epoch_batches
 from convff.labelling import label_passes
 from convff.models import MODELS
 from convff.randomness import keyed_generator
+from convff.schedule import usual_optimizer
 from labels import FourierLabels, StreamLabels
 from tests.convff.samples import ON_ANY_NETWORK
 
@@ -64,7 +65,9 @@ def network(model: str = "cnn6", seed: int = 0) -> LayerLocalNet:
 
 def train(net: LayerLocalNet, rule: str, *, epochs: int = 1, seed: int = 0) -> LayerLocalNet:
     labels = StreamLabels(LABELS) if rule == "ff, AtStream" else LABELS
-    trainer = Trainer(net, labels, MADE[rule](), schedule=Schedule(epochs=epochs, batch_size=8), seed=seed)
+    made = MADE[rule]()
+    schedule = Schedule(epochs=epochs, batch_size=8, optimizer=usual_optimizer(made))
+    trainer = Trainer(net, labels, made, schedule=schedule, seed=seed)
     for _ in trainer.fit(data()):
         pass
     return net
