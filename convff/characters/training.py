@@ -143,7 +143,7 @@ class CharacterTrainer:
             schedule = softmax if name == "softmax" else hidden
             parameters = {f"{name}.{key}": parameter for key, parameter in module.named_parameters()}
             optimizer = schedule.make_optimizer(parameters.values())
-            for group in optimizer.param_groups if schedule is hidden else ():
+            for group in optimizer.param_groups if name != "softmax" else ():
                 group["factor"] = hidden.factor(index)
             self._optimizers.append((schedule, parameters, optimizer))
         self._memory: dict[Any, Any] = {}

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -136,3 +137,15 @@ def test_numbers_out_of_range_are_refused() -> None:
             trainer_of("combined", **options)
     with pytest.raises(ValueError, match="window must be at least 1 and less than the 3 characters, got 3"):
         CharacterTrainer(filled_net(), TEXT[:, :WINDOW])
+
+
+def test_layers_have_rates_of_their_own_which_fall() -> None:
+    hidden = Schedule(optimizer="sgd", lr=0.1, momentum=0.0, decay="cooldown", block_factors=(1.0, 0.5, 0.25))
+    trainer = trainer_of("teacher", hidden, total=4)
+    rates = []
+    for _ in range(4):
+        trainer.update()
+        rates.append([optimizer.param_groups[0]["lr"] for *_, optimizer in trainer._optimizers[:-1]])
+    assert rates == [[pytest.approx(share * factor) for factor in (0.1, 0.05, 0.025)] for share in (1, 1, 1, 0.5)]
+    with pytest.raises(ValueError, match="block_factors must be none or one per block, 3, got 2"):
+        trainer_of("teacher", replace(hidden, block_factors=(1.0, 0.5)))
