@@ -210,3 +210,14 @@ def usual_optimizer(rule: object) -> str:
         ('adam', 'sgd')
     """
     return str(getattr(rule, "steps", ("adam",))[0])
+
+
+def learns_by(rule: object, optimizer: str) -> bool:
+    """Return whether a rule can learn by an optimiser: any, unless `rule.steps` names those that it needs.
+
+    Example:
+        >>> from convff import ForwardForward, GlobalHebbian
+        >>> learns_by(ForwardForward(), "adam"), learns_by(GlobalHebbian(), "adam")
+        (True, False)
+    """
+    return optimizer in getattr(rule, "steps", (optimizer,))

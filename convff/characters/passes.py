@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from convff.characters.equations import gate, layer_post, softmax_error
+from convff.characters.equations import gate, layer_post
 from convff.characters.lesson import Directions, Lesson, Notes
 from convff.characters.net import CharacterNet, SeenLayer
 from convff.characters.rollout import rollout
 from convff.characters.windows import targets_of, windows_of
+from convff.cross_entropy import softmax_error
 
 
 def predict(net: CharacterNet, strings: Tensor, read: Sequence[Tensor], notes: Notes) -> Tensor:

@@ -1,9 +1,9 @@
 """A linear readout with dropout, trained on frozen features: SoftHebb's published classifier."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from convff.cross_entropy import softmax_error
 from convff.data import ImageData, epoch_batches
 from convff.dropout import dropout
 from convff.inference.readout import LinearReadout
@@ -86,5 +86,5 @@ def cross_entropy_direction(linear: nn.Linear, x: Tensor, classes: Tensor) -> tu
         [0.5, -0.5]
     """
     scores = torch.addmm(linear.bias.detach(), x, linear.weight.detach().T)
-    error = (scores.softmax(dim=1) - F.one_hot(classes, len(linear.bias))) / len(x)
+    error = softmax_error(scores.log_softmax(dim=1), classes) / len(x)
     return error.T @ x, error.sum(dim=0)

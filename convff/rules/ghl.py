@@ -71,14 +71,10 @@ class GlobalHebbian(Headed):
         """Make the step on a network.
 
         Raises:
-            ValueError: see `Headed.refuse`; an optimiser that divides by the usual size of a step; temperatures for
-                another number of layers; or weights in float16, whose small gradients would be 0.
+            ValueError: see `Headed.refuse`; temperatures for another number of layers; or weights in float16, whose
+                small gradients would be 0.
         """
         self.refuse(setup)
-        if setup.schedule.optimizer not in self.steps:
-            raise ValueError(
-                f"optimizer must be {' or '.join(self.steps)}, got {setup.schedule.optimizer}: {self.why_steps}"
-            )
         refuse_settling(setup.net)
         if any(parameter.dtype == torch.float16 for parameter in setup.net.parameters()):
             raise ValueError("the sign of a gradient needs weights in float32, bfloat16 or float64, got float16")

@@ -25,7 +25,14 @@ from convff.training.block_step import BlockInput, BlockStep, Normalised, block_
 from convff.training.blockwise import Prepared, frozen_activity, is_pure, raw_input
 from convff.training.compiled import CompiledBlockStep
 from convff.training.halving import HalvingStep
-from convff.training.setting_up import keep_connections, modules_beside, refuse_to_observe, refuse_unfit, take_step
+from convff.training.setting_up import (
+    keep_connections,
+    modules_beside,
+    refuse_steps,
+    refuse_to_observe,
+    refuse_unfit,
+    take_step,
+)
 from convff.training.sums import add_by_name
 from convff.training.trainable_labels import trainable_labels
 
@@ -36,7 +43,7 @@ def start(rule: LocalRule | StartingRule, setup: Setup) -> Step:
     """Make the step of a rule on a network: its own, or else a `LocalStep`.
 
     Raises:
-        ValueError: the rule does not support the setup.
+        ValueError: the rule does not support the setup, or cannot learn by its optimiser.
 
     Example:
         >>> from convff import RULES, cnn3
@@ -46,6 +53,7 @@ def start(rule: LocalRule | StartingRule, setup: Setup) -> Step:
         {'ff': [], 'hebbff': [], 'bp': ['head']}
     """
     step = rule.start(setup) if isinstance(rule, StartingRule) else LocalStep(rule, setup)
+    refuse_steps(rule, setup.schedule.optimizer)
     keep_connections(setup.net, step.optimizers)
     return step
 

@@ -11,6 +11,7 @@ from convff.network import LayerLocalNet
 from convff.randomness import keyed_generator
 from convff.recurrent.network import refuse_settling
 from convff.rules.base import LocalRule, Setup
+from convff.schedule import learns_by
 
 
 def refuse_unfit(rule: LocalRule, setup: Setup) -> None:
@@ -24,6 +25,17 @@ def refuse_unfit(rule: LocalRule, setup: Setup) -> None:
         raise ValueError("the rule, or one of its stabilisers, needs the whole batch: use one process")
     if hasattr(rule, "check"):
         rule.check(setup.net, setup.labels.num_classes)
+
+
+def refuse_steps(rule: object, optimizer: str) -> None:
+    """Raise if a rule cannot learn by an optimiser.
+
+    Raises:
+        ValueError: it names the optimisers that the rule needs, and why.
+    """
+    if not learns_by(rule, optimizer):
+        needed = " or ".join(rule.steps)  # type: ignore[attr-defined]
+        raise ValueError(f"optimizer must be {needed}, got {optimizer}: {rule.why_steps}")  # type: ignore[attr-defined]
 
 
 def refuse_to_observe(rule: LocalRule, setup: Setup) -> None:

@@ -3,7 +3,7 @@
 import inspect
 from typing import Any
 
-from convff import GATES, MODELS, RULES, AtImage
+from convff import GATES, MODELS, RULES, AtImage, learns_by
 from experiments.config.conflicts import OF_NEGATIVES
 from experiments.config.ranges import option
 from experiments.config.recipe import Recipe
@@ -66,11 +66,10 @@ def _refuse_unknown_layers(settings: Settings, recipe: Recipe) -> None:
 
 def _refuse_steps(recipe: Recipe, rule: Any) -> None:
     """Raise for an optimiser under which the rule would lose what it is about."""
-    steps: tuple[str, ...] | None = getattr(rule, "steps", None)
-    if steps is not None and recipe.optimizer not in steps:
+    if not learns_by(rule, recipe.optimizer):
         raise SettingsError(
             f"--optimizer {recipe.optimizer} cannot be used with {type(rule).__name__}, which needs "
-            f"{' or '.join(steps)}: {rule.why_steps}"
+            f"{' or '.join(rule.steps)}: {rule.why_steps}"
         )
 
 

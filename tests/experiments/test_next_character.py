@@ -193,6 +193,16 @@ def test_a_finished_run_is_trained_on(small: NextCharacter, tmp_path: Path) -> N
         main(NextCharacter(resume=folder_of(small), updates=5))
 
 
+def test_a_finished_run_is_trained_on_to_the_bit_at_a_constant_rate(small: NextCharacter, tmp_path: Path) -> None:
+    small = replace(small, negatives=("combined",), decay="constant")
+    longer = replace(small, updates=6, out=tmp_path / "longer")
+    main(small)
+    main(longer)
+    main(NextCharacter(resume=folder_of(small), updates=6))
+    weights, others = (weights_of(folder_of(each), "combined") for each in (small, longer))
+    assert all(torch.equal(weights[name], others[name]) for name in others)
+
+
 def test_what_a_resumed_run_may_not_have_otherwise(
     small: NextCharacter, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
