@@ -71,6 +71,8 @@ def _conflicts() -> Iterator[Conflict]:
     yield Conflict("engine", anything, "rule", ("softhebb",))
     yield Conflict("blurs", anything, "rule", UNPLACED)
     yield Conflict("losers", anything, "rule", ("ff", "hebbff", "local_head", "ghl", "recurrent", "bp"))
+    yield Conflict("temperature", anything, "rule", ("ff", "hebbff", "local_head", "recurrent", "bp"))
+    yield Conflict("block_factors", anything, "rule", ("ghl", "recurrent", "bp"))
     for name in ("signal", "rest_factor"):
         yield Conflict(name, anything, "rule", ("ff", "hebbff", "local_head", "softhebb", "recurrent", "bp"))
     yield Conflict("weight_decay", anything, "optimizer", WITHOUT_DECAY)

@@ -56,6 +56,7 @@ def check_ranges(settings: Settings) -> None:
         experiments.config.settings.SettingsError: --lr must be positive and finite, got nan
     """
     _check_numbers(settings)
+    _check_per_block(settings)
     _check_seeds(settings)
     _check_layers(settings)
     for name, what in (("stabilise", "stabiliser"), ("inference", "evaluation")):
@@ -117,6 +118,15 @@ def _check_numbers(settings: Settings) -> None:
         if value is not None and not math.isfinite(value):
             bound = f" and at least {LEAST[name]}" if name in LEAST else ""
             raise SettingsError(f"{option(name)} must be finite{bound}, got {value}")
+
+
+def _check_per_block(settings: Settings) -> None:
+    """Raise for a list of numbers, one per block, that is empty or holds one out of range."""
+    for name in ("temperature", "block_factors"):
+        value = getattr(settings, name)
+        if value is not None and not (value and all(0 < each < math.inf for each in value)):
+            shown = " ".join(map(str, value)) or "nothing"
+            raise SettingsError(f"{option(name)} must be positive and finite, got {shown}")
 
 
 def _check_seeds(settings: Settings) -> None:

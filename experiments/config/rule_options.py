@@ -11,6 +11,16 @@ else:
     DecayName = Literal[names_in("convff/schedule.py", "SCHEDULES")]
 
 
+def in_words(value: object, between: str = " ") -> str:
+    """Return a value, or several, as on the command line.
+
+    Example:
+        >>> in_words((1.0, 0.5)), in_words("hard")
+        ('1.0 0.5', 'hard')
+    """
+    return between.join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
 @dataclass(frozen=True, kw_only=True)
 class RateOverrides:
     """Numbers of a recipe about rates, which the command line may replace; None keeps the preset's value."""
@@ -24,10 +34,16 @@ class RateOverrides:
     rest_factor: float | None = None
     """With --rule ghl: the rate of the head, of scales and of biases, relative to --lr."""
 
+    block_factors: tuple[float, ...] | None = None
+    """The rate of each block relative to --lr, from the first to the last."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RuleOptions:
     """Options that single rules take; None keeps the preset's value, or else the rule's own default."""
+
+    temperature: tuple[float, ...] | None = None
+    """With --rule softhebb or ghl: the inverse temperature of each block's competition; one number is for all."""
 
     losers: Literal["anti", "none", "hard"] | None = None
     """With --rule softhebb: what channels learn that do not win. anti: the opposite; none: the same as winners, by
@@ -60,6 +76,8 @@ class RuleOptions:
             {'losers': 'hard'}
         """
         values = {each.name: getattr(self, each.name) for each in fields(RuleOptions)}
+        if self.temperature is not None and len(self.temperature) == 1:
+            values["temperature"] = self.temperature[0]
         return {name: value for name, value in values.items() if value is not None}
 
     @property
@@ -67,10 +85,10 @@ class RuleOptions:
         """The options that are given, in words, for tables and names.
 
         Example:
-            >>> RuleOptions(losers="hard").variant
-            ('losers hard',)
+            >>> RuleOptions(losers="hard", temperature=(1.0, 0.5)).variant
+            ('temperature 1.0 0.5', 'losers hard')
         """
-        return tuple(f"{name} {value}" for name, value in self.rule_options().items())
+        return tuple(f"{name} {in_words(value)}" for name, value in self.rule_options().items())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.config.own import short
 from experiments.config.ranges import own_files
+from experiments.config.rule_options import in_words
 from experiments.config.settings import Settings, SettingsError, settings_from_json
 from experiments.run.metrics import by_block, read_rows
 from experiments.tools.words import TOGETHER, rule_in_words
@@ -36,7 +37,7 @@ def run_name(settings: Settings, *, seeds: bool = False) -> str:
         settings.model if labels in ("none", "nowhere") and settings.model is not None else labels
     )
     seed = f"seeds{settings.seed}-{settings.seed + settings.seeds - 1}" if seeds else f"seed{settings.seed}"
-    rule = "-".join((short(settings.rule), *(str(value) for value in settings.rule_options().values())))
+    rule = "-".join((short(settings.rule), *(in_words(value, "-") for value in settings.rule_options().values())))
     return f"{settings.dataset}-{network}-{rule}-{settings.preset}-{seed}"
 
 

@@ -114,7 +114,7 @@ def _idle_for_rule(settings: Settings, recipe: Recipe, rule: Any) -> Reasons:
         (OF_NEGATIVES, not takes(contrast_maker(settings, rule), "negatives"), "no pass has a wrong label"),
         (OF_NEGATIVES, has_no_steps and not hasattr(rule, "contrast"), f"{named} has no local steps"),
         (("contrast", "compile", "engine"), has_no_steps, f"{named} has no local steps"),
-        (("stagger", "similarity", "coarse_blocks"), has_no_steps, f"{named} has no local steps"),
+        (("stagger", "similarity", "coarse_blocks", "block_factors"), has_no_steps, f"{named} has no local steps"),
         (("reduction",), not takes(made, "gate"), f"{named} has no goodness"),
         (("coarse_blocks",), _is_of_one_label(rule), "each pass carries a class, right or wrong"),
         (("rest_factor",), not getattr(rule, "trains_rest", False), f"{named} has one rate for all that it trains"),

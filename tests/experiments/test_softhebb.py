@@ -9,6 +9,7 @@ import pytest
 from convff import SoftHebb
 from experiments.config.command_line import parse
 from experiments.config.presets import recipe_for
+from experiments.config.ranges import check_ranges
 from experiments.config.settings import Settings, SettingsError
 from experiments.datasets import load_dataset
 from experiments.run import folder as run_folder
@@ -53,6 +54,27 @@ def test_backpropagation_takes_the_same_network_without_labels(preset: str) -> N
     own, bp = (recipe_for(replace(DEFAULT, preset=preset, rule=rule, width=48)) for rule in ("softhebb", "bp"))  # type: ignore[arg-type]
     assert own.model_options["widths"] == bp.model_options["widths"]
     assert replace(DEFAULT, preset=preset, rule="bp").label_name == "none"  # type: ignore[arg-type]
+
+
+def test_fewer_blocks_take_temperatures_and_rates_of_their_own() -> None:
+    digits = load_dataset("digits", None)
+    two = replace(small(Path("runs")), widths=(4, 8))
+    with pytest.raises(SettingsError, match="block_factors must be none or one per block, 2, got 3"):
+        prepare(two, digits)
+    with pytest.raises(SettingsError, match="2 layers, so as many temperatures are needed, got 3"):
+        prepare(replace(two, block_factors=(1.0, 0.5)), digits)
+    parts = prepare(replace(two, block_factors=(1.0, 0.5), temperature=(1.0, 0.65)), digits)
+    assert parts.rule == SoftHebb(temperature=(1.0, 0.65))
+    assert parts.recipe.block_factors == (1.0, 0.5)
+    one = prepare(replace(two, block_factors=(1.0, 0.5), temperature=(2.0,)), digits).rule
+    assert one == SoftHebb(temperature=2.0)
+
+
+@pytest.mark.parametrize("given", [(), (0.0,), (1.0, float("nan")), (1.0, float("inf"))])
+@pytest.mark.parametrize("name", ["temperature", "block_factors"])
+def test_numbers_per_block_are_positive(name: str, given: tuple[float, ...]) -> None:
+    with pytest.raises(SettingsError, match=f"--{name.replace('_', '-')} must be positive and finite, got"):
+        check_ranges(replace(DEFAULT, **{name: given}))  # type: ignore[arg-type]
 
 
 @pytest.mark.draws

@@ -51,6 +51,8 @@ VALUES = {
     "losers": "hard",
     "signal": "local",
     "rest_factor": 0.5,
+    "temperature": (0.5,),
+    "block_factors": (1.0, 0.5),
     "depth": 8,
     "weight_decay": 0.1,
     "iterations": 6,
