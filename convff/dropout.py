@@ -27,7 +27,8 @@ def dropout(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
     kept = max(1, round(STEPS * (1 - share)))
     # 64 random bits are 8 bytes: much faster than a float per value.
     bits = torch.empty((x.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None, generator=generator)
-    keeps = bits.view(torch.uint8)[: x.numel()].view(x.shape) < kept
+    drawn = bits.view(torch.uint8)[: x.numel()].view(x.shape)
+    keeps = torch.le(drawn, kept - 1, out=torch.empty_like(drawn))  # bytes: booleans take 20 times as long
     return x * (keeps.to(x.device, x.dtype) * (STEPS / kept))
 
 

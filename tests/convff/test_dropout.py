@@ -25,6 +25,11 @@ def test_draws_come_from_the_generator() -> None:
     assert torch.equal(dropout(x, 0.0, keyed_generator(0, "dropout")), x)
 
 
+def test_a_share_below_half_a_step_drops_nothing() -> None:
+    x = torch.randn(3, 1001)
+    assert torch.equal(dropout(x, 0.001, keyed_generator(0, "dropout")), x)
+
+
 @pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
 def test_a_share_is_in_its_range(share: float) -> None:
     with pytest.raises(ValueError, match=r"must be in \[0, 1\), got"):

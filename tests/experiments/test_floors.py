@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from experiments.characters.run import main as learn_characters
+from experiments.characters.settings import NextCharacter
 from experiments.config.settings import Settings
 from experiments.run.train import main
 
@@ -30,3 +32,16 @@ def test_quick_reaches_its_floor(tmp_path: Path, names: dict[str, str], floor: f
     (results,) = main(settings)
     assert results.accuracy["goodness"] is not None
     assert results.accuracy["goodness"] >= floor
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("CONVFF_DATA" not in os.environ, reason="CONVFF_DATA is not set")
+def test_learnt_features_predict_characters_better_than_random_ones(tmp_path: Path) -> None:
+    settings = NextCharacter(negatives=("random-features", "teacher", "combined"), updates=60, out=tmp_path)
+    (results,) = learn_characters(settings)
+    assert not results["is_stand_in"]
+    random, teacher, combined = (results["regimes"][name] for name in settings.negatives)
+    for measure in ("perplexity", "held_out_perplexity"):
+        assert teacher[measure] < random[measure]
+        assert combined[measure] < random[measure]
+    assert combined["perplexity"] == pytest.approx(teacher["perplexity"], rel=0.1)
