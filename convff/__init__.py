@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 from convff.activations import Triangle
 from convff.black_box import BlackBox
-from convff.characters import REGIMES, Alphabet, CharacterNet, CharacterTrainer, WittenBell, generate
+from convff.characters import (
+    REGIMES,
+    Alphabet,
+    CharacterNet,
+    CharacterTrainer,
+    WittenBell,
+    generate,
+    load_characters,
+    save_characters,
+)
 from convff.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, save_checkpoint
 from convff.classifier import Classifier
 from convff.contrasts import (
@@ -188,12 +197,14 @@ __all__ = [
     "evaluating", "exported", "fastest_precision", "fasthebb", "features_in_bytes", "first_of", "fit_with_dropout",
     "fitting_width",
     "for_superclasses", "free_memory", "from_sequential", "from_torchvision", "generate", "goodness_scores",
-    "head_scores", "keep_freed_memory", "keyed_generator", "label_passes", "learns_by", "load", "load_checkpoint",
-    "load_tensors", "local_fields", "mean_goodness", "memory_of", "mlp", "model_card", "notes_for", "on_hardware",
+    "head_scores", "keep_freed_memory", "keyed_generator", "label_passes", "learns_by", "load", "load_characters",
+    "load_checkpoint", "load_tensors", "local_fields", "mean_goodness", "memory_of", "mlp", "model_card", "notes_for",
+    "on_hardware",
     "one_size", "orthogonalise", "participation_ratios", "picture_header", "predictions", "pretrained",
     "pretrained_about", "pretrained_names", "probabilities", "push", "read_each", "read_picture", "recurrent_local",
     "recurrent_mlp", "remove_unfinished", "require_export", "require_memory", "require_ours", "require_space", "resnet",
-    "resnet_he", "save_checkpoint", "save_tensors", "settled_goodness", "settled_states", "shipped_digits",
+    "resnet_he", "save_characters", "save_checkpoint", "save_tensors", "settled_goodness", "settled_states",
+    "shipped_digits",
     "stack_pictures", "start", "step_to_goodness", "stop_if_diverged", "sum_goodness", "tensors_of",
     "usual_activity_of", "wants_scores", "with_usual", "write_atomically",
 ]

@@ -6,6 +6,7 @@ from convff.characters.net import CharacterNet, SeenLayer
 from convff.characters.ngrams import WittenBell
 from convff.characters.regimes import REGIMES, Regime
 from convff.characters.rollout import generate
+from convff.characters.saving import load_characters, save_characters
 from convff.characters.training import CharacterTrainer, measure
 from convff.characters.windows import targets_of, windows_of
 
@@ -21,7 +22,9 @@ __all__ = [
     "SeenLayer",
     "WittenBell",
     "generate",
+    "load_characters",
     "measure",
+    "save_characters",
     "targets_of",
     "windows_of",
 ]

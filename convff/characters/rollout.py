@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from convff.characters.checks import check_characters
 from convff.characters.net import CharacterNet, SeenLayer
 from convff.randomness import keyed_generator
 from convff.training.divergence import DivergedError
@@ -86,7 +87,8 @@ def generate(net: CharacterNet, context: Tensor, length: int, *, seed: int = 0, 
         temperature: positive; 1 draws from the softmax as it is, near 0 takes the most probable character.
 
     Raises:
-        ValueError: the length or the temperature is out of its range, or a context is not as long as a window.
+        ValueError: the length, the temperature or a character is out of its range, or a context is not as long as a
+            window.
         DivergedError: a logit is not finite.
 
     Example:
@@ -94,6 +96,7 @@ def generate(net: CharacterNet, context: Tensor, length: int, *, seed: int = 0, 
         >>> generate(net, torch.tensor([[0, 1, 2]]), 5, seed=3).shape
         torch.Size([1, 8])
     """
+    check_characters(context, net.characters)
     if length < 1 or context.shape[1] != net.window:
         raise ValueError(
             f"length must be at least 1 and a context have {net.window} characters, got {length} and {context.shape[1]}"

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from convff.characters.checks import check_characters, check_numbers, check_schedules
 from convff.characters.lesson import Directions, Lesson, Notes, slices
 from convff.characters.net import CharacterNet
 from convff.characters.passes import predict
@@ -98,7 +99,8 @@ class CharacterTrainer:
         precision: of products; see `autocast`.
 
     Raises:
-        ValueError: the regime is unknown, the strings are not longer than a window, or a number is out of its range.
+        ValueError: the regime is unknown, the strings are no rows of characters or not longer than a window, an
+            optimiser cannot be used, or a number is out of its range.
 
     Example:
         >>> net = CharacterNet(characters=4, window=3, widths=(6, 5))
@@ -127,25 +129,26 @@ class CharacterTrainer:
     ) -> None:
         if isinstance(regime, str) and regime not in REGIMES:
             raise ValueError(f"regime must be one of {', '.join(REGIMES)}, got {regime!r}")
+        softmax = softmax_schedule(net.widths) if softmax is None else softmax
+        check_characters(strings, net.characters)
         windows_of(strings, net.window)  # which raises if there are none
-        hidden.check(len(net.layers))
-        if rows < 1 or not 0 < temperature < math.inf:
-            raise ValueError(f"rows must be at least 1 and temperature positive, got {rows} and {temperature}")
+        check_schedules(hidden, softmax, len(net.layers))
+        check_numbers(rows=rows, temperature=temperature, total=total)
+        autocast(strings.device, precision)  # which raises for an unknown precision
         self.net, self.strings, self.seed = net, strings, seed
         self.regime = REGIMES[regime] if isinstance(regime, str) else regime
         self.rows, self.temperature, self.precision = rows, temperature, precision
         self.updates = 0
-        softmax = softmax_schedule(net.widths) if softmax is None else softmax
         self._total = total
         modules = [*((f"layers.{index}", layer) for index, layer in enumerate(net.layers)), ("softmax", net.softmax)]
         self._optimizers = []
         for index, (name, module) in enumerate(modules):
             schedule = softmax if name == "softmax" else hidden
-            parameters = {f"{name}.{key}": parameter for key, parameter in module.named_parameters()}
-            optimizer = schedule.make_optimizer(parameters.values())
-            for group in optimizer.param_groups if name != "softmax" else ():
-                group["factor"] = hidden.factor(index)
-            self._optimizers.append((schedule, parameters, optimizer))
+            for its, parameters in _by_decay(schedule, name, module):
+                optimizer = its.make_optimizer(parameters.values())
+                for group in optimizer.param_groups if name != "softmax" else ():
+                    group["factor"] = hidden.factor(index)
+                self._optimizers.append((its, parameters, optimizer))
         self._memory: dict[Any, Any] = {}
 
     def update(self) -> dict[str, float]:
@@ -227,3 +230,14 @@ class CharacterTrainer:
         for (*_, optimizer), remembered in zip(self._optimizers, state.part("optimizers"), strict=True):
             restore_optimizer(optimizer, remembered)
         self.updates = state.part("updates")
+        self._memory.clear()  # features of other weights
+
+
+def _by_decay(schedule: Schedule, name: str, module: nn.Module) -> list[tuple[Schedule, dict[str, nn.Parameter]]]:
+    """Return a module's parameters by name, those apart that decay: weights do, biases do not."""
+    parameters = {f"{name}.{key}": parameter for key, parameter in module.named_parameters()}
+    if not schedule.weight_decay:
+        return [(schedule, parameters)]
+    weights = {key: parameter for key, parameter in parameters.items() if parameter.dim() > 1}
+    biases = {key: parameter for key, parameter in parameters.items() if parameter.dim() == 1}
+    return [(schedule, weights), (replace(schedule, weight_decay=0.0), biases)]

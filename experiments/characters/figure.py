@@ -7,7 +7,8 @@ from experiments.tools import style
 
 Rows = Sequence[Mapping[str, float]]
 PANELS = (("perplexity", "train", "text that is learnt from"), ("held_out_perplexity", "held_out", "held-out text"))
-MOST = 30.0  # an untrained network's, the number of characters
+LEAST, MOST = 2.0, 35.0  # around an untrained network's 30, the number of characters
+TICKS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 1000)
 LINES = ("-", "-", "--", "-.")  # curves that lie on one another can be told apart
 NEAR = 1.12  # perplexities whose ratio is less share a line of text
 
@@ -20,6 +21,8 @@ def draw_perplexities(regimes: Mapping[str, Rows], ngrams: Mapping[str, Mapping[
         ngrams: perplexities "train" and "held_out" of n-grams by name, drawn as horizontal lines.
         path: the PNG to write, with a PDF beside it.
     """
+    shown = [row[column] for column, *_ in PANELS for rows in regimes.values() for row in rows if column in row]
+    limits = _limits([*shown, *(value for each in ngrams.values() for value in each.values())])
     with style.new_figure(path, width=style.PAGE, height=3.0) as figure:
         panels = figure.subplots(1, 2, sharey=True)
         for axes, (column, key, title) in zip(panels, PANELS, strict=True):
@@ -34,11 +37,17 @@ def draw_perplexities(regimes: Mapping[str, Rows], ngrams: Mapping[str, Mapping[
                 )
             for values in ngrams.values():
                 axes.axhline(values[key], color=style.INK, linestyle=":", linewidth=0.7)
-            axes.set(xlabel="updates", title=title, yscale="log", ylim=(2, MOST + 5))
-            axes.set_yticks([2, 3, 5, 10, 20, 30], ["2", "3", "5", "10", "20", "30"])
+            axes.set(xlabel="updates", title=title, yscale="log")
+            axes.set_yticks(TICKS, list(map(str, TICKS)))
             axes.minorticks_off()
+            axes.set(ylim=limits)
         panels[0].set(ylabel="perplexity of the next character")
         figure.legend(loc="outside lower center", ncols=len(regimes))
+
+
+def _limits(values: Sequence[float]) -> tuple[float, float]:
+    """Return limits that show all values: `LEAST` and `MOST`, and further out where a value is."""
+    return min(LEAST, 0.95 * min(values)), max(MOST, 1.05 * max(values))
 
 
 def _joined(values: Mapping[str, float]) -> list[tuple[str, float]]:

@@ -2,7 +2,7 @@
 
 import math
 
-from experiments.characters.settings import PENALISED, NextCharacter, recipe_of
+from experiments.characters.settings import NextCharacter
 from experiments.config.ranges import DEVICE, SEEDS, WIDEST, check_out, option
 from experiments.config.settings import SettingsError
 
@@ -40,18 +40,11 @@ def check(asked: NextCharacter) -> None:
         raise SettingsError(
             f"--softmax-optimizer {asked.softmax_optimizer} needs --softmax-lr, as each step has its own"
         )
-    if asked.softmax_decay is not None:
-        _check_decay(asked.softmax_decay, recipe_of(asked).softmax_optimizer)
+    if asked.softmax_decay is not None and not 0 <= asked.softmax_decay < math.inf:
+        raise SettingsError(f"--softmax-decay must be at least 0 and finite, got {asked.softmax_decay}")
     if asked.widths is not None and not (asked.widths and all(1 <= width <= WIDEST for width in asked.widths)):
         raise SettingsError(f"--widths must be one or more numbers in [1, {WIDEST}], got {asked.widths}")
     _check_rest(asked)
-
-
-def _check_decay(decay: float, optimizer: str) -> None:
-    if not 0 <= decay < math.inf:
-        raise SettingsError(f"--softmax-decay must be at least 0 and finite, got {decay}")
-    if decay and optimizer not in PENALISED:
-        raise SettingsError(f"--softmax-decay needs --softmax-optimizer {' or '.join(PENALISED)}, got {optimizer}")
 
 
 def _check_rest(asked: NextCharacter) -> None:

@@ -4,6 +4,7 @@ import json
 import statistics
 import sys
 from dataclasses import asdict, fields, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -35,6 +36,7 @@ from experiments.run.folder import new_file, new_folder, write_json
 from experiments.run.stopping import Interrupted, Signals
 from experiments.run.torchrun import device_named
 from experiments.tools import machine
+from experiments.tools.streams import escape_what_cannot_be_shown
 
 EXIT_CODES: dict[type[Exception], int] = {
     DataError: 2,
@@ -47,6 +49,7 @@ EXIT_CODES: dict[type[Exception], int] = {
 
 def main(asked: NextCharacter) -> list[dict[str, Any]]:
     """Run all seeds; on an error, exit with its code in `EXIT_CODES`, and after a signal as usual."""
+    escape_what_cannot_be_shown()  # now, not after the training
     keep_freed_memory()
     try:
         settings = asked if asked.resume is None else resumed_settings(asked)
@@ -112,22 +115,23 @@ def run(settings: NextCharacter, signals: Signals) -> dict[str, Any]:
     folder = settings.resume or new_folder(settings.out, run_name(settings))
     if settings.resume is not None:
         precision = json.loads((folder / "settings.json").read_text(encoding="utf-8")).get("precision", precision)
+    trainings = {
+        regime: RegimeTraining(
+            regime, corpus, recipe, seed=settings.seed, precision=precision, device=device, folder=folder / regime
+        )
+        for regime in settings.regimes
+    }
+    for training in trainings.values():
+        training.begin()  # which may refuse: nothing of the folder has changed until here
+    if settings.resume is not None:
+        _keep_results(folder, recipe.updates)
     about = {"settings": settings.as_json(), "recipe": asdict(recipe), "precision": precision}
     write_json(folder / "settings.json", about)
     ngrams = ngram_perplexities(corpus, recipe.window)
     _announce(corpus, recipe, ngrams, f"{precision} on {device}; run {folder}")
     lasts, rows, texts = {}, {}, {}
     for regime in settings.regimes:
-        training = RegimeTraining(
-            regime,
-            corpus,
-            recipe,
-            seed=settings.seed,
-            precision=precision,
-            device=device,
-            folder=folder / regime,
-        )
-        training.begin()
+        training = trainings.pop(regime)  # and then its memory is free
         lasts[regime] = training(signals)
         rows[regime] = training.metrics.rows
         texts[regime] = generated_text(training.net, corpus, seed=settings.seed, temperature=recipe.temperature)
@@ -158,6 +162,15 @@ def run(settings: NextCharacter, signals: Signals) -> dict[str, Any]:
         print(f"\n{name} writes: {strings[0]}")
     print(f"\n  everything is in {folder}")
     return results
+
+
+def _keep_results(folder: Path, updates: int) -> None:
+    """Give results of another number of updates names of their own: `results-N-updates.json`, likewise the report."""
+    path = folder / "results.json"
+    earlier = json.loads(path.read_text(encoding="utf-8"))["updates"] if path.exists() else updates
+    if earlier != updates:
+        for kept in (path, folder / "report.md"):
+            kept.rename(kept.with_stem(f"{kept.stem}-{earlier}-updates"))
 
 
 def _announce(corpus: Corpus, recipe: Recipe, ngrams: dict[str, dict[str, float]], where: str) -> None:

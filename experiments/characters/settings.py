@@ -11,6 +11,7 @@ from experiments.config.values import typed_fields
 NAMES = names_in("convff/characters/regimes/__init__.py", "REGIMES")
 PresetName: TypeAlias = Literal["smoke", "quick", "paper"]
 Strings: TypeAlias = Literal["first", "stream"]
+SoftmaxStep: TypeAlias = Literal["adam", "sgd", "smoothed"]
 
 if TYPE_CHECKING:
     RegimeName: TypeAlias = str
@@ -55,7 +56,7 @@ class Recipe:
     lr: float = 0.05
     decay: DecayName = "cooldown"
     momentum: float = 0.9
-    softmax_optimizer: StepName = "adam"
+    softmax_optimizer: SoftmaxStep = "adam"
     softmax_lr: float = 3e-3
     softmax_decay: float = 0.01
     temperature: float = 1.0
@@ -69,8 +70,12 @@ PRESETS: dict[PresetName, Recipe] = {
     "paper": Recipe(widths=(2000, 2000, 2000), updates=300),
 }
 UNITS = 1500  # to which rate and decay of the softmax belong
-PENALISED = ("adam", "sgd")  # optimisers whose gradient takes the penalty of the weights
-MAY_CHANGE = ("updates", "data_dir", "require_data")  # with --resume; with more updates, rates follow the longer run
+MAY_CHANGE = (
+    "updates",
+    "device",
+    "data_dir",
+    "require_data",
+)  # with --resume; with more updates, rates follow the longer run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,15 +119,15 @@ class NextCharacter:
     decay: DecayName | None = None
     """How the rate of the hidden layers falls: constant, cooldown (to 0 in the second half) or cosine."""
 
-    softmax_optimizer: StepName | None = None
-    """How the softmax steps, in all regimes; needs --softmax-lr."""
+    softmax_optimizer: SoftmaxStep | None = None
+    """How the softmax steps, in all regimes; needs --softmax-lr. It begins at 0, so no step is relative to it."""
 
     softmax_lr: float | None = None
     """Rate of the softmax, the same in all regimes. Default: 0.003 for 1500 hidden units, and less for more."""
 
     softmax_decay: float | None = None
-    """Penalty of the softmax's weights, the same in all regimes, in the gradient of adam and sgd. Default: 0.01 for
-    1500 hidden units, and more for more."""
+    """Decay of the softmax's weights, not of its bias, the same in all regimes. Default: 0.01 for 1500 hidden units,
+    and more for more."""
 
     temperature: float | None = None
     """Temperature of generated text; 1 draws from the softmax as it is."""
@@ -162,8 +167,9 @@ class NextCharacter:
         return NAMES if "all" in self.negatives else self.negatives
 
     def as_json(self) -> dict[str, Any]:
-        """Return the settings as JSON values."""
+        """Return the settings as JSON values; the user's own text by its whole path, wherever the run is resumed."""
         values = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "resume"}
+        values["text"] = None if self.text is None else self.text.expanduser().absolute()
         return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
 
 
@@ -178,11 +184,7 @@ def recipe_of(asked: NextCharacter) -> Recipe:
     given = {name: value for name in names if (value := getattr(asked, name)) is not None}
     recipe = replace(PRESETS[asked.preset], **given)
     share = sum(recipe.widths) / UNITS
-    penalised = recipe.softmax_optimizer in PENALISED
-    scaled: dict[str, Any] = {
-        "softmax_lr": recipe.softmax_lr / share,
-        "softmax_decay": penalised * recipe.softmax_decay * share,
-    }
+    scaled: dict[str, Any] = {"softmax_lr": recipe.softmax_lr / share, "softmax_decay": recipe.softmax_decay * share}
     return replace(recipe, **{name: value for name, value in scaled.items() if name not in given})
 
 

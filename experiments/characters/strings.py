@@ -61,7 +61,7 @@ def corpus_of(text: Text, recipe: Recipe, strings: str | None = None) -> Corpus:
         raise DataError(
             f"{text.source}: at least {recipe.train_strings + 1} strings of {length} characters are needed, one of "
             f"them held out, got {len(found)} (--strings {kind}); give --train-strings, or a longer text"
-            + ("" if kind == "stream" else ", or --strings stream")
+            + ("" if kind == "stream" else ", --strings stream, or --no-titles if the parts of --text have no titles")
         )
     found = found[: recipe.train_strings + recipe.held_out_strings]
     encoded = torch.stack([ALPHABET.encode(string) for string in found])

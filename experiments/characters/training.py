@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from convff import CharacterNet, CharacterTrainer, Schedule, TrainingState, require_space, save_tensors
+from convff import CharacterNet, CharacterTrainer, Schedule, TrainingState, require_space, save_characters
 from experiments.characters.settings import Recipe
 from experiments.characters.strings import ALPHABET, Corpus
 from experiments.config.settings import SettingsError
@@ -19,7 +19,6 @@ from experiments.run.stopping import Interrupted, Signals
 SAVE_SECONDS = 120.0  # at most this much is lost by a kill
 LINES = 20  # progress lines of a training
 FREE = ("updates",)  # numbers of a recipe that a resumed run may change
-KIND = "next-character"
 
 
 class RegimeTraining:
@@ -134,10 +133,10 @@ class RegimeTraining:
                 if time.monotonic() - self.saved > SAVE_SECONDS:
                     self.save()
             self.save()
-            last = self._row(self.trainer.measure(), self._held_out())
+            last = self._row(self.trainer.updates, self.trainer.measure(), self._held_out())
             self.metrics.append(last)
-            about = {"settings": self.must_stay, "updates": self.trainer.updates, "alphabet": ALPHABET.letters}
-            save_tensors(self.folder / "checkpoint.safetensors", self.net.state_dict(), about, kind=KIND)
+            about = {"settings": self.must_stay, "updates": self.trainer.updates}
+            save_characters(self.net, ALPHABET, self.folder / "checkpoint.safetensors", about)
         self._show(last)
         return last
 
@@ -148,7 +147,7 @@ class RegimeTraining:
         held_out = self._held_out() if due else {}
         found = self.trainer.update()
         self.seconds += time.perf_counter() - start
-        row = self._row(found, held_out) | {"updates": number}
+        row = self._row(number, found, held_out)
         self.metrics.append(row)
         if number % max(1, self.recipe.updates // LINES) == 0:
             self._show(row)
@@ -156,8 +155,8 @@ class RegimeTraining:
     def _held_out(self) -> dict[str, float]:
         return {f"held_out_{name}": value for name, value in self.trainer.measure(self.corpus.held_out).items()}
 
-    def _row(self, found: dict[str, float], held_out: dict[str, float]) -> dict[str, float]:
-        return {"updates": self.trainer.updates} | found | held_out | {"seconds": self.seconds}
+    def _row(self, number: int, found: dict[str, float], held_out: dict[str, float]) -> dict[str, float]:
+        return {"updates": number} | found | held_out | {"seconds": self.seconds}
 
     def _show(self, row: dict[str, float]) -> None:
         """Print a line of progress."""

@@ -9,6 +9,7 @@ from experiments.datasets.known import places
 
 NAME = "aesop/aesop-townsend.txt"
 TITLE = "Aesop's fables, Townsend's translation (1867)"
+WHERE = "aesop.txt of the public repository UddyOrizu/LSTM-Language-Model"
 SHA256 = "3b58de0a7475a9b4f2365e44940e2dae7b950b4c3bf9111dfc7356486ebfe9f7"
 STAND_IN = Path(__file__).parent.parent / "texts" / "fables.txt"
 
@@ -33,8 +34,8 @@ class Text:
 def load_text(data_dir: Path | None, file: Path | None = None, *, require: bool = False, titles: bool = True) -> Text:
     """Load a text: a file of the user's own, or else Townsend's fables, or else the stand-in.
 
-    Townsend's fables are looked for as `aesop/aesop-townsend.txt` in `data_dir`, or else in `$CONVFF_DATA` and
-    `./data`; they are not downloaded.
+    Townsend's fables are looked for as `aesop/aesop-townsend.txt` in `data_dir`; without it in `$CONVFF_DATA` and then
+    in `./data`. They are not downloaded; `WHERE` names a source.
 
     Args:
         data_dir: folder of the data; if given, no other place is searched and there is no stand-in.
@@ -46,7 +47,8 @@ def load_text(data_dir: Path | None, file: Path | None = None, *, require: bool 
         DataError: a file is missing, is no text, or holds nothing; or the fables are others than Townsend's.
     """
     if file is not None:
-        return _read(file, f"--text {file}", titles=titles)
+        how = "the first line of each part dropped as its title" if titles else "no titles"
+        return _read(file, f"--text {file}, {how}", titles=titles)
     searched = [("--data-dir", data_dir)] if data_dir is not None else list(places())
     tried = []
     for label, place in searched:
@@ -55,12 +57,13 @@ def load_text(data_dir: Path | None, file: Path | None = None, *, require: bool 
             found = _read(path, f"{TITLE}, {NAME} in {label} ({place})")
             if found.sha256 != SHA256:
                 raise DataError(
-                    f"{path} must have the SHA-256 {SHA256}, got {found.sha256}: for another text, --text FILE"
+                    f"{path} must have the SHA-256 {SHA256}, got {found.sha256}: it is {WHERE}; for another text, "
+                    "--text FILE"
                 )
             return found
         tried.append(f"{label} ({place}) has no {NAME}")
     if data_dir is not None or require:
-        raise DataError(f"{TITLE} cannot be found. Tried: {'; '.join(tried)}")
+        raise DataError(f"{TITLE}, cannot be found: {WHERE}. Tried: {'; '.join(tried)}")
     return _read(STAND_IN, f"fables retold for this package ({'; '.join(tried)})", is_stand_in=True)
 
 

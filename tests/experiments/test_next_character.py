@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from convff import REGIMES, CharacterTrainer, Schedule, load_tensors
-from convff.characters.training import softmax_schedule
+from convff.characters.checks import FROM_ZERO
+from convff.characters.training import HIDDEN, SOFTMAX, SOFTMAX_UNITS, softmax_schedule
 from experiments.characters import run as running
 from experiments.characters.figure import draw_perplexities
 from experiments.characters.refusals import check
@@ -22,13 +23,16 @@ from experiments.characters.run import main
 from experiments.characters.settings import (
     NAMES,
     PRESETS,
+    UNITS,
     NextCharacter,
     PresetName,
     RegimeName,
+    SoftmaxStep,
     recipe_of,
     settings_from_json,
 )
 from experiments.config.settings import SettingsError
+from experiments.datasets.known import ENVIRONMENT
 from experiments.next_character import asked_for
 from experiments.run.metrics import read_rows
 from tests.experiments.characters.samples import fables
@@ -94,7 +98,10 @@ def test_the_papers_run_is_the_papers() -> None:
         )
         assert found == wanted
     assert recipe_of(asked_for(["--softmax-lr", "0.1", "--widths", "9"])).softmax_lr == 0.1
-    assert recipe_of(asked_for(["--softmax-optimizer", "smoothed", "--softmax-lr", "0.1"])).softmax_decay == 0
+    assert set(get_args(SoftmaxStep)) == set(FROM_ZERO)
+    hidden = {name: getattr(HIDDEN, name) for name in ("optimizer", "lr", "momentum", "decay")}
+    assert {name: getattr(quick, name) for name in hidden} == hidden
+    assert (UNITS, quick.momentum) == (SOFTMAX_UNITS, SOFTMAX.momentum)
     assert set(get_args(PresetName)) == set(PRESETS)
     assert set(get_args(RegimeName)) == {"all", *REGIMES}
     assert asked_for([]).regimes == NAMES == tuple(REGIMES)
@@ -189,8 +196,13 @@ def test_a_finished_run_is_trained_on(small: NextCharacter, tmp_path: Path) -> N
     weights, others = (weights_of(folder_of(each), "random-features") for each in (small, longer))
     assert all(torch.equal(weights[name], others[name]) for name in others)  # its rate is constant
     assert rows_of(folder_of(small), "combined")[:2] == rows_of(folder_of(longer), "combined")[:2]
+    kept = {path: path.read_bytes() for path in folder_of(small).glob("*.*")}
+    assert {path.name for path in kept} >= {"results-4-updates.json", "report-4-updates.md", "results.json"}
+    assert json.loads(kept[folder_of(small) / "results-4-updates.json"])["updates"] == 4
     with pytest.raises(SystemExit, match="2"):
         main(NextCharacter(resume=folder_of(small), updates=5))
+    assert {path: path.read_bytes() for path in folder_of(small).glob("*.*")} == kept
+    main(NextCharacter(resume=folder_of(small), device="cpu"))  # a refused one leaves the run as it was
 
 
 def test_a_finished_run_is_trained_on_to_the_bit_at_a_constant_rate(small: NextCharacter, tmp_path: Path) -> None:
@@ -221,6 +233,27 @@ def test_what_a_resumed_run_may_not_have_otherwise(
         assert message in capsys.readouterr().err
 
 
+def test_a_run_is_resumed_from_another_folder(
+    small: NextCharacter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    relative = replace(small, negatives=("random-features",), text=Path("mine.txt"))
+    main(relative)
+    monkeypatch.chdir(tmp_path.parent)
+    main(NextCharacter(resume=folder_of(small)))
+
+
+def test_the_retold_fables_are_announced(
+    small: NextCharacter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(ENVIRONMENT, raising=False)
+    monkeypatch.chdir(tmp_path)
+    (results,) = main(replace(small, negatives=("random-features",), text=None, train_strings=None, updates=1))
+    assert (results["train_strings"], results["held_out_strings"], results["is_stand_in"]) == (248, 63, True)
+    assert "using a STAND-IN" in capsys.readouterr().out
+    assert "**Stand-in text.**" in (folder_of(small) / "report.md").read_text()
+
+
 def test_several_seeds_are_summed_up(small: NextCharacter, capsys: pytest.CaptureFixture[str]) -> None:
     results = main(replace(small, negatives=("random-features",), seeds=2))
     assert [each["seed"] for each in results] == [0, 1]
@@ -239,10 +272,7 @@ def test_several_seeds_are_summed_up(small: NextCharacter, capsys: pytest.Captur
         (("--softmax-lr", "-1"), "--softmax-lr must be positive"),
         (("--softmax-optimizer", "adam"), "--softmax-optimizer adam needs --softmax-lr"),
         (("--softmax-decay", "-1"), "--softmax-decay must be at least 0"),
-        (
-            ("--softmax-optimizer", "smoothed", "--softmax-lr", "0.1", "--softmax-decay", "1"),
-            "--softmax-decay needs --softmax-optimizer adam or sgd, got smoothed",
-        ),
+        (("--softmax-optimizer", "orthogonal"), "orthogonal"),  # its steps are relative to weights, which begin at 0
         (("--optimizer", "per_neuron"), "--optimizer per_neuron cannot be used: the first layer has a row of weights"),
         (("--updates", "0"), "--updates must be at least 1, got 0"),
         (("--train-strings", "0"), "--train-strings must be at least 1"),

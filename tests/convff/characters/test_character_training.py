@@ -2,15 +2,16 @@
 
 import itertools
 import math
+import re
 from dataclasses import replace
 
 import pytest
 import torch
 
 from convff import Schedule, TrainingState
-from convff.characters import REGIMES, CharacterNet, CharacterTrainer, measure, windows_of
+from convff.characters import REGIMES, CharacterNet, CharacterTrainer, generate, measure, windows_of
 from convff.training.divergence import DivergedError
-from tests.convff.characters.samples import CHARACTERS, WINDOW, drawn_strings, filled_net
+from tests.convff.characters.samples import CHARACTERS, WINDOW, drawn_strings, filled_net, loss_by_hand
 
 TEXT = drawn_strings(12, 20)
 STEPS = [
@@ -32,6 +33,9 @@ def test_a_resumed_training_goes_on_to_the_bit(regime: str, hidden: Schedule) ->
     found = [first.update() for _ in range(3)]
     state = first.state()
     first.update()  # which the state does not see
+    with torch.no_grad():
+        second.net.layers[0].weight.mul_(2)  # nor that the resumed one was used before, with other weights
+    second.update()
     second.resume(TrainingState(state.tensors, state.about))
     torch.rand(3)
     found += [second.update() for _ in range(3)]
@@ -131,12 +135,78 @@ def test_a_training_that_diverges_is_stopped() -> None:
         train()
 
 
-def test_numbers_out_of_range_are_refused() -> None:
-    for options in ({"rows": 0}, {"temperature": 0.0}, {"temperature": math.nan}):
-        with pytest.raises(ValueError, match="rows must be at least 1 and temperature positive"):
-            trainer_of("combined", **options)
-    with pytest.raises(ValueError, match="window must be at least 1 and less than the 3 characters, got 3"):
-        CharacterTrainer(filled_net(), TEXT[:, :WINDOW])
+SOFTMAX = Schedule(optimizer="adam", lr=0.01, decay="constant")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rows": 0}, "rows must be at least 1, got 0"),
+        ({"total": 0}, "total must be at least 1, got 0"),
+        ({"temperature": 0.0}, "temperature must be positive and finite, got 0.0"),
+        ({"temperature": math.nan}, "temperature must be positive and finite, got nan"),
+        ({"precision": "float8"}, "precision must be one of"),
+        ({"hidden": replace(SOFTMAX, optimizer="per_neuron")}, "the first layer has a row of weights per character"),
+        ({"hidden": replace(SOFTMAX, optimizer="norm_dependent")}, "the first layer has a row of weights"),
+        ({"hidden": replace(SOFTMAX, stagger=0.5)}, "stagger has no use here"),
+        ({"hidden": replace(SOFTMAX, repeats=2)}, "repeats has no use here"),
+        (
+            {"softmax": replace(SOFTMAX, optimizer="orthogonal")},
+            "needs an optimizer of adam, sgd, smoothed, got 'ortho",
+        ),
+        ({"softmax": replace(SOFTMAX, optimizer="relative")}, "the softmax begins at 0"),
+        ({"softmax": replace(SOFTMAX, block_factors=(1.0, 1.0, 1.0))}, "block_factors has no use here"),
+    ],
+)
+def test_what_cannot_be_learnt_with_is_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        trainer_of("combined", **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("strings", "message"),
+    [
+        (TEXT[:, :WINDOW], "window must be at least 1 and less than the 3 characters, got 3"),
+        (TEXT + 1, "characters must be numbers in [0, 5), got 1 to 5"),
+        (TEXT - 1, "characters must be numbers in [0, 5), got -1 to 3"),
+        (TEXT[0], "strings must be int64 [S, T] and not empty, got torch.int64 [20]"),
+        (TEXT[:0], "and not empty, got torch.int64 [0, 20]"),
+        (TEXT.float(), "strings must be int64 [S, T] and not empty, got torch.float32"),
+    ],
+)
+def test_what_is_no_text_is_refused(strings: torch.Tensor, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        CharacterTrainer(filled_net(), strings)
+    if "window" not in message:
+        with pytest.raises(ValueError, match=re.escape(message)):
+            generate(filled_net(), strings[:, :WINDOW] if strings.dim() == 2 and len(strings) else strings, 2)
+
+
+def test_weights_of_the_softmax_decay_and_its_bias_does_not() -> None:
+    lr, decay = 0.1, 0.5
+    softmax = Schedule(optimizer="sgd", lr=lr, momentum=0.0, weight_decay=decay, decay="constant")
+    net, start = filled_net(), filled_net()
+    text = drawn_strings()
+    CharacterTrainer(net, text, regime="random-features", softmax=softmax).update()
+    loss = loss_by_hand(start, text, [])
+    wanted = torch.autograd.grad(loss, [start.softmax.weight, start.softmax.bias])
+    with torch.no_grad():
+        weight = start.softmax.weight - lr * (wanted[0] + decay * start.softmax.weight)
+        bias = start.softmax.bias - lr * wanted[1]
+    torch.testing.assert_close(net.softmax.weight.detach(), weight, rtol=1e-11, atol=1e-13)
+    torch.testing.assert_close(net.softmax.bias.detach(), bias, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("regime", ["teacher", "combined"])
+def test_draws_differ_between_updates_and_seeds(regime: str) -> None:
+    """With steps of nearly nothing, only the draws differ."""
+    still = Schedule(optimizer="sgd", lr=1e-30, decay="constant")
+    trainers = [
+        CharacterTrainer(filled_net(), TEXT, regime=regime, hidden=still, softmax=still, seed=s) for s in (0, 1)
+    ]
+    found = [trainers[0].update(), trainers[0].update(), trainers[1].update()]
+    assert len({each["perplexity"] for each in found}) == 1
+    assert len({each["p_generated_1"] for each in found}) == 3
 
 
 def test_layers_have_rates_of_their_own_which_fall() -> None:
@@ -145,7 +215,7 @@ def test_layers_have_rates_of_their_own_which_fall() -> None:
     rates = []
     for _ in range(4):
         trainer.update()
-        rates.append([optimizer.param_groups[0]["lr"] for *_, optimizer in trainer._optimizers[:-1]])
+        rates.append([optimizer.param_groups[0]["lr"] for *_, optimizer in trainer._optimizers[:3]])
     assert rates == [[pytest.approx(share * factor) for factor in (0.1, 0.05, 0.025)] for share in (1, 1, 1, 0.5)]
     with pytest.raises(ValueError, match="block_factors must be none or one per block, 3, got 2"):
         trainer_of("teacher", replace(hidden, block_factors=(1.0, 0.5)))

@@ -17,11 +17,13 @@ from tests.convff.characters.samples import (
     drawn_strings,
     ends,
     filled_net,
+    layers_by_hand,
     logits_by_hand,
     loss_by_hand,
 )
 
 TEXT = drawn_strings()
+TEMPERATURE = 0.5  # of all drawn characters, so that leaving it out would show
 PLAIN = Schedule(optimizer="sgd", lr=0.1, momentum=0.0, decay="constant")
 
 
@@ -29,7 +31,8 @@ def teacher_negatives(net: CharacterNet, uniforms: Tensor) -> list[list[int]]:
     found = []
     for number, string in enumerate(TEXT.tolist()):
         for place, at in enumerate(range(WINDOW, len(string))):
-            drawn = draw_by_hand(logits_by_hand(net, ends(string, at - 1)), uniforms[number, place].item())
+            logits = logits_by_hand(net, ends(string, at - 1)) / TEMPERATURE
+            drawn = draw_by_hand(logits, uniforms[number, place].item())
             found.append([*ends(string, at)[:-1], drawn])
     return found
 
@@ -38,7 +41,8 @@ def generated_by_hand(net: CharacterNet, uniforms: Tensor) -> list[list[int]]:
     texts = [string[:WINDOW] for string in TEXT.tolist()]
     for number, text in enumerate(texts):
         for place in range(TEXT.shape[1] - WINDOW):
-            text.append(draw_by_hand(logits_by_hand(net, text[-WINDOW:]), uniforms[number, place].item()))
+            logits = logits_by_hand(net, text[-WINDOW:]) / TEMPERATURE
+            text.append(draw_by_hand(logits, uniforms[number, place].item()))
     return texts
 
 
@@ -60,7 +64,8 @@ def assert_equal(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
 
 def directions_of(regime: str, **options: int) -> list[dict[str, Tensor]]:
     with torch.no_grad():
-        return [each.by_name for each in REGIMES[regime](Lesson(filled_net(), TEXT, update=3, **options))]
+        lesson = Lesson(filled_net(), TEXT, update=3, temperature=TEMPERATURE, **options)  # type: ignore[arg-type]
+        return [each.by_name for each in REGIMES[regime](lesson)]
 
 
 def test_teacher_forcing_is_the_gradient_of_its_losses() -> None:
@@ -86,10 +91,18 @@ def test_random_features_are_the_gradient_of_the_softmax_alone() -> None:
 
 def test_separated_takes_the_second_step_from_the_weights_after_the_first() -> None:
     net, by_hand = filled_net(), filled_net()
-    CharacterTrainer(net, TEXT, regime="separated", hidden=PLAIN, softmax=PLAIN).update()
+    options = {"hidden": PLAIN, "softmax": PLAIN, "seed": 7, "temperature": TEMPERATURE}
+    trainer = CharacterTrainer(net, TEXT, regime="separated", **options)  # type: ignore[arg-type]
+    trainer.updates = 5
+    found = trainer.update()
     for phase in ("real", "generated"):
-        uniforms = Lesson(by_hand, TEXT).uniforms("generated negatives")
+        uniforms = Lesson(by_hand, TEXT, update=5, seed=7).uniforms("generated negatives")
         negatives = generated_negatives(by_hand, uniforms) if phase == "generated" else []
+        for number, units in enumerate(by_hand.widths) if negatives else ():
+            with torch.no_grad():
+                goodness = [layers_by_hand(by_hand, window)[0][number] for window in negatives]
+            p = torch.sigmoid(torch.stack(goodness) - units).mean().item()
+            assert found[f"p_generated_{number + 1}"] == pytest.approx(p, rel=1e-10)
         loss = loss_by_hand(by_hand, TEXT if phase == "real" else TEXT[:0], negatives)
         with torch.no_grad():
             for name, gradient in gradients(by_hand, loss).items():

@@ -51,7 +51,7 @@ def test_a_missing_text_is_replaced_only_where_that_is_allowed(tmp_path: Path) -
     assert found.is_stand_in
     assert "retold for this package" in found.source
     assert len(found.parts) == 3
-    with pytest.raises(DataError, match=r"cannot be found\. Tried: \./data .*has no aesop/aesop-townsend.txt"):
+    with pytest.raises(DataError, match=r"cannot be found: .*LSTM.* Tried: \./data .*has no aesop/aesop-townsend.txt"):
         load_text(None, require=True)
     with pytest.raises(DataError, match="Tried: --data-dir"):
         load_text(tmp_path)
@@ -109,7 +109,9 @@ def test_strings_are_the_beginnings_of_parts_or_pieces_of_the_whole() -> None:
     assert corpus_of(text_of(*parts, is_stand_in=True), recipe, "first").sha256 == first.sha256
 
 
-@pytest.mark.parametrize(("strings", "count", "more"), [("first", 2, ", or --strings stream"), ("stream", 3, "text$")])
+@pytest.mark.parametrize(
+    ("strings", "count", "more"), [("first", 2, ", --strings stream, or --no-titles"), ("stream", 3, "text$")]
+)
 def test_a_text_that_is_too_short_is_refused(strings: str, count: int, more: str) -> None:
     recipe = Recipe(train_strings=3, length=4, window=2)
     message = rf"made up: at least 4 strings of 4 characters are needed.*got {count} \(--strings {strings}\).*{more}"
