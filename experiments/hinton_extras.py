@@ -37,7 +37,7 @@ class Extras:
     """Number of images to learn from."""
 
     epochs: int | None = None
-    """Passes over them; 10 if omitted."""
+    """Passes over them; each experiment's own number if omitted. fast sees each image once."""
 
     width: int | None = None
     """Units of each of the two layers; 500 if omitted. Groups have to divide it."""
@@ -77,6 +77,8 @@ def check(asked: Extras) -> None:
         value = getattr(asked, name)
         if value is not None and value < least:
             raise SettingsError(f"--{name} must be at least {least}, got {value}")
+    if asked.name == "fast" and asked.epochs is not None:
+        raise SettingsError("--epochs cannot be used with fast, which sees each image once")
     if asked.out.exists() and not asked.out.is_dir():
         raise SettingsError(f"--out must be a folder, and {asked.out} is a file")
 
@@ -140,8 +142,11 @@ def _one(name: str, settings: object, images: "Images", asked: Extras) -> Path:
         "versions": package_versions(),
     }
     write_atomically(path, (json.dumps(about | result, indent=2) + "\n").encode())
-    tables = "\n\n".join(table(rows) for rows in result.values())
-    heading = f"{name}: {images.train.name}, {len(images.train)} images, judged on {images.judged_on}, {seconds:.0f} s"
+    tables = "\n\n".join(table(rows) for name, rows in result.items() if name != "note")
+    note = f"; {result['note']}" if "note" in result else ""
+    heading = (
+        f"{name}: {images.train.name}, {len(images.train)} images, judged on {images.judged_on}{note}; {seconds:.0f} s"
+    )
     write_atomically(path.with_suffix(".md"), f"{heading}\n\n{tables}\n".encode())
     print(f"\n{heading}\n{tables}", flush=True)
     EXTRAS[name].draw(result, path.with_suffix(".png"))

@@ -19,7 +19,7 @@ from experiments.extras.base import (
     over_seeds,
     plain_rule,
 )
-from experiments.extras.showing import bars
+from experiments.extras.showing import dots
 
 
 class Rotated(nn.Module):
@@ -101,4 +101,4 @@ def run(settings: Boxes, images: Images) -> Result:
 
 def draw(result: Result, path: Path) -> None:
     """Draw the accuracies."""
-    bars(result["rows"], "box", ("goodness %", "readout %"), path, title="a rotation and ... between layers")
+    dots(result["rows"], "box", ("goodness %", "readout %"), path, title="a rotation and ... between layers")

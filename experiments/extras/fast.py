@@ -1,6 +1,5 @@
 """Fast learning: one step takes a case to any goodness, in all layers at once (Hinton 2022, equations 3 and 4)."""
 
-import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from experiments.extras.base import (
     over_seeds,
     plain_rule,
 )
+from experiments.extras.showing import with_spread
 from experiments.tools import style
 
 
@@ -116,7 +116,8 @@ def run(settings: Fast, images: Images) -> Result:
 
     found = over_seeds(measure, settings.training.seeds)
     rows = [{"share of the step": share, "goodness %": found[str(share)]} for share in settings.shares]
-    return {"rows": rows, "one jump": jumps}
+    cases = min(settings.cases, len(images.train))
+    return {"rows": rows, "one jump": jumps, "note": f"learns from {cases:,} of these images, each once"}
 
 
 def _learnt(settings: Fast, images: Images, share: float, seed: int) -> float:
@@ -135,7 +136,7 @@ def draw(result: Result, path: Path) -> None:
     with style.new_figure(path, width=style.COLUMN, height=2.4) as figure:
         axes = figure.add_subplot()
         rows = result["rows"]
-        means = [statistics.mean(row["goodness %"]) for row in rows]
-        axes.plot([row["share of the step"] for row in rows], means, color=style.COLOURS[0], marker=style.MARKERS[0])
+        shares = [row["share of the step"] for row in rows]
+        with_spread(axes, shares, [row["goodness %"] for row in rows], 0, label="goodness")
         axes.set(xscale="log", xlabel="share of the step of equation 4", ylabel="accuracy by goodness, %")
         axes.set(title="each image once, one at a time")

@@ -16,7 +16,7 @@ from experiments.extras.base import (
     over_seeds,
     plain_rule,
 )
-from experiments.extras.showing import bars
+from experiments.extras.showing import dots
 
 SUM, MINUS, UNSQUARED = "sum", "minus_sum", "unsquared"
 
@@ -78,4 +78,4 @@ def _tried(settings: Goodness, images: Images, rule: ForwardForward, norm: str, 
 
 def draw(result: Result, path: Path) -> None:
     """Draw the accuracies."""
-    bars(result["rows"], "goodness", ("goodness %", "readout %"), path, title="what is good")
+    dots(result["rows"], "goodness", ("goodness %", "readout %"), path, title="what is good")

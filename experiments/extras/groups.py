@@ -15,7 +15,7 @@ from experiments.extras.base import (
     over_seeds,
     plain_rule,
 )
-from experiments.extras.showing import bars
+from experiments.extras.showing import dots
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,4 +53,4 @@ def run(settings: Groups, images: Images) -> Result:
 
 def draw(result: Result, path: Path) -> None:
     """Draw the accuracies."""
-    bars(result["rows"], "groups", ("goodness %", "readout %"), path, title="groups of units per layer")
+    dots(result["rows"], "groups", ("goodness %", "readout %"), path, title="groups of units per layer")

@@ -2,6 +2,7 @@
 
 import statistics
 from dataclasses import dataclass, field, replace
+from math import ceil
 from pathlib import Path
 
 from convff import Phased
@@ -15,6 +16,7 @@ from experiments.extras.base import (
     over_seeds,
     plain_rule,
 )
+from experiments.extras.showing import with_spread
 from experiments.tools import style
 
 
@@ -26,7 +28,8 @@ class Phases:
         training: see `Training`; separate phases take twice its epochs, so that there are as many right and wrong
             passes. The rate and the momentum are those tried.
         lengths: steps n of a phase; 0 for both in every step.
-        tried: pairs of rate and momentum to choose from, for each n by the validation images of seed 0.
+        tried: pairs of rate and momentum to choose from, for each n, without and with the baseline, by the validation
+            images of seed 0.
     """
 
     training: Training = field(default_factory=lambda: Training(optimizer="smoothed", epochs=5))
@@ -35,30 +38,29 @@ class Phases:
 
 
 def run(settings: Phases, images: Images) -> Result:
-    """Train networks in phases of each length, without and with the baseline."""
+    """Train networks in phases of each length, without and with the baseline.
+
+    Lengths that do not fit are left out: right and wrong phases must be equally many, and whole.
+    """
+    steps = 2 * settings.training.epochs * ceil(len(images.train) / settings.training.batch_size)
+    fitting = [length for length in settings.lengths if not length or steps % (2 * length) == 0]
     rows = []
-    for length in settings.lengths:
-        trials = {
-            pair: _accuracy(settings, images, Phased(rule=plain_rule(), length=length), pair, 0, judge=False)
-            for pair in settings.tried
-        }
+    for length, baseline in [(length, baseline) for length in fitting for baseline in (False, True)]:
+        if baseline and not length:
+            continue  # nothing to remember: both kinds of passes are in every step
+        rule = Phased(rule=plain_rule(), length=length, baseline=baseline)
+        trials = {pair: _accuracy(settings, images, rule, pair, 0, judge=False) for pair in settings.tried}
         best = max(trials, key=lambda each: trials[each])
 
-        def measure(seed: int, length: int = length, best: tuple[float, float] = best) -> dict[str, float]:
-            return {
-                name: _accuracy(settings, images, rule, best, seed, judge=True) for name, rule in _rules(length).items()
-            }
+        def measure(seed: int, rule: Phased = rule, best: tuple[float, float] = best) -> dict[str, float]:
+            return {"goodness %": _accuracy(settings, images, rule, best, seed, judge=True)}
 
         found = over_seeds(measure, settings.training.seeds)
-        rows.append({"steps per phase": length, "rate": best[0], "momentum": best[1], **found})
-    return {"rows": [{"with baseline %": "-", **row} if row["steps per phase"] == 0 else row for row in rows]}
-
-
-def _rules(length: int) -> dict[str, Phased]:
-    rules = {"goodness %": Phased(rule=plain_rule(), length=length)}
-    if length:
-        rules["with baseline %"] = Phased(rule=plain_rule(), length=length, baseline=True)
-    return rules
+        kind = {"steps per phase": length, "baseline": "yes" if baseline else "no"}
+        rows.append({**kind, "rate": best[0], "momentum": best[1], **found})
+    left_out = [length for length in settings.lengths if length not in fitting]
+    note = f"phases of {left_out} steps are left out: {steps} steps are no multiple of twice as many"
+    return {"rows": rows} | ({"note": note} if left_out else {})
 
 
 def _accuracy(
@@ -74,13 +76,14 @@ def _accuracy(
 def draw(result: Result, path: Path) -> None:
     """Draw the accuracy against the length of a phase."""
     together, *apart = result["rows"]
+    labels = {"no": "weights learn in both phases", "yes": "with the baseline"}
     with style.new_figure(path, width=style.COLUMN, height=2.4) as figure:
         axes = figure.add_subplot()
-        for index, column in enumerate(("goodness %", "with baseline %")):
-            lengths = [row["steps per phase"] for row in apart]
-            means = [statistics.mean(row[column]) for row in apart]
-            label = column.removesuffix(" %").replace("goodness", "weights learn in both phases")
-            axes.plot(lengths, means, label=label, color=style.COLOURS[index], marker=style.MARKERS[index])
+        for index, (kind, label) in enumerate(labels.items()):
+            rows = [row for row in apart if row["baseline"] == kind]
+            if rows:
+                lengths = [row["steps per phase"] for row in rows]
+                with_spread(axes, lengths, [row["goodness %"] for row in rows], index, label=label)
         axes.axhline(statistics.mean(together["goodness %"]), color=style.INK, linestyle=":", label="together")
         axes.set(xscale="log", xlabel="steps per phase", ylabel="accuracy by goodness, %")
-        figure.legend(loc="outside lower center", ncols=3)
+        figure.legend(loc="outside lower center", ncols=2)

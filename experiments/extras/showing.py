@@ -3,10 +3,13 @@
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiments.tools import style
 from experiments.tools.markdown import plain_table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Row = dict[str, Any]
 
@@ -31,8 +34,8 @@ def _cell(value: Any) -> Any:
     return shown if len(value) == 1 else f"{shown} ± {statistics.stdev(value):.2f}"
 
 
-def bars(rows: list[Row], name: str, values: Sequence[str], path: Path, *, title: str) -> None:
-    """Draw a group of bars per row, with the standard deviation over seeds.
+def dots(rows: list[Row], name: str, values: Sequence[str], path: Path, *, title: str) -> None:
+    """Draw a point per row and value, with the standard deviation over seeds where there are several.
 
     Args:
         rows: of the table.
@@ -43,14 +46,28 @@ def bars(rows: list[Row], name: str, values: Sequence[str], path: Path, *, title
     """
     with style.new_figure(path, width=style.COLUMN, height=2.4) as figure:
         axes = figure.add_subplot()
-        share = 0.8 / len(values)
         for index, value in enumerate(values):
-            places = [number + (index - (len(values) - 1) / 2) * share for number in range(len(rows))]
-            means = [statistics.mean(row[value]) for row in rows]
-            spread = [statistics.stdev(row[value]) if len(row[value]) > 1 else 0.0 for row in rows]
-            label, colour = value.removesuffix(" %"), style.COLOURS[index % 7]
-            axes.bar(places, means, share * 0.9, yerr=spread, label=label, color=colour)
-        lowest = min(min(row[value]) for row in rows for value in values)
-        axes.set(ylabel="accuracy, %", ylim=(max(0.0, 10 * (lowest // 10) - 10), 100), title=title)
+            places = [number + (index - (len(values) - 1) / 2) * 0.2 for number in range(len(rows))]
+            with_spread(axes, places, [row[value] for row in rows], index, label=value.removesuffix(" %"), line="")
+        axes.set(ylabel="accuracy, %", title=title, xlim=(-0.5, len(rows) - 0.5))
         axes.set_xticks(range(len(rows)), [str(row[name]) for row in rows], rotation=15 if len(rows) > 3 else 0)
         figure.legend(loc="outside lower center", ncols=len(values))
+
+
+def with_spread(
+    axes: "Axes", places: Sequence[float], values: Sequence[Sequence[float]], index: int, *, label: str, line: str = "-"
+) -> None:
+    """Draw means, and their standard deviations where there are several values.
+
+    Args:
+        axes: where to draw.
+        places: x of each mean.
+        values: per mean, a value per seed.
+        index: of the colour and the marker.
+        label: for the legend.
+        line: style of the line that joins the means; "" for none.
+    """
+    means = [statistics.mean(each) for each in values]
+    spread = [statistics.stdev(each) for each in values] if len(values[0]) > 1 else None
+    look = {"color": style.COLOURS[index % 7], "marker": style.MARKERS[index % len(style.MARKERS)]}
+    axes.errorbar(places, means, yerr=spread, label=label, linestyle=line or "none", capsize=2, **look)

@@ -1,6 +1,5 @@
 """Sleep deprivation: what happens when wrong passes stop teaching for a while (Hinton 2022, section 9)."""
 
-import statistics
 from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
@@ -18,6 +17,7 @@ from experiments.extras.base import (
     plain_rule,
     trainer_of,
 )
+from experiments.extras.showing import with_spread
 from experiments.tools import style
 from labels import OneHotLabels
 
@@ -41,7 +41,9 @@ def run(settings: Sleep, images: Images) -> Result:
     """Train with both kinds of passes, then with right ones alone, and look at goodness and accuracy on the way."""
     found = over_seeds(lambda seed: _measured(settings, images, seed), settings.training.seeds)
     names = ("accuracy %", "right wins %", "right / N", "wrong / N", "gate of right")
-    return {"rows": [{"steps": at, **{name: found[f"{at}: {name}"] for name in names}} for at in settings.steps]}
+    rows = [{"steps": at, **{name: found[f"{at}: {name}"] for name in names}} for at in settings.steps]
+    looked_at = min(settings.looked_at, len(images.judged))
+    return {"rows": rows, "note": f"judged on the first {looked_at:,} of these images"}
 
 
 def _measured(settings: Sleep, images: Images, seed: int) -> dict[str, float]:
@@ -68,7 +70,11 @@ def _measured(settings: Sleep, images: Images, seed: int) -> dict[str, float]:
 
 
 def _looked(net: LayerLocalNet, rule: Phased, data: ImageData) -> dict[str, float]:
-    """Return the state of the last layer: goodness of right and wrong labels, relative to the number of its units."""
+    """Return the accuracy of the network, and the state of its last layer.
+
+    Of the last layer are goodness of right and wrong labels, relative to the number of its units N, the gate of right
+    passes, and the share of wrong labels that have less goodness than the right one ("right wins").
+    """
     units = len(list(net)[-1].layer.weight)
     *_, last = block_goodness_of(net, data, OneHotLabels(data.num_classes), goodness=rule.goodness)  # (N, K)
     right = last.gather(1, data.classes[:, None])
@@ -89,12 +95,14 @@ def draw(result: Result, path: Path) -> None:
     steps = [row["steps"] for row in rows]
     with style.new_figure(path, width=style.PAGE, height=2.4) as figure:
         left, right = figure.subplots(1, 2)
-        panels = ((left, ("right / N", "wrong / N", "gate of right")), (right, ("accuracy %", "right wins %")))
-        for axes, names in panels:
+        panels = (
+            (left, ("right / N", "wrong / N", "gate of right"), "of the last layer", "goodness / N, and the gate"),
+            (right, ("accuracy %", "right wins %"), "labels", "%"),
+        )
+        for axes, names, title, unit in panels:
             for index, name in enumerate(names):
-                means = [statistics.mean(row[name]) for row in rows]
-                axes.plot(steps, means, label=name, color=style.COLOURS[index], marker=style.MARKERS[index])
+                with_spread(axes, steps, [row[name] for row in rows], index, label=name)
             axes.set_xscale("symlog", linthresh=1)
-            axes.set(xlabel="steps without wrong passes", ylim=(0, None))
+            axes.set(xlabel="steps without wrong passes", ylim=(0, None), title=title, ylabel=unit)
             axes.legend()
         left.axhline(1, color=style.INK, linestyle=":")

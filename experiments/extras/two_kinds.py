@@ -6,7 +6,7 @@ from pathlib import Path
 from convff import InGroups
 from experiments.extras.base import Images, Result, Training
 from experiments.extras.groups import measured
-from experiments.extras.showing import bars
+from experiments.extras.showing import dots
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,4 +34,4 @@ def run(settings: TwoKinds, images: Images) -> Result:
 
 def draw(result: Result, path: Path) -> None:
     """Draw the accuracies."""
-    bars(result["rows"], "layer", ("goodness %", "readout %"), path, title="feature and constraint detectors")
+    dots(result["rows"], "layer", ("goodness %", "readout %"), path, title="feature and constraint detectors")

@@ -7,18 +7,19 @@ from typing import Any, get_args
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from convff import ForwardForward, ImageData, Threshold, sum_goodness
 from experiments.datasets import DataError, Dataset, load_dataset
 from experiments.extras import EXTRAS, Images, base, black_box, fast, goodness, groups, mortal, phases, sleep, two_kinds
-from experiments.extras.showing import bars, table
+from experiments.extras.showing import dots, table
 from experiments.hinton_extras import ExtraName, Extras, check, main, run
 
 pytestmark = pytest.mark.filterwarnings("ignore::convff.training.health.TrainingWarning")
 SMALL = base.Training(width=20, epochs=1, batch_size=20, seeds=2)
 SIZES: dict[str, Any] = {
     "goodness": goodness.Goodness(training=SMALL, rates=(1e-3,)),
-    "phases": phases.Phases(training=SMALL, lengths=(0, 2), tried=((0.01, 0.9),)),
+    "phases": phases.Phases(training=SMALL, lengths=(0, 5), tried=((0.01, 0.9),)),
     "sleep": sleep.Sleep(training=replace(SMALL, optimizer="smoothed", decay="constant"), steps=(0, 3), looked_at=20),
     "fast": fast.Fast(training=SMALL, cases=10, shares=(1.0, 0.1)),
     "black-box": black_box.Boxes(training=SMALL),
@@ -43,12 +44,15 @@ def test_an_experiment_runs_and_draws(name: str, images: Images, tmp_path: Path)
         measures = [value for value in row.values() if isinstance(value, list)]
         assert measures
         assert all(len(value) == SMALL.seeds for value in measures)
-        assert all(
-            0 <= value <= 100 for name, values in row.items() if "%" in name and values != "-" for value in values
-        )
+        assert all(0 <= value <= 100 for name, values in row.items() if "%" in name for value in values)
     EXTRAS[name].draw(result, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 1000
-    assert len(table(result["rows"]).splitlines()) == 2 + len(result["rows"])
+    header, _, *lines = table(result["rows"]).splitlines()
+    assert len(lines) == len(result["rows"])
+    assert header == f"| {' | '.join(result['rows'][0])} |"
+    for line, row in zip(lines, result["rows"], strict=True):
+        kind = next(iter(row.values()))
+        assert line.startswith((f"| {kind} |", f"| {kind:.3g} |" if isinstance(kind, float) else f"| {kind} |"))
 
 
 def test_the_unsquared_sum_is_minus_the_sum_of_activities_against_the_number_of_units() -> None:
@@ -65,11 +69,18 @@ def test_the_unsquared_sum_is_minus_the_sum_of_activities_against_the_number_of_
 
 def test_phases_of_length_0_are_a_plain_training(images: Images) -> None:
     settings = SIZES["phases"]
-    (together, _) = phases.run(settings, images)["rows"]
+    together, apart, remembered = phases.run(settings, images)["rows"]
     training = replace(settings.training, lr=0.01, momentum=0.9)
     net = base.learn(base.new_net(training, images, 1), base.plain_rule(), training, images, 1)
     assert together["goodness %"][1] == base.by_goodness(net, base.plain_rule(), images.judged)
-    assert together["with baseline %"] == "-"
+    assert [row["baseline"] for row in (together, apart, remembered)] == ["no", "no", "yes"]
+    assert apart["goodness %"] != remembered["goodness %"]
+
+
+def test_phases_that_do_not_fit_are_left_out(images: Images) -> None:
+    found = phases.run(replace(SIZES["phases"], lengths=(0, 3, 5)), images)  # of 10 steps
+    assert [row["steps per phase"] for row in found["rows"]] == [0, 5, 5]
+    assert found["note"] == "phases of [3] steps are left out: 10 steps are no multiple of twice as many"
 
 
 def test_before_the_deprivation_a_network_is_a_plain_one_and_then_both_labels_gain(images: Images) -> None:
@@ -157,7 +168,9 @@ def test_the_command_offers_the_table_and_refuses_what_does_not_fit(tmp_path: Pa
     assert set(get_args(ExtraName)) == {*EXTRAS, "all"}
     for name in ("images", "epochs", "width", "seeds"):
         with pytest.raises(ValueError, match=f"--{name} must be at least [0-9]+, got 0"):
-            check(Extras(name="fast", **{name: 0}))
+            check(Extras(name="sleep", **{name: 0}))
+    with pytest.raises(ValueError, match="--epochs cannot be used with fast"):
+        check(Extras(name="fast", epochs=3))
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="--out must be a folder"):
         check(Extras(name="fast", out=tmp_path / "file"))
@@ -186,6 +199,24 @@ def test_the_command_writes_numbers_a_table_and_a_figure(
     assert "error: --seeds must be at least 1, got 0" in capsys.readouterr().err
 
 
-def test_bars_of_one_seed_have_no_spread(tmp_path: Path) -> None:
-    bars([{"kind": "a", "x %": [50.0]}, {"kind": "b", "x %": [60.0]}], "kind", ("x %",), tmp_path / "b.png", title="")
-    assert (tmp_path / "b.pdf").exists()
+@pytest.mark.parametrize(("values", "drawn"), [([50.0], 0), ([49.0, 51.0], 1)])
+def test_one_seed_has_no_spread(
+    values: list[float], drawn: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *arguments, **options: figures.append(figure))
+    rows = [{"kind": "a", "x %": values}, {"kind": "b", "x %": values}]
+    dots(rows, "kind", ("x %",), tmp_path / "b.png", title="")
+    (container,) = figures[0].axes[0].containers
+    points, _, spreads = container.lines
+    assert points.get_ydata().tolist() == [50.0, 50.0]
+    assert len(spreads) == drawn
+    if drawn:
+        assert [segment[:, 1].tolist() for segment in spreads[0].get_segments()] == 2 * [
+            [pytest.approx(50 - 2**0.5), pytest.approx(50 + 2**0.5)]
+        ]
+
+
+def test_a_table_of_unlike_rows_is_refused() -> None:
+    with pytest.raises(ValueError, match="all rows must have the columns a, got b"):
+        table([{"a": 1}, {"b": 2}])
