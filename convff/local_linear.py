@@ -105,6 +105,7 @@ class LocalLinear(nn.Module):
         self.weight = nn.Parameter((drawn * bound * connections).view(-1, inputs))
         drawn_bias = (torch.rand(locations, units, 1) * 2 - 1) * bound
         self.register_parameter("bias", nn.Parameter(drawn_bias.flatten()) if bias else None)
+        self.register_load_state_dict_post_hook(_constrain_loaded)
 
     def windows(self, x: Tensor) -> Tensor:
         """Return the window of every location, `[N, L, F]`, for an input `[N, I]`."""
@@ -228,3 +229,9 @@ def input_local(post: Tensor, layer: LocalLinear) -> Tensor:
     found = post.new_zeros(len(post), layer.in_features + 1)
     found.index_add_(1, layer.sources.flatten(), pushed.transpose(0, 1).reshape(len(post), -1).to(found.dtype))
     return found[:, : layer.in_features]
+
+
+def _constrain_loaded(layer: nn.Module, _: object) -> None:
+    """Reset to 0 what are no connections, whatever a file holds there."""
+    assert isinstance(layer, LocalLinear)
+    layer.constrain_()

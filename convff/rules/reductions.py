@@ -22,8 +22,8 @@ class Reduction:
         (-2.0, -10.0)
 
     Reference:
-        Hinton 2022, section 2 ("minimize the sum of the squared activities ... works slightly better", footnote 4) and
-        section 6, which also asks for the unsquared sum.
+        Hinton 2022, section 9 ("minimizing the sum squared activities for positive data and maximizing it for negative
+        data seems to work slightly better", and footnote 21 on the unsquared sum) and table 1.
     """
 
     of: str

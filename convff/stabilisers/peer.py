@@ -1,5 +1,6 @@
 """Peer normalisation: `lambda (m - m_k) x^T` for right passes; m_k is a unit's usual activity, m the mean of all."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -29,7 +30,7 @@ class PeerNormalisation(Stabiliser):
         start: m_k before the first batch, for all units.
 
     Raises:
-        ValueError: the strength is negative or not finite, or the momentum is not in [0, 1).
+        ValueError: the strength or the start is negative or not finite, or the momentum is not in [0, 1).
 
     Example:
         >>> piece = PeerNormalisation(strength=1.0, momentum=0.0)
@@ -55,6 +56,8 @@ class PeerNormalisation(Stabiliser):
     def __post_init__(self) -> None:
         refuse_strength(self.strength)
         refuse_momentum(self.momentum)
+        if not 0 <= self.start < math.inf:
+            raise ValueError(f"start must be at least 0 and finite, got {self.start}")
 
     def init(self, block: Block) -> Tensor:
         """Return the usual activities `[K]`, in float32 or better."""

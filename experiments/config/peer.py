@@ -37,7 +37,7 @@ def with_peer(settings: Settings, peer: float | None) -> Settings:
     if peer is not None and not (0 <= peer < math.inf):
         raise SettingsError(f"--peer must be finite and at least 0, got {peer}")
     takes_it = settings.rule in WITH_PEERS and not settings.stabilise and settings.resume is None
-    if peer is not None and not takes_it:
+    if peer is not None and not takes_it and (peer or settings.resume is not None):
         why = (
             "--resume, which takes the settings of the run"
             if settings.resume is not None

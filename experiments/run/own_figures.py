@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 
-from experiments.run import hybrid_figure, settling_figure
+from experiments.run import fields_figure, hybrid_figure, settling_figure
 from experiments.run.finished import Finished
 
-OWN_FIGURES: tuple[Callable[[Finished], None], ...] = (hybrid_figure.draw_of_run, settling_figure.draw_of_run)
+OWN_FIGURES: tuple[Callable[[Finished], None], ...] = (
+    fields_figure.draw_of_run,
+    hybrid_figure.draw_of_run,
+    settling_figure.draw_of_run,
+)
 
 
 def draw_own_figures(run: Finished) -> None:

@@ -212,3 +212,12 @@ def test_what_is_no_layer_is_refused(arguments: dict[str, object], message: str)
 def test_windows_that_do_not_fill_a_map_are_refused() -> None:
     with pytest.raises(ValueError, match="windows of 10 with stride 6 fill maps of 10 \\+ 6 k, got 27"):
         square_windows(27, 10, 6, 1)
+
+
+def test_what_a_file_holds_outside_a_window_is_not_loaded() -> None:
+    layer = LocalLinear(torch.tensor([[0, 1], [1, -1]]), units=1, in_features=3)
+    with torch.no_grad():
+        layer.load_state_dict({"weight": torch.ones(2, 2), "bias": torch.zeros(2)})
+        assert layer.weight.tolist() == [[1, 1], [1, 0]]
+        seen = layer(torch.tensor([[1.0, 2.0, 4.0]]))
+    torch.testing.assert_close(layer(torch.tensor([[1.0, 2.0, 4.0]])), seen)

@@ -149,6 +149,8 @@ def test_hebbff_takes_the_same_steps(tmp_path: Path) -> None:
         ("", (("peer",), 0.03)),
         ("--peer 0.5", (("peer",), 0.5)),
         ("--peer 0", ((), None)),
+        ("--peer 0 --rule bp", ((), None)),
+        ("--peer 0 --stabilise oja", (("oja",), None)),
         ("--rule bp", ((), None)),
         ("--stabilise decay peer --stabiliser-strength 0.1", (("decay", "peer"), 0.1)),
     ],

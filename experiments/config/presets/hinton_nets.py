@@ -2,7 +2,7 @@
 
 Numbers are those of the paper, and where it gives none, of Hinton's own Matlab code (`ffnew.m`), translated: our
 direction is twice his, so his rate of 0.01 is 0.005 here and his weight cost of 0.001 a decay of 0.002. The softmax
-has his rates, 0.1 and 0.003. Times are for two cores; they are estimates, not measured yet.
+has his rates, 0.1 and 0.003. How long they take is in `docs/hinton.md`.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ WITHOUT = ("local_head", "softhebb", "ghl")  # rules that have no place in his s
 
 
 def paper(settings: Settings) -> Recipe:
-    """Return the paper's network: 4 x 2000 units, 60 epochs of batches of 100, in half an hour.
+    """Return the paper's network: 4 x 2000 units, 60 epochs of batches of 100.
 
     Example:
         >>> recipe = paper(Settings(net="hinton"))

@@ -36,7 +36,7 @@ def net_of(settings: Settings) -> str | None:
 
 
 def paper(settings: Settings) -> Recipe:
-    """Return the published setting: `local` for 60 epochs, about 25 minutes, or `dense` for 100, about an hour.
+    """Return the published setting: `local` for 60 epochs, or `dense` for 100.
 
     Raises:
         SettingsError: one of the networks is asked for, and images shall carry labels.

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from convff import Block, ForwardForward, HebbianForwardForward, LengthNorm, Stabilised, Threshold
+from convff import Block, ForwardForward, HebbianForwardForward, LengthNorm, LocalLinear, Stabilised, Threshold
 from convff.stabilisers import GatedStep, PeerNormalisation
 from tests.convff.samples import passes, seen_of
 
@@ -54,6 +54,39 @@ def test_a_dense_layer_is_a_loop_over_right_passes(bias: bool) -> None:
             torch.testing.assert_close(term["bias"], of_bias, rtol=1e-12, atol=1e-14)
         torch.testing.assert_close(state, torch.tensor(usual, dtype=torch.float64), rtol=1e-12, atol=0)
         assert torch.linalg.matrix_rank(term["weight"]) == 1
+
+
+@torch.no_grad()
+def test_a_layer_of_local_fields_is_the_dense_layer_with_its_mask() -> None:
+    sources = torch.tensor([[0, 1, 2], [2, 3, 4], [5, 6, -1]])  # the last window reaches outside
+    piece = PeerNormalisation(strength=0.3, momentum=0.8)
+    fields = LocalLinear(sources, units=2, in_features=7).double()
+    block = Block(LengthNorm(), fields).double()
+    dense = nn.Linear(7, 6).double()
+    dense.weight.copy_(fields.dense_weight())
+    dense.bias.copy_(fields.bias)
+    x = block.normalised(drawn(IMAGES * PASSES, 7))
+    state, others = piece.init(block), piece.init(Block(LengthNorm(), dense))
+    for seed in (1, 2):
+        gates, x = drawn(IMAGES * PASSES, seed=seed), block.normalised(drawn(IMAGES * PASSES, 7, seed=seed))
+        steps = [
+            GatedStep(each, x, each.activity(x), gates, 2.0, PASSES) for each in (block, Block(LengthNorm(), dense))
+        ]
+        (term, state), (wanted, others) = piece.term(steps[0], state), piece.term(steps[1], others)
+        assert state.shape == (6,)  # a mean per unit, not per place
+        torch.testing.assert_close(state, others, rtol=1e-12, atol=0)
+        torch.testing.assert_close(term["bias"], wanted["bias"], rtol=1e-12, atol=1e-14)
+        whole = LocalLinear(sources, units=2, in_features=7).double()
+        whole.weight.copy_(term["weight"])
+        torch.testing.assert_close(
+            whole.dense_weight(), wanted["weight"] * (fields.dense_weight() != 0), rtol=1e-12, atol=1e-14
+        )
+
+
+@pytest.mark.parametrize("start", [-0.1, float("nan"), float("inf")])
+def test_usual_activities_start_at_a_number(start: float) -> None:
+    with pytest.raises(ValueError, match="start must be at least 0 and finite"):
+        PeerNormalisation(start=start)
 
 
 @pytest.mark.parametrize(

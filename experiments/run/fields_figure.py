@@ -1,0 +1,58 @@
+"""What the first units of a dense layer look for, as figure 2 of Hinton 2022. Imports no matplotlib before it draws."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from experiments.run.finished import Finished
+from experiments.tools import style
+
+ROWS, COLUMNS = 5, 20
+EDGE = 1  # pixels between two units
+
+
+def draw_of_run(run: Finished) -> None:
+    """Draw the weights of the first units, if the first layer is dense: a picture each, with the label's pixels."""
+    layer = run.net.blocks[0].layer
+    channels, height, width = run.parts.input_shape
+    if isinstance(layer, nn.Linear) and layer.in_features == channels * height * width:
+        weights = layer.weight.detach().float().cpu().view(-1, channels, height, width)
+        draw_fields(weights[: ROWS * COLUMNS], run.figures / "first_layer.png", title=run.parts.train.name)
+
+
+def draw_fields(weights: Tensor, path: Path, *, title: str) -> None:
+    """Draw weights of units, each scaled by its largest: zero is gray, positive ones are light.
+
+    Args:
+        weights: `[N, C, H, W]`; of 3 channels as colours, otherwise of the first channel.
+        path: the PNG to write, with a PDF beside it; its folder is made.
+        title: what the data are called.
+    """
+    with style.new_figure(path, width=style.PAGE, height=2.2, pictures=True) as figure:
+        axes = figure.add_subplot()
+        axes.imshow(mosaic(weights).numpy(), cmap="gray", vmin=0, vmax=1)
+        axes.set_title(f"{title}: weights of {len(weights)} units of the first layer", fontsize=8)
+        style.bare(axes)
+
+
+def mosaic(weights: Tensor) -> Tensor:
+    """Return pictures of units side by side in rows, `[H', W']` or `[H', W', 3]`, in [0, 1].
+
+    Args:
+        weights: `[N, C, H, W]`.
+
+    Example:
+        >>> mosaic(torch.tensor([[[[1.0, -2.0]]], [[[0.0, 4.0]]]])).tolist()
+        [[0.75, 0.0, 1.0, 0.5, 1.0]]
+    """
+    shown = weights if weights.shape[1] == 3 else weights[:, :1]
+    largest = shown.abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(torch.finfo(shown.dtype).tiny)
+    pictures = (shown / largest + 1) / 2
+    columns = min(COLUMNS, len(pictures))
+    empty = -len(pictures) % columns
+    pictures = torch.cat([pictures, pictures.new_ones(empty, *pictures.shape[1:])])
+    framed = nn.functional.pad(pictures, (0, EDGE, 0, EDGE), value=1.0)
+    rows = [torch.cat(list(row), dim=2) for row in framed.split(columns)]
+    whole = torch.cat(rows, dim=1)[:, :-EDGE, :-EDGE]
+    return whole[0] if len(whole) == 1 else whole.permute(1, 2, 0)

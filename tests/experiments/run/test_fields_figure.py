@@ -1,0 +1,41 @@
+"""The figure of what the first units of a dense layer look for."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from experiments.config.settings import Settings
+from experiments.run.fields_figure import COLUMNS, draw_fields, mosaic
+from experiments.run.train import main
+
+
+def test_units_are_scaled_by_their_largest_weight_and_stand_in_rows() -> None:
+    weights = torch.randn(COLUMNS + 1, 1, 3, 4)
+    whole = mosaic(weights)
+    assert whole.shape == (2 * 3 + 1, COLUMNS * 5 - 1)
+    torch.testing.assert_close(whole[:3, 5:9], (weights[1, 0] / weights[1].abs().max() + 1) / 2)
+    torch.testing.assert_close(whole[4:, :4], (weights[COLUMNS, 0] / weights[COLUMNS].abs().max() + 1) / 2)
+    assert (whole[3] == 1).all()  # between two rows
+    assert (whole[4:, 5:] == 1).all()  # where there is no unit
+    assert mosaic(torch.randn(2, 3, 3, 4)).shape == (3, 9, 3)
+    assert mosaic(torch.randn(2, 13, 3, 4)).shape == (3, 9)
+    assert mosaic(torch.zeros(1, 1, 2, 2)).unique().tolist() == [0.5]
+
+
+@pytest.mark.draws
+def test_dense_runs_have_it(tmp_path: Path) -> None:
+    for model, drawn in (("mlp", True), ("cnn3", False)):
+        settings = Settings(
+            dataset="digits",
+            labels="onehot",
+            model=model,
+            preset="smoke",
+            train_images=40,
+            width=6,
+            out=tmp_path / model,
+        )
+        main(settings)
+        assert bool(list((tmp_path / model).glob("*/figures/first_layer.png"))) == drawn
+    draw_fields(torch.randn(3, 3, 4, 4), tmp_path / "new" / "colours.png", title="colours")
+    assert (tmp_path / "new" / "colours.pdf").stat().st_size > 1000
