@@ -1,6 +1,7 @@
 """Every table of measured figures in the README and the pages says what the committed results say."""
 
 import json
+import statistics
 from collections.abc import Iterator
 from typing import Any
 
@@ -277,6 +278,38 @@ def test_results_name_no_place_on_a_machine() -> None:
         text = path.read_text(encoding="utf-8")
         assert "/tmp/" not in text, path
         assert "/home/" not in text, path
+
+
+HINTONS = {  # files in experiments/results/hinton, and the scores of the columns; None: not one of the run's
+    "`hinton_mlp.py`, 3 seeds": ("mnist-hinton-quick-seed*", ("goodness", "softmax_joint", "linear")),
+    "`--epochs 25`": ("mnist-hinton-25-epochs", ("goodness", "softmax_joint", "linear")),
+    "`--negatives-from all --epochs 48`": ("mnist-hinton-random-48-epochs", ("goodness", "softmax_joint", "linear")),
+    "`--peer 0`": ("mnist-hinton-peer-0", ("goodness", "softmax_joint", "linear")),
+    "`--preset long`": ("mnist-hinton-long", ("goodness", "softmax_joint", "linear")),
+    "`--epochs 20`": ("mnist-unsupervised-local-20-epochs", ("linear", "control")),
+    "`unsupervised.py`, 3 seeds": ("mnist-unsupervised-local-seed*", ("linear", "control")),
+}
+
+
+def error_of(runs: list[dict[str, Any]], score: str) -> str:
+    """The error of runs in per cent, over seeds if they are several."""
+    errors = [
+        100 * (1 - (run["control"]["untrained_linear"] if score == "control" else run["accuracy"][score]))
+        for run in runs
+    ]
+    mean = f"{statistics.mean(errors):.2f}"
+    return mean if len(errors) == 1 else f"{mean} ± {statistics.stdev(errors):.2f}"
+
+
+@pytest.mark.parametrize("command", HINTONS)
+def test_hintons_networks(command: str) -> None:
+    files, scores = HINTONS[command]
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((RESULTS / "hinton").glob(f"{files}.json"))]
+    minutes = f"{statistics.mean(run['seconds']['training'] for run in runs) / 60:.1f}"
+    supervised = () if "control" in scores else (error_of(runs, "control"),)
+    unsupervised = ("-",) if "control" in scores else ()
+    cells = (command, *(error_of(runs, score) for score in scores), *supervised, *unsupervised, minutes)
+    assert f"| {' | '.join(cells)} |" in DOCS["hinton.md"]
 
 
 def test_softhebb() -> None:
