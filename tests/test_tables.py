@@ -1,8 +1,10 @@
 """Every table of measured figures in the README and the pages says what the committed results say."""
 
 import json
+import re
 import statistics
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -310,6 +312,20 @@ def test_hintons_networks(command: str) -> None:
     unsupervised = ("-",) if "control" in scores else ()
     cells = (command, *(error_of(runs, score) for score in scores), *supervised, *unsupervised, minutes)
     assert f"| {' | '.join(cells)} |" in DOCS["hinton.md"]
+
+
+@pytest.mark.parametrize("path", sorted((RESULTS / "extras").glob("*.json")), ids=lambda path: path.stem)
+def test_small_experiments(path: Path) -> None:
+    rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    lines = (each for each in DOCS["hinton.md"].splitlines() if each.startswith(f"| `{path.stem}` | "))
+    (line,) = (each for each in lines if each.count("|") == 3)
+    found = {number for number in re.findall(r"[0-9]+\.[0-9]", line) if number not in ("0.3", "0.1")}  # shares of jumps
+    percents = ("goodness %", "readout %", "accuracy %")
+    known = {f"{row[name][0]:.1f}" for row in rows for name in percents if name in row}
+    assert found
+    assert found <= known
+    if path.stem not in ("sleep", "fast"):  # whose other rows are not in the line
+        assert found == known
 
 
 def test_softhebb() -> None:

@@ -140,3 +140,5 @@ def draw(result: Result, path: Path) -> None:
         with_spread(axes, shares, [row["goodness %"] for row in rows], 0, label="goodness")
         axes.set(xscale="log", xlabel="share of the step of equation 4", ylabel="accuracy by goodness, %")
         axes.set(title="each image once, one at a time")
+        axes.set_xticks(shares, [f"{share:g}" for share in shares])
+        axes.minorticks_off()

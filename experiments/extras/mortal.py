@@ -86,4 +86,4 @@ def _measured(settings: Mortal, images: Images, seed: int) -> dict[str, float]:
 
 def draw(result: Result, path: Path) -> None:
     """Draw the accuracies."""
-    dots(result["rows"], "network", ("readout %", "goodness %"), path, title="hardware with unknown variations")
+    dots(result["rows"], "network", ("goodness %", "readout %"), path, title="hardware with unknown variations")

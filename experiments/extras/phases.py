@@ -40,7 +40,7 @@ class Phases:
 def run(settings: Phases, images: Images) -> Result:
     """Train networks in phases of each length, without and with the baseline.
 
-    Lengths that do not fit are left out: right and wrong phases must be equally many, and whole.
+    Lengths that do not fit are excluded: right and wrong phases must be equally many, and whole.
     """
     steps = 2 * settings.training.epochs * ceil(len(images.train) / settings.training.batch_size)
     fitting = [length for length in settings.lengths if not length or steps % (2 * length) == 0]
@@ -58,9 +58,9 @@ def run(settings: Phases, images: Images) -> Result:
         found = over_seeds(measure, settings.training.seeds)
         kind = {"steps per phase": length, "baseline": "yes" if baseline else "no"}
         rows.append({**kind, "rate": best[0], "momentum": best[1], **found})
-    left_out = [length for length in settings.lengths if length not in fitting]
-    note = f"phases of {left_out} steps are left out: {steps} steps are no multiple of twice as many"
-    return {"rows": rows} | ({"note": note} if left_out else {})
+    excluded = [length for length in settings.lengths if length not in fitting]
+    note = f"phases of {excluded} steps are excluded: {steps} steps are no multiple of twice as many"
+    return {"rows": rows} | ({"note": note} if excluded else {})
 
 
 def _accuracy(

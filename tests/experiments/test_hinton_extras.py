@@ -77,10 +77,10 @@ def test_phases_of_length_0_are_a_plain_training(images: Images) -> None:
     assert apart["goodness %"] != remembered["goodness %"]
 
 
-def test_phases_that_do_not_fit_are_left_out(images: Images) -> None:
+def test_phases_that_do_not_fit_are_excluded(images: Images) -> None:
     found = phases.run(replace(SIZES["phases"], lengths=(0, 3, 5)), images)  # of 10 steps
     assert [row["steps per phase"] for row in found["rows"]] == [0, 5, 5]
-    assert found["note"] == "phases of [3] steps are left out: 10 steps are no multiple of twice as many"
+    assert found["note"] == "phases of [3] steps are excluded: 10 steps are no multiple of twice as many"
 
 
 def test_before_the_deprivation_a_network_is_a_plain_one_and_then_both_labels_gain(images: Images) -> None:
