@@ -290,6 +290,7 @@ HINTONS = {  # files in experiments/results/hinton, and the scores of the column
     "`--preset long`": ("mnist-hinton-long", ("goodness", "softmax_joint", "linear")),
     "`--epochs 20`": ("mnist-unsupervised-local-20-epochs", ("linear", "control")),
     "`unsupervised.py`, 3 seeds": ("mnist-unsupervised-local-seed*", ("linear", "control")),
+    "`--model cnn3`": ("mnist-unsupervised-cnn3", ("linear", "control")),
 }
 
 
@@ -326,6 +327,15 @@ def test_small_experiments(path: Path) -> None:
     assert found <= known
     if path.stem not in ("sleep", "fast"):  # whose other rows are not in the line
         assert found == known
+
+
+@pytest.mark.parametrize("data", ["cifar10", "mnist"])
+def test_hard_negatives_of_convolutions(data: str) -> None:
+    hard, random = committed(f"hinton/{data}-fourier-hard-negatives.json"), committed(f"quick/{data}-fourier-ff.json")
+    shares = [run["accuracy"][score] for run in (hard, random) for score in ("goodness", "linear")]
+    shares.append(hard["control"]["untrained_linear"])
+    cells = " | ".join(f"{100 * share:.1f}" for share in shares)
+    assert f"| `{data}.py --labels fourier --negatives-from neutral --stabilise peer` | {cells} |" in DOCS["hinton.md"]
 
 
 def test_softhebb() -> None:
