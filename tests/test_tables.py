@@ -291,6 +291,8 @@ HINTONS = {  # files in experiments/results/hinton, and the scores of the column
     "`--epochs 20`": ("mnist-unsupervised-local-20-epochs", ("linear", "control")),
     "`unsupervised.py`, 3 seeds": ("mnist-unsupervised-local-seed*", ("linear", "control")),
     "`--model cnn3`": ("mnist-unsupervised-cnn3", ("linear", "control")),
+    "`--dataset cifar10 --model cnn6`": ("cifar10-unsupervised-cnn6", ("linear", "control")),
+    "`--preset paper`": ("mnist-unsupervised-local-paper", ("linear", "control", "softmax_joint")),
 }
 
 
@@ -310,7 +312,7 @@ def test_hintons_networks(command: str) -> None:
     runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((RESULTS / "hinton").glob(f"{files}.json"))]
     minutes = f"{statistics.mean(run['seconds']['training'] for run in runs) / 60:.1f}"
     supervised = () if "control" in scores else (error_of(runs, "control"),)
-    unsupervised = ("-",) if "control" in scores else ()
+    unsupervised = ("-",) if scores[-1] == "control" else ()
     cells = (command, *(error_of(runs, score) for score in scores), *supervised, *unsupervised, minutes)
     assert f"| {' | '.join(cells)} |" in DOCS["hinton.md"]
 
@@ -336,6 +338,14 @@ def test_hard_negatives_of_convolutions(data: str) -> None:
     shares.append(hard["control"]["untrained_linear"])
     cells = " | ".join(f"{100 * share:.1f}" for share in shares)
     assert f"| `{data}.py --labels fourier --negatives-from neutral --stabilise peer` | {cells} |" in DOCS["hinton.md"]
+
+
+def test_local_fields() -> None:
+    rows = committed("benchmark/local-fields.json")["local_fields"]
+    faster = {row["precision"]: row["times as fast as masked dense"] for row in rows if row["layers"] == "local, step"}
+    page = " ".join(DOCS["hinton.md"].split())
+    assert f"in float32 is {faster['float32']:.1f} times as fast" in page
+    assert f"and {faster['bfloat16']:.1f} times in bfloat16" in page
 
 
 def test_softhebb() -> None:
