@@ -105,7 +105,7 @@ class LocalLinear(nn.Module):
         self.weight = nn.Parameter((drawn * bound * connections).view(-1, inputs))
         drawn_bias = (torch.rand(locations, units, 1) * 2 - 1) * bound
         self.register_parameter("bias", nn.Parameter(drawn_bias.flatten()) if bias else None)
-        self.register_load_state_dict_post_hook(_constrain_loaded)
+        self.register_load_state_dict_post_hook(_constrain_loaded)  # type: ignore[no-untyped-call]
 
     def windows(self, x: Tensor) -> Tensor:
         """Return the window of every location, `[N, L, F]`, for an input `[N, I]`."""

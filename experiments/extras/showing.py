@@ -48,14 +48,20 @@ def dots(rows: list[Row], name: str, values: Sequence[str], path: Path, *, title
         axes = figure.add_subplot()
         for index, value in enumerate(values):
             places = [number + (index - (len(values) - 1) / 2) * 0.2 for number in range(len(rows))]
-            with_spread(axes, places, [row[value] for row in rows], index, label=value.removesuffix(" %"), line="")
+            with_spread(axes, places, [row[value] for row in rows], index, label=value.removesuffix(" %"), joined=False)
         axes.set(ylabel="accuracy, %", title=title, xlim=(-0.5, len(rows) - 0.5))
         axes.set_xticks(range(len(rows)), [str(row[name]) for row in rows], rotation=15 if len(rows) > 3 else 0)
         figure.legend(loc="outside lower center", ncols=len(values))
 
 
 def with_spread(
-    axes: "Axes", places: Sequence[float], values: Sequence[Sequence[float]], index: int, *, label: str, line: str = "-"
+    axes: "Axes",
+    places: Sequence[float],
+    values: Sequence[Sequence[float]],
+    index: int,
+    *,
+    label: str,
+    joined: bool = True,
 ) -> None:
     """Draw means, and their standard deviations where there are several values.
 
@@ -65,9 +71,17 @@ def with_spread(
         values: per mean, a value per seed.
         index: of the colour and the marker.
         label: for the legend.
-        line: style of the line that joins the means; "" for none.
+        joined: whether a line joins the means.
     """
     means = [statistics.mean(each) for each in values]
     spread = [statistics.stdev(each) for each in values] if len(values[0]) > 1 else None
-    look = {"color": style.COLOURS[index % 7], "marker": style.MARKERS[index % len(style.MARKERS)]}
-    axes.errorbar(places, means, yerr=spread, label=label, linestyle=line or "none", capsize=2, **look)
+    axes.errorbar(
+        places,
+        means,
+        yerr=spread,
+        label=label,
+        linestyle="-" if joined else "none",
+        capsize=2,
+        color=style.COLOURS[index % 7],
+        marker=style.MARKERS[index % len(style.MARKERS)],
+    )
