@@ -292,6 +292,7 @@ HINTONS = {  # files in experiments/results/hinton, and the scores of the column
     "`unsupervised.py`, 3 seeds": ("mnist-unsupervised-local-seed*", ("linear", "control")),
     "`--model cnn3`": ("mnist-unsupervised-cnn3", ("linear", "control")),
     "`--dataset cifar10 --model cnn6`": ("cifar10-unsupervised-cnn6", ("linear", "control")),
+    "`--peer 0` ": ("mnist-unsupervised-local-peer-0", ("linear", "control")),
     "`--preset paper`": ("mnist-unsupervised-local-paper", ("linear", "control", "softmax_joint")),
 }
 
@@ -313,7 +314,7 @@ def test_hintons_networks(command: str) -> None:
     minutes = f"{statistics.mean(run['seconds']['training'] for run in runs) / 60:.1f}"
     supervised = () if "control" in scores else (error_of(runs, "control"),)
     unsupervised = ("-",) if scores[-1] == "control" else ()
-    cells = (command, *(error_of(runs, score) for score in scores), *supervised, *unsupervised, minutes)
+    cells = (command.strip(), *(error_of(runs, score) for score in scores), *supervised, *unsupervised, minutes)
     assert f"| {' | '.join(cells)} |" in DOCS["hinton.md"]
 
 
@@ -329,6 +330,17 @@ def test_small_experiments(path: Path) -> None:
     assert found <= known
     if path.stem not in ("sleep", "fast"):  # whose other rows are not in the line
         assert found == known
+
+
+def test_backpropagation_of_hintons_networks() -> None:
+    dense, fields = (committed(f"hinton/mnist-{kind}-bp.json") for kind in ("hinton", "unsupervised-local"))
+    (head, linear), (its_head, its) = (
+        [error_of([run], score) for score in ("head", "linear")] for run in (dense, fields)
+    )
+    controls = [error_of([run], "control") for run in (dense, fields)]
+    minutes = [f"{run['seconds']['training'] / 60:.1f}" for run in (dense, fields)]
+    assert f"| `--rule bp` | - | {head} (head) | {linear} | {controls[0]} | {minutes[0]} |" in DOCS["hinton.md"]
+    assert f"| `--rule bp` | {its} | {controls[1]} | {its_head} (head) | {minutes[1]} |" in DOCS["hinton.md"]
 
 
 @pytest.mark.parametrize("data", ["cifar10", "mnist"])
