@@ -10,6 +10,7 @@ from experiments.tools import style
 
 ROWS, COLUMNS = 5, 20
 EDGE = 1  # pixels between two units
+SHARE = 0.98
 
 
 def draw_of_run(run: Finished) -> None:
@@ -22,7 +23,7 @@ def draw_of_run(run: Finished) -> None:
 
 
 def draw_fields(weights: Tensor, path: Path, *, title: str) -> None:
-    """Draw weights of units, each scaled by its largest: zero is gray, positive ones are light.
+    """Draw weights of units, each on its own scale: zero is gray, positive ones are light.
 
     Args:
         weights: `[N, C, H, W]`; of 3 channels as colours, otherwise of the first channel.
@@ -39,16 +40,18 @@ def draw_fields(weights: Tensor, path: Path, *, title: str) -> None:
 def mosaic(weights: Tensor) -> Tensor:
     """Return pictures of units side by side in rows, `[H', W']` or `[H', W', 3]`, in [0, 1].
 
+    Black and white are the size that `SHARE` of a unit's weights do not reach: those of the label are much larger.
+
     Args:
         weights: `[N, C, H, W]`.
 
     Example:
-        >>> mosaic(torch.tensor([[[[1.0, -2.0]]], [[[0.0, 4.0]]]])).tolist()
-        [[0.75, 0.0, 1.0, 0.5, 1.0]]
+        >>> mosaic(torch.tensor([[[[2.0, -2.0]]], [[[4.0, 4.0]]]])).tolist()
+        [[1.0, 0.0, 1.0, 1.0, 1.0]]
     """
     shown = weights if weights.shape[1] == 3 else weights[:, :1]
-    largest = shown.abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(torch.finfo(shown.dtype).tiny)
-    pictures = (shown / largest + 1) / 2
+    size = shown.abs().flatten(1).quantile(SHARE, dim=1).clamp_min(torch.finfo(shown.dtype).tiny)
+    pictures = ((shown / size.view(-1, 1, 1, 1) + 1) / 2).clamp(0, 1)
     columns = min(COLUMNS, len(pictures))
     empty = -len(pictures) % columns
     pictures = torch.cat([pictures, pictures.new_ones(empty, *pictures.shape[1:])])
