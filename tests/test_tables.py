@@ -292,6 +292,7 @@ HINTONS = {  # files in experiments/results/hinton, and the scores of the column
     "`unsupervised.py`, 3 seeds": ("mnist-unsupervised-local-seed*", ("linear", "control")),
     "`--model cnn3`": ("mnist-unsupervised-cnn3", ("linear", "control")),
     "`--dataset cifar10 --model cnn6`": ("cifar10-unsupervised-cnn6", ("linear", "control")),
+    "`--first-block 0`": ("mnist-unsupervised-local-first-block-0", ("linear", "control")),
     "`--peer 0` ": ("mnist-unsupervised-local-peer-0", ("linear", "control")),
     "`--preset paper`": ("mnist-unsupervised-local-paper", ("linear", "control", "softmax_joint")),
 }
