@@ -222,6 +222,7 @@ def test_steps_are_those_with_planes_laid_out(net: str, rule: Any, monkeypatch: 
     assert not torch.equal(found.blocks[0].layer.weight, made.blocks[0].layer.weight)  # type: ignore[union-attr, arg-type]
 
 
+@pytest.mark.slow
 def test_a_compiled_step_runs_the_first_block_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(WithPlanes, "dense", NoDense.dense)
     steps(nets()["cnn6"], ForwardForward(), False, monkeypatch, compiled=True)

@@ -655,7 +655,7 @@ def linear_accuracy(train: np.ndarray, test: np.ndarray, classes: tuple[Tensor, 
     return float(model.score(test, classes[1]))
 
 
-@pytest.mark.parametrize("shape", [(3, 32, 32), (1, 28, 28)])
+@pytest.mark.parametrize("shape", [pytest.param((3, 32, 32), marks=pytest.mark.slow), (1, 28, 28)])
 def test_stand_in_is_hard_on_pixels_and_easy_on_edges(shape: tuple[int, int, int]) -> None:
     train, test = stand_in.draw(2_500, shape, 10, "train"), stand_in.draw(500, shape, 10, "test")
     classes = (train[1], test[1])

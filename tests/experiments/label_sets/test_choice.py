@@ -35,7 +35,7 @@ def small_cifar100(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("preset", "labels", "selection"),
     [
         ("smoke", "morph", "random"),
-        ("quick", "fourier", "optimised"),
+        pytest.param("quick", "fourier", "optimised", marks=pytest.mark.slow),
         pytest.param("quick", "fourier", "random", marks=pytest.mark.slow),
     ],
 )

@@ -21,7 +21,7 @@ def tiny(out: Path, **changes: object) -> Settings:
     return Settings(**(defaults | changes))
 
 
-@pytest.mark.parametrize(("rule", "model"), [("ff", "cnn6"), ("hebbff", "mlp")])
+@pytest.mark.parametrize(("rule", "model"), [("ff", "cnn6"), pytest.param("hebbff", "mlp", marks=pytest.mark.slow)])
 def test_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str], rule: str, model: str) -> None:
     (results,) = main(tiny(tmp_path, rule=rule, model=model, precision="float32"))
     (folder,) = tmp_path.iterdir()
@@ -52,6 +52,7 @@ def test_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str], rule: str, mo
     assert (torch.stack(by_block).sum(dim=0).argmax(dim=1) == predicted).float().mean() > 0.99
 
 
+@pytest.mark.slow
 @pytest.mark.draws
 def test_figures_of_runs_with_different_places(tmp_path: Path) -> None:
     from experiments import figures
