@@ -282,20 +282,20 @@ def test_results_name_no_place_on_a_machine() -> None:
         assert "/home/" not in text, path
 
 
-HINTONS = {  # files in experiments/results/hinton, and the scores of the columns; None: not one of the run's
-    "`hinton_mlp.py`, 3 seeds": ("mnist-hinton-quick-seed*", ("goodness", "softmax_joint", "linear")),
-    "`--epochs 25`": ("mnist-hinton-25-epochs", ("goodness", "softmax_joint", "linear")),
-    "`--negatives-from all --epochs 48`": ("mnist-hinton-random-48-epochs", ("goodness", "softmax_joint", "linear")),
-    "`--peer 0`": ("mnist-hinton-peer-0", ("goodness", "softmax_joint", "linear")),
-    "`--preset long`": ("mnist-hinton-long", ("goodness", "softmax_joint", "linear")),
-    "`--epochs 20`": ("mnist-unsupervised-local-20-epochs", ("linear", "control")),
-    "`unsupervised.py`, 3 seeds": ("mnist-unsupervised-local-seed*", ("linear", "control")),
-    "`--model cnn3`": ("mnist-unsupervised-cnn3", ("linear", "control")),
-    "`--dataset cifar10 --model cnn6`": ("cifar10-unsupervised-cnn6", ("linear", "control")),
-    "`--first-block 0`": ("mnist-unsupervised-local-first-block-0", ("linear", "control")),
-    "`--peer 0` ": ("mnist-unsupervised-local-peer-0", ("linear", "control")),
-    "`--preset paper`": ("mnist-unsupervised-local-paper", ("linear", "control", "softmax_joint")),
-}
+HINTONS = [  # a row, its files in experiments/results/hinton, and the scores of its columns
+    ("`hinton_mlp.py`, 3 seeds", "mnist-hinton-quick-seed*", ("goodness", "softmax_joint", "linear")),
+    ("`--epochs 25`", "mnist-hinton-25-epochs", ("goodness", "softmax_joint", "linear")),
+    ("`--negatives-from all --epochs 48`", "mnist-hinton-random-48-epochs", ("goodness", "softmax_joint", "linear")),
+    ("`--peer 0`", "mnist-hinton-peer-0", ("goodness", "softmax_joint", "linear")),
+    ("`--preset long`", "mnist-hinton-long", ("goodness", "softmax_joint", "linear")),
+    ("`--epochs 20`", "mnist-unsupervised-local-20-epochs", ("linear", "control")),
+    ("`unsupervised.py`, 3 seeds", "mnist-unsupervised-local-seed*", ("linear", "control")),
+    ("`--model cnn3`", "mnist-unsupervised-cnn3", ("linear", "control")),
+    ("`--dataset cifar10 --model cnn6`", "cifar10-unsupervised-cnn6", ("linear", "control")),
+    ("`--first-block 0`", "mnist-unsupervised-local-first-block-0", ("linear", "control")),
+    ("`--peer 0`", "mnist-unsupervised-local-peer-0", ("linear", "control")),
+    ("`--preset paper`", "mnist-unsupervised-local-paper", ("linear", "control", "softmax_joint")),
+]
 
 
 def error_of(runs: list[dict[str, Any]], score: str) -> str:
@@ -308,14 +308,13 @@ def error_of(runs: list[dict[str, Any]], score: str) -> str:
     return mean if len(errors) == 1 else f"{mean} ± {statistics.stdev(errors):.2f}"
 
 
-@pytest.mark.parametrize("command", HINTONS)
-def test_hintons_networks(command: str) -> None:
-    files, scores = HINTONS[command]
+@pytest.mark.parametrize(("command", "files", "scores"), HINTONS)
+def test_hintons_networks(command: str, files: str, scores: tuple[str, ...]) -> None:
     runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((RESULTS / "hinton").glob(f"{files}.json"))]
     minutes = f"{statistics.mean(run['seconds']['training'] for run in runs) / 60:.1f}"
     supervised = () if "control" in scores else (error_of(runs, "control"),)
     unsupervised = ("-",) if scores[-1] == "control" else ()
-    cells = (command.strip(), *(error_of(runs, score) for score in scores), *supervised, *unsupervised, minutes)
+    cells = (command, *(error_of(runs, score) for score in scores), *supervised, *unsupervised, minutes)
     assert f"| {' | '.join(cells)} |" in DOCS["hinton.md"]
 
 

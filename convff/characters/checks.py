@@ -85,5 +85,20 @@ def check_numbers(*, rows: int, temperature: float, total: int | None) -> None:
     for name, value in (("rows", rows), ("total", 1 if total is None else total)):
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
+    check_temperature(temperature)
+
+
+def check_temperature(temperature: float) -> None:
+    """Raise unless characters can be drawn at a temperature.
+
+    Raises:
+        ValueError: it is not positive and finite.
+
+    Example:
+        >>> check_temperature(0.0)
+        Traceback (most recent call last):
+        ...
+        ValueError: temperature must be positive and finite, got 0.0
+    """
     if not 0 < temperature < math.inf:
         raise ValueError(f"temperature must be positive and finite, got {temperature}")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from convff.characters.checks import check_characters
+from convff.characters.checks import check_characters, check_temperature
 from convff.characters.net import CharacterNet, SeenLayer
 from convff.randomness import keyed_generator
 from convff.training.divergence import DivergedError
@@ -31,8 +31,7 @@ def draw_next(logits: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Ten
         >>> draw_next(logits, torch.tensor([0.4, 0.6], dtype=torch.float64)).tolist()
         [0, 1]
     """
-    if not 0 < temperature < float("inf"):
-        raise ValueError(f"temperature must be positive and finite, got {temperature}")
+    check_temperature(temperature)
     if not logits.isfinite().all():
         raise DivergedError("logits must be finite numbers to draw a character: training diverged; try a smaller lr")
     logits = logits.double()

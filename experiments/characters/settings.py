@@ -70,12 +70,8 @@ PRESETS: dict[PresetName, Recipe] = {
     "paper": Recipe(widths=(2000, 2000, 2000), updates=300),
 }
 UNITS = 1500  # to which rate and decay of the softmax belong
-MAY_CHANGE = (
-    "updates",
-    "device",
-    "data_dir",
-    "require_data",
-)  # with --resume; with more updates, rates follow the longer run
+# With --resume; with more updates, rates follow the longer run.
+MAY_CHANGE = ("updates", "device", "data_dir", "require_data")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -70,11 +70,7 @@ def _conflicts() -> Iterator[Conflict]:
     yield Conflict("similarity", anything, "rule", ("hebbff", "softhebb"))
     yield Conflict("engine", anything, "rule", ("softhebb",))
     yield Conflict("blurs", anything, "rule", UNPLACED)
-    yield Conflict("losers", anything, "rule", ("ff", "hebbff", "local_head", "ghl", "recurrent", "bp"))
-    yield Conflict("temperature", anything, "rule", ("ff", "hebbff", "local_head", "recurrent", "bp"))
-    yield Conflict("block_factors", anything, "rule", ("ghl", "recurrent", "bp"))
-    for name in ("signal", "rest_factor"):
-        yield Conflict(name, anything, "rule", ("ff", "hebbff", "local_head", "softhebb", "recurrent", "bp"))
+    yield from _conflicts_of_competition()
     yield Conflict("weight_decay", anything, "optimizer", WITHOUT_DECAY)
     yield Conflict("reduction", ("sum", *UNUSUAL), "rule", ("hebbff",))
     yield Conflict("reduction", UNUSUAL, "label_at", ("blocks", "gains", *LABELS_APART))
@@ -99,6 +95,21 @@ def _conflicts() -> Iterator[Conflict]:
     yield Conflict("label_selection", anything, "labels", ("onehot", "channel", "layerwise", "echo", "learned"))
     yield Conflict("label_planes", anything, "labels", ("onehot", "fourier", "morph", "layerwise", "echo", "learned"))
     yield Conflict("label_scale", anything, "labels", ("onehot", "fourier", "morph", "channel", "echo", "learned"))
+    yield from _conflicts_of_networks()
+    yield Conflict("theta", anything, "gate", ("symmetric", "softmax"))
+
+
+def _conflicts_of_competition() -> Iterator[Conflict]:
+    anything: tuple[str, ...] = ()
+    yield Conflict("losers", anything, "rule", ("ff", "hebbff", "local_head", "ghl", "recurrent", "bp"))
+    yield Conflict("temperature", anything, "rule", ("ff", "hebbff", "local_head", "recurrent", "bp"))
+    yield Conflict("block_factors", anything, "rule", ("ghl", "recurrent", "bp"))
+    for name in ("signal", "rest_factor"):
+        yield Conflict(name, anything, "rule", ("ff", "hebbff", "local_head", "softhebb", "recurrent", "bp"))
+
+
+def _conflicts_of_networks() -> Iterator[Conflict]:
+    anything: tuple[str, ...] = ()
     yield Conflict("label_scale", anything, "model", (*CONVOLUTIONS, "local_fields", *SETTLING))
     yield Conflict("net", anything, "model", (*CONVOLUTIONS, *SETTLING))
     for name in ("skip", "whiten", "pool_after"):
@@ -112,7 +123,6 @@ def _conflicts() -> Iterator[Conflict]:
     yield Conflict(
         "depth", anything, "model", ("cnn6", "mlp", "local_fields", "resnet", "deephebb", "fasthebb", "recurrent_mlp")
     )
-    yield Conflict("theta", anything, "gate", ("symmetric", "softmax"))
 
 
 def _conflicts_of_settling() -> Iterator[Conflict]:

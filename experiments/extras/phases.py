@@ -45,9 +45,9 @@ def run(settings: Phases, images: Images) -> Result:
     steps = 2 * settings.training.epochs * ceil(len(images.train) / settings.training.batch_size)
     fitting = [length for length in settings.lengths if not length or steps % (2 * length) == 0]
     rows = []
-    for length, baseline in [(length, baseline) for length in fitting for baseline in (False, True)]:
-        if baseline and not length:
-            continue  # nothing to remember: both kinds of passes are in every step
+    # Without phases there is nothing to remember: both kinds of passes are in every step.
+    kinds = [(length, baseline) for length in fitting for baseline in ((False, True) if length else (False,))]
+    for length, baseline in kinds:
         rule = Phased(rule=plain_rule(), length=length, baseline=baseline)
         trials = {pair: _accuracy(settings, images, rule, pair, 0, judge=False) for pair in settings.tried}
         best = max(trials, key=lambda each: trials[each])

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
 from experiments.run.finished import Finished
@@ -56,6 +57,5 @@ def mosaic(weights: Tensor) -> Tensor:
     empty = -len(pictures) % columns
     pictures = torch.cat([pictures, pictures.new_ones(empty, *pictures.shape[1:])])
     framed = nn.functional.pad(pictures, (0, EDGE, 0, EDGE), value=1.0)
-    rows = [torch.cat(list(row), dim=2) for row in framed.split(columns)]
-    whole = torch.cat(rows, dim=1)[:, :-EDGE, :-EDGE]
+    whole = rearrange(framed, "(r c) ch h w -> ch (r h) (c w)", c=columns)[:, :-EDGE, :-EDGE]
     return whole[0] if len(whole) == 1 else whole.permute(1, 2, 0)

@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from convff import REGIMES, CharacterTrainer, Schedule, load_tensors
-from convff.characters.checks import FROM_ZERO
+from convff.characters.checks import BY_UNIT, FROM_ZERO
 from convff.characters.training import HIDDEN, SOFTMAX, SOFTMAX_UNITS, softmax_schedule
+from experiments.characters import refusals
 from experiments.characters import run as running
 from experiments.characters.figure import draw_perplexities
 from experiments.characters.refusals import check
@@ -99,6 +100,7 @@ def test_the_papers_run_is_the_papers() -> None:
         assert found == wanted
     assert recipe_of(asked_for(["--softmax-lr", "0.1", "--widths", "9"])).softmax_lr == 0.1
     assert set(get_args(SoftmaxStep)) == set(FROM_ZERO)
+    assert refusals.BY_UNIT == BY_UNIT
     hidden = {name: getattr(HIDDEN, name) for name in ("optimizer", "lr", "momentum", "decay")}
     assert {name: getattr(quick, name) for name in hidden} == hidden
     assert (UNITS, quick.momentum) == (SOFTMAX_UNITS, SOFTMAX.momentum)
