@@ -48,6 +48,8 @@ PAPERS: tuple[str, ...] = (
     "ghl.py",
     "ghl.py --model fasthebb",
     "ghl.py --model resnet_he",
+    "ghl.py --model resnet_he --depth 110",
+    "ghl.py --model resnet_he --depth 1202",
     "hinton_mlp.py",
     "unsupervised.py --net local",
     "unsupervised.py --net dense",

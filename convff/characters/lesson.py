@@ -14,6 +14,9 @@ from convff.characters.rollout import uniforms_for
 class Directions:
     """Sums of directions by the name of the parameter; parameters without a direction rest.
 
+    Args:
+        share: what part of their rate the hidden layers take in this step, in (0, 1]; the softmax always takes all.
+
     Example:
         >>> import torch
         >>> directions = Directions()
@@ -23,7 +26,8 @@ class Directions:
         {'softmax.bias': tensor([2.])}
     """
 
-    def __init__(self) -> None:
+    def __init__(self, share: float = 1.0) -> None:
+        self.share = share
         self.by_name: dict[str, Tensor] = {}
 
     def add(self, module: str, parts: dict[str, Tensor]) -> None:

@@ -146,8 +146,9 @@ class CharacterTrainer:
             schedule = softmax if name == "softmax" else hidden
             for its, parameters in _by_decay(schedule, name, module):
                 optimizer = its.make_optimizer(parameters.values())
-                for group in optimizer.param_groups if name != "softmax" else ():
-                    group["factor"] = hidden.factor(index)
+                for group in optimizer.param_groups:
+                    group["hidden"] = name != "softmax"
+                    group["factor"] = hidden.factor(index) if group["hidden"] else 1.0
                 self._optimizers.append((its, parameters, optimizer))
         self._memory: dict[Any, Any] = {}
 
@@ -192,6 +193,8 @@ class CharacterTrainer:
         """Let each optimiser step whose parameters have a direction."""
         for schedule, parameters, optimizer in self._optimizers:
             schedule.set_rates([optimizer], 0.0 if self._total is None else min(1.0, self.updates / self._total))
+            for group in optimizer.param_groups:
+                group["lr"] *= directions.share if group["hidden"] else 1.0
             for name, parameter in parameters.items():
                 parameter.grad = directions.by_name.get(name)
             if any(parameter.grad is not None for parameter in parameters.values()):

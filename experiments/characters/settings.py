@@ -51,7 +51,7 @@ class Recipe:
     length: int = 100
     window: int = 10
     widths: tuple[int, ...] = (500, 500, 500)
-    updates: int = 250
+    updates: int = 350
     optimizer: StepName = "orthogonal"
     lr: float = 0.05
     decay: DecayName = "cooldown"
@@ -84,7 +84,7 @@ class NextCharacter:
     text; separated: generated text, in a step after it; all: one after another, and a figure of all."""
 
     preset: PresetName = "quick"
-    """smoke: 10 s; quick: 3 x 500 units, 7 min on two CPU cores for all regimes; paper: 3 x 2000 units, an hour."""
+    """smoke: 10 s; quick: 3 x 500 units, 12 min on two CPU cores for all regimes; paper: 3 x 2000 units, an hour."""
 
     updates: int | None = None
     """Updates, each of which takes all predictions."""

@@ -178,7 +178,8 @@ def _size(columns: int, rows: int) -> tuple[float, float]:
 
 def _row_name(view: Explained) -> str:
     settings = view.trained.run.settings
-    return f"{short(settings.label_name)}\n{rule_in_words(settings.rule, settings.variant + settings.stabilise)}"
+    rule = rule_in_words(settings.rule, settings.variant + settings.stabilise)
+    return rule if settings.label_name == "none" else f"{short(settings.label_name)}\n{rule}"
 
 
 def _predicted(view: Explained, image: Tensor) -> int:

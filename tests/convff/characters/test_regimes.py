@@ -1,6 +1,7 @@
 """Each regime's directions against autograd of plainly written losses, and what distinguishes the regimes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from convff.characters import REGIMES, CharacterNet, CharacterTrainer, Direction
 from convff.characters.passes import learn_from_generated, learn_from_text
 from convff.characters.regimes.combined import combined
 from convff.characters.regimes.separated import separated
+from convff.characters.training import HIDDEN
 from convff.schedule import Schedule
 from tests.convff.characters.samples import (
     WINDOW,
@@ -106,16 +108,16 @@ def test_separated_takes_the_second_step_from_the_weights_after_the_first() -> N
         loss = loss_by_hand(by_hand, TEXT if phase == "real" else TEXT[:0], negatives)
         with torch.no_grad():
             for name, gradient in gradients(by_hand, loss).items():
-                by_hand.get_parameter(name).sub_(gradient, alpha=0.1)
+                by_hand.get_parameter(name).sub_(gradient, alpha=0.1 if name.startswith("softmax") else 0.05)
     assert_equal(dict(net.named_parameters()), dict(by_hand.named_parameters()))
 
 
-def test_without_negatives_combined_and_separated_are_equal_to_the_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_negatives_separated_is_combined_at_half_the_rate_to_the_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (combined, separated):
         monkeypatch.setitem(module.__globals__, "learn_from_generated", lambda lesson, directions: None)
     nets = []
-    for regime in ("combined", "separated"):
-        trainer = CharacterTrainer(filled_net(), TEXT, regime=regime)
+    for regime, lr in (("combined", HIDDEN.lr / 2), ("separated", HIDDEN.lr)):
+        trainer = CharacterTrainer(filled_net(), TEXT, regime=regime, hidden=replace(HIDDEN, lr=lr))
         for _ in range(3):
             trainer.update()
         nets.append(trainer.net)
