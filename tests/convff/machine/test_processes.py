@@ -92,6 +92,7 @@ def test_the_number_of_processes_does_not_change_a_run(tmp_path: Path) -> None:
                 assert values == pytest.approx(two[name], abs=1e-5), name
 
 
+@pytest.mark.slow
 def test_a_lost_process_ends_the_others_with_a_message(tmp_path: Path) -> None:
     started = start_two(tmp_path / "never.pt", epochs=100_000)
     try:

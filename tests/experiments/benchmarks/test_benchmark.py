@@ -28,7 +28,13 @@ def bench() -> Bench:
     return Bench(CPU, repeats=1, batch_size=4, small=True)
 
 
-@pytest.mark.parametrize("section", [name for name in SECTIONS if name not in ("pruning", "processes")])
+SLOW = {"step": pytest.mark.slow}  # each of its cases is traced by the compiler of torch
+
+
+@pytest.mark.parametrize(
+    "section",
+    [pytest.param(name, marks=SLOW.get(name, ())) for name in SECTIONS if name not in ("pruning", "processes")],
+)
 def test_every_section_measures(section: str, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     # A C++ compiler takes most of a minute the first time; a slow test in
     # tests/convff/training/test_compiled.py has it.

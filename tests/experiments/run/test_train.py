@@ -539,6 +539,7 @@ main(Settings(dataset="digits", preset="smoke", device="cpu", out=Path(out)))
 """
 
 
+@pytest.mark.slow  # two processes that import everything
 def test_processes_with_different_data_are_refused(tmp_path: Path) -> None:
     out = tmp_path / "runs"
     started = start_processes(["-c", f"out = {str(out)!r}\n{OTHER_DATA}"], 2, stderr=subprocess.PIPE)
