@@ -45,11 +45,17 @@ class Headed:
         """Raise for what only local rules can do.
 
         Raises:
-            ValueError: several processes, trainable labels, a contrast, `compiled`, or an activation whose slope is
-                infinite somewhere.
+            ValueError: several processes, trainable labels, a contrast, `compiled`, a stagger or factors of blocks, or
+                an activation whose slope is infinite somewhere.
         """
         name = type(self).__name__
-        for option, given in (("contrast", setup.contrast is not None), ("compiled", setup.compiled)):
+        schedule = setup.schedule
+        for option, given in (
+            ("contrast", setup.contrast is not None),
+            ("compiled", setup.compiled),
+            ("stagger", schedule.stagger > 0),
+            ("block_factors", bool(schedule.block_factors)),
+        ):
             if given:
                 raise ValueError(f"{name} is not a local rule: {option} would be ignored")
         if setup.processes.size > 1:

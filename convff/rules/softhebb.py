@@ -38,14 +38,14 @@ def temperatures_of(temperature: float | tuple[float, ...], count: int) -> tuple
 
 
 def check_temperature(temperature: float | tuple[float, ...]) -> None:
-    """Raise unless all inverse temperatures are positive.
+    """Raise unless all inverse temperatures are positive and finite.
 
     Raises:
-        ValueError: there is none, or one is not positive.
+        ValueError: there is none, or one is not.
     """
     given = temperature if isinstance(temperature, tuple) else (temperature,)
-    if not given or not all(each > 0 for each in given):
-        raise ValueError(f"temperatures must be positive, got {temperature}")
+    if not given or not all(0 < each < math.inf for each in given):
+        raise ValueError(f"temperatures must be positive and finite, got {temperature}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -86,7 +86,9 @@ class Lessons:
             self._kept[number] = prepared
         return lesson._replace(prepared=prepared)
 
-    def refuse_too_large(self, step: Step, data: Data, stretches: Stretches, processes: Processes) -> None:
+    def refuse_too_large(
+        self, step: Step, data: Data, stretches: Stretches, processes: Processes, batch_size: int
+    ) -> None:
         """Raise if what would be kept of the data takes more memory than it may; nothing changes.
 
         Raises:
@@ -94,12 +96,14 @@ class Lessons:
         """
         if not self.kept_gib or not isinstance(step, BlockwiseStep):
             return
-        learning, lesson = step.learning, Lesson(data.batch(torch.arange(2)), (self.seed, 0, 0))
+        learning = step.learning
+        images, batches = math.ceil(len(data) / processes.size), math.ceil(len(data) / batch_size)
         for blocks in stretches.learning[1:]:
             step.learning = blocks
-            prepared = self._prepared(step, lesson)
-            of_image = prepared.bytes / len(prepared.passes.layout.targets)
-            size = of_image * math.ceil(len(data) / processes.size) / GIB
+            of_2, of_4 = (self._bytes(step, data, count) for count in (2, 4))
+            of_image = (of_4 - of_2) / 2
+            of_batch = of_2 - 2 * of_image  # e.g. the rows of a label stream
+            size = (of_image * images + of_batch * batches) / GIB
             if size > self.kept_gib:
                 step.learning = learning
                 raise ValueError(
@@ -107,6 +111,11 @@ class Lessons:
                     f"those of {len(data)} images of {data.name} take {size:.3g} GiB"
                 )
         step.learning = learning
+
+    def _bytes(self, step: BlockwiseStep, data: Data, images: int) -> int:
+        """Return what the outputs take that a batch of the first images would leave to be kept."""
+        at = torch.arange(images) % len(data)
+        return self._prepared(step, Lesson(data.batch(at), (self.seed, 0, 0))).bytes
 
     def _prepared(self, step: BlockwiseStep, lesson: Lesson) -> Prepared:
         seed, draws, number = lesson.key

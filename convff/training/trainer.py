@@ -210,7 +210,7 @@ class Trainer:
         Raises:
             ValueError: they do not; the message says what they would take.
         """
-        self.lessons.refuse_too_large(self.step, data, self.stretches, self.processes)
+        self.lessons.refuse_too_large(self.step, data, self.stretches, self.processes, self.schedule.batch_size)
 
     def state(self) -> TrainingState:
         """Return the state of the training, between two epochs or in a callback `progress`.

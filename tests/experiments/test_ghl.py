@@ -35,7 +35,7 @@ def test_the_paper_is_the_published_setting(model: str, rate: float, of_rest: fl
     assert (recipe.lr, recipe.weight_decay) == (rate, decay)
     assert recipe.lr * recipe.rest_factor == pytest.approx(of_rest)
     assert (recipe.optimizer, recipe.momentum, recipe.decay, recipe.augment) == ("sgd", 0.0, "cosine", "none")
-    assert (recipe.epochs, recipe.batch_size) == (100, 64)
+    assert (recipe.epochs, recipe.batch_size, recipe.curve_images) == (100, 64, 0)
 
 
 @pytest.mark.parametrize("model", NETS)

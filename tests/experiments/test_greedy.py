@@ -14,6 +14,7 @@ from convff.inference.goodness import block_goodness_of, predictions
 from experiments.config.command_line import parse
 from experiments.config.presets import recipe_for
 from experiments.config.settings import Settings, SettingsError
+from experiments.datasets import load_dataset
 from experiments.greedy import asked_for, show
 from experiments.run import figures
 from experiments.run.data import portions_of
@@ -24,7 +25,9 @@ from experiments.run.resume import resumed_settings
 from experiments.run.train import main
 from experiments.run.training import Training
 from experiments.table import rows
+from labels import OneHotLabels
 from tests.convff.samples import noise
+from tests.convff.training.notebook import notebooks_loop
 
 pytestmark = pytest.mark.filterwarnings("ignore::convff.training.health.TrainingWarning")
 SMALL = ["--dataset", "digits", "--device", "cpu", "--precision", "float32", "--train-images", "120", "--width", "16"]
@@ -98,6 +101,28 @@ def test_a_run_of_the_papers_recipe(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert results.accuracy["goodness"] == results.scores["goodness_from"]["per_block"]["accuracy_from"][0]
     assert results.accuracy["goodness_from"] == results.scores["goodness"]["per_block"]["accuracy"][1]
     assert results.accuracy["goodness_train"] == results.scores["goodness_train"]["per_block"]["accuracy_from"][0]
+
+
+def test_the_script_runs_the_notebooks_loop(tmp_path: Path) -> None:
+    """The weights of a run of `--preset paper` are those of the loop, written out with automatic differentiation."""
+    settings = small(tmp_path, "--preset", "paper", "--repeats", "5", "--seed", "0")
+    parts = prepare(settings, load_dataset("digits", None))
+    main(settings)
+    trained = [block.layer.state_dict() for block in read_with_network(read(only_folder(tmp_path))).net]
+    errors = {}
+    for reset in (False, True):  # Adam's memory goes on over the portions
+        layers = [
+            {name: value.detach().double().requires_grad_() for name, value in block.layer.state_dict().items()}
+            for block in parts.new_net()
+        ]
+        notebooks_loop(parts.portions, OneHotLabels(10, rest=0.1307), layers, 5, reset=reset)
+        errors[reset] = max(
+            (trained[number][name] - value).abs().max().item()
+            for number, layer in enumerate(layers)
+            for name, value in layer.items()
+        )
+    assert errors[False] < 1e-4
+    assert errors[True] > 1e-2
 
 
 class Stop(Exception):

@@ -103,6 +103,7 @@ def _plain(
         epochs=100,
         batch_size=64,
         first_block=first_block,
+        curve_images=0,  # it learns from every image; shorter presets keep some back to watch
     )
 
 
@@ -112,7 +113,7 @@ def _shorter(
     """Return a preset of fewer epochs, and perhaps of other widths."""
 
     def preset(settings: Settings) -> Recipe:
-        recipe = replace(paper(settings), epochs=epochs)
+        recipe = replace(paper(settings), epochs=epochs, curve_images=Recipe.curve_images)
         return recipe if widths is None else of_widths(recipe, widths)
 
     return preset

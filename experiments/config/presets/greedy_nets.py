@@ -19,7 +19,7 @@ def paper(settings: Settings) -> Recipe:
     Three batches of 20,000 images, shuffled once. For each in turn, layer 1 takes 1000 steps of Adam on the whole batch
     with wrong labels drawn once, then layer 2 takes 1000 steps on its outputs. Pixels are standardised; then the label
     fills the first ten of them, with 0 and, at the class, the largest value. Two things cannot be repeated: the order
-    of the images and the wrong labels, which the notebook draws without a seed.
+    of the images, which another generator draws, and the wrong labels, which are drawn without a seed.
 
     Example:
         >>> paper(Settings(net="greedy")).repeats

@@ -78,12 +78,12 @@ def gradients(net: LayerLocalNet, head: nn.Module, batch: Batch) -> list[Tensor]
     return list(torch.autograd.grad(loss, [block.layer.weight for block in net]))
 
 
-def sizes(net: LayerLocalNet, batch: Batch) -> list[Tensor]:
+def sizes(net: LayerLocalNet, batch: Batch, temperatures: tuple[float, ...]) -> list[Tensor]:
     """`|H| / max |H|` of every layer, by the unfolded form: all patches, one image and one position at a time."""
     found = []
     x = batch.inputs
     with torch.no_grad():
-        for block in net:
+        for block, t in zip(net, temperatures, strict=True):
             normalised = block.normalised(x)
             layer, weight = block.layer, block.layer.weight.flatten(1)
             unfolded = F.unfold(normalised, layer.kernel_size, layer.dilation, layer.padding, layer.stride)
@@ -91,17 +91,20 @@ def sizes(net: LayerLocalNet, batch: Batch) -> list[Tensor]:
             for image in unfolded:
                 for patch in image.T:
                     u = weight @ patch
-                    y = torch.softmax(u, dim=0)
+                    y = torch.softmax(t * u, dim=0)
                     direction += y[:, None] * (patch - u[:, None] * weight)
             found.append((direction / direction.abs().max()).abs().view_as(layer.weight))
             x = block.pool(torch.relu(layer(normalised)))
     return found
 
 
-def test_a_step_has_the_size_of_hebb_and_the_sign_of_the_loss() -> None:
+@pytest.mark.parametrize(("given", "temperatures"), [(1.0, (1.0, 1.0)), ((0.7, 0.25), (0.7, 0.25))])
+def test_a_step_has_the_size_of_hebb_and_the_sign_of_the_loss(
+    given: float | tuple[float, ...], temperatures: tuple[float, ...]
+) -> None:
     net, schedule = network(), DECAYING
-    before, expected_sizes = weights(net), sizes(network(), images())
-    step = step_of(GlobalHebbian(), net, schedule)
+    before, expected_sizes = weights(net), sizes(network(), images(), temperatures)
+    step = step_of(GlobalHebbian(temperature=given), net, schedule)
     expected_signs = [gradient.sign() for gradient in gradients(network(), step.head, images())]
     step(images(), keyed_generator(0, "draws"))
     for old, new, size, sign in zip(before, weights(net), expected_sizes, expected_signs, strict=True):
@@ -178,6 +181,35 @@ def test_the_head_takes_backpropagations_step() -> None:
         assert all(map(torch.equal, taken(GlobalHebbian(signal=signal))[2:], of_bp))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("signal", ["both", "sign", "local"])
+def test_norms_take_backpropagations_step(signal: str) -> None:
+    """Scales and shifts of a residual network, and the norm and the hidden layer of a head on a grid."""
+
+    def moved(rule: GlobalHebbian | Backpropagation) -> dict[str, Tensor]:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            net = resnet_he((3, *SIZE), depth=8, widths=(3, 4, 5)).double()
+        step = step_of(rule, net)
+        before = {name: value.clone() for name, value in rest_of(net, step).items()}
+        step(images(), keyed_generator(0, "draws"))
+        after = rest_of(net, step)
+        return {name: after[name] - before[name] for name in before}
+
+    head = {"grid": 2, "hidden": 6, "head_norm": True}
+    found, expected = moved(GlobalHebbian(signal=signal, **head)), moved(Backpropagation(**head))  # type: ignore[arg-type]
+    assert sum("norm" in name for name in expected) > 14
+    for name, change in expected.items():
+        assert torch.equal(found[name], change), name
+        assert change.abs().max() > 0, name
+
+
+def rest_of(net: LayerLocalNet, step: GlobalHebbianStep) -> dict[str, Tensor]:
+    """All parameters but the weights of the layers."""
+    known = {id(block.layer.weight) for block in net}
+    named = [*net.named_parameters(), *((f"head.{name}", value) for name, value in step.head.named_parameters())]
+    return {name: value.detach() for name, value in named if id(value) not in known}
+
+
 def test_steps_descend_and_the_largest_is_the_rate() -> None:
     before, net = weights(network()), network()
     step = step_of(GlobalHebbian(), net)
@@ -197,6 +229,31 @@ def test_a_layer_without_a_gradient_moves_only_by_decay() -> None:
     step(images(), keyed_generator(0, "draws"))
     for old, new in zip(before, weights(net), strict=True):
         torch.testing.assert_close(new, old * (1 - DECAYING.lr * DECAYING.weight_decay), rtol=1e-14, atol=0)
+
+
+def moved_channels(net: LayerLocalNet) -> Tensor:
+    """Which channels of the first layer move in a step by more than their decay."""
+    before = weights(net)[0]
+    step_of(GlobalHebbian(), net, DECAYING)(images(), keyed_generator(0, "draws"))
+    moved = weights(net)[0] - before * (1 - DECAYING.lr * DECAYING.weight_decay)
+    return moved.flatten(1).abs().amax(dim=1) > 1e-14
+
+
+def test_a_channel_that_nothing_above_reads_moves_only_by_decay() -> None:
+    net = network()
+    with torch.no_grad():
+        net.blocks[1].layer.weight[:, 2] = 0
+    assert moved_channels(net).tolist() == [True, True, False, True]
+
+
+def test_a_channel_that_never_competes_moves_only_by_decay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its share of the softmax is 0 at every position; its gradient is not."""
+
+    def without_channel_2(u: Tensor, temperature: float) -> Tensor:
+        return soft_winners(u, temperature).index_fill(1, torch.tensor(2), 0.0)
+
+    monkeypatch.setattr(ghl, "soft_winners", without_channel_2)
+    assert moved_channels(network()).tolist() == [True, True, False, True]
 
 
 def test_the_loss_may_be_scaled_by_a_power_of_2(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -334,7 +391,9 @@ def test_it_keeps_the_contract_with_a_head_on_a_grid() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"temperature": -1.0}, "temperatures must be positive, got -1.0"),
+        ({"temperature": -1.0}, "temperatures must be positive and finite, got -1.0"),
+        ({"temperature": math.inf}, "temperatures must be positive and finite, got inf"),
+        ({"temperature": (1.0, math.nan)}, "temperatures must be positive and finite, got"),
         ({"signal": "global"}, "signal must be one of both, sign, local, gradient, got 'global'"),
         ({"dropout": 0.5}, "options of a head with a grid, which is None"),
         ({"hidden": 5}, "options of a head with a grid"),

@@ -191,9 +191,9 @@ def test_every_block_has_its_own_temperature() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"temperature": 0.0}, "temperatures must be positive, got 0.0"),
-        ({"temperature": (1.0, -1.0)}, r"temperatures must be positive, got \(1.0, -1.0\)"),
-        ({"temperature": ()}, "temperatures must be positive"),
+        ({"temperature": 0.0}, "temperatures must be positive and finite, got 0.0"),
+        ({"temperature": (1.0, -1.0)}, r"temperatures must be positive and finite, got \(1.0, -1.0\)"),
+        ({"temperature": ()}, "temperatures must be positive and finite"),
         ({"losers": "soft"}, "losers must be one of anti, none, hard, got 'soft'"),
     ],
 )

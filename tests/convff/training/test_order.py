@@ -11,7 +11,9 @@ from torch import Tensor
 from convff import (
     ORDERS,
     AtBlocks,
+    AtGains,
     AtOutput,
+    AtStream,
     Backpropagation,
     Batch,
     DivergedError,
@@ -24,12 +26,13 @@ from convff import (
     LinearReadout,
     LocalHead,
     Schedule,
+    SoftHebb,
     Softmax,
     Stabilised,
     Threshold,
     Trainer,
     cnn6,
-    keyed_generator,
+    deephebb,
     mlp,
     resnet,
     stop_if_diverged,
@@ -39,10 +42,11 @@ from convff.training.augment import shifts
 from convff.training.compiled import CompiledBlockStep
 from convff.training.health import HealthCheck, TrainingWarning
 from convff.training.order import Stretches, one_by_one
-from labels import LayerwiseLabels, LearnedLabels, NoLabels, OneHotLabels
+from labels import FourierLabels, LayerwiseLabels, LearnedLabels, NoLabels, OneHotLabels, StreamLabels
 from tests.convff.samples import noise
 from tests.convff.test_route import LABELS as PLAIN_LABELS
 from tests.convff.test_route import twice
+from tests.convff.training.notebook import notebooks_loop
 
 pytestmark = pytest.mark.filterwarnings("ignore::convff.training.health.TrainingWarning")
 
@@ -53,15 +57,21 @@ NETS: dict[str, Callable[[int], LayerLocalNet]] = {
     "convolutional": lambda channels: cnn6((channels, *SIZE), widths=(8, 8, 8), pool_after=(1,)),
     "skips": lambda channels: cnn6((channels, *SIZE), widths=(8, 8, 8), pool_after=(1,), skip=True),
     "residual": lambda channels: resnet((channels, *SIZE), widths=(8,)),
+    "deephebb": lambda channels: deephebb((channels, *SIZE), widths=(8, 8, 8)),
 }
 RULES: dict[str, Callable[[], Any]] = {
     "ff": ForwardForward,
     "hebbff": HebbianForwardForward,
     "output": lambda: ForwardForward(gate=Softmax(), label_at=AtOutput(K)),
     "blocks": lambda: ForwardForward(label_at=AtBlocks(num_classes=K)),
+    "gains": lambda: ForwardForward(gate=Softmax(), label_at=AtGains(num_classes=K)),
+    "stream": lambda: ForwardForward(gate=Softmax(), label_at=AtStream(num_classes=K)),
     "local head": lambda: LocalHead(num_classes=K),
+    "softhebb": lambda: SoftHebb(temperature=(1.0, 0.7, 0.5)),
     "sliding": lambda: Stabilised(rule=HebbianForwardForward(), stabilisers=(SlidingThreshold(),)),
 }
+LABELS = dict.fromkeys(("ff", "hebbff", "sliding"), OneHotLabels(K)) | {"stream": StreamLabels(FourierLabels(K, SIZE))}
+OPTIMIZERS = {"softhebb": "norm_dependent"}
 
 
 def data(count: int = IMAGES) -> ImageData:
@@ -70,8 +80,9 @@ def data(count: int = IMAGES) -> ImageData:
 
 def trainer(net: str = "dense", rule: str = "ff", *, order: str = "one_by_one", **options: Any) -> Trainer:
     made = RULES[rule]()
-    labels = OneHotLabels(K) if rule in ("ff", "hebbff", "sliding") else NoLabels(K)
-    schedule = {"epochs": EPOCHS, "batch_size": 8, "lr": 0.01} | options.pop("schedule", {})
+    labels = LABELS.get(rule, NoLabels(K))
+    schedule = {"epochs": EPOCHS, "batch_size": 8, "lr": 0.01, "optimizer": OPTIMIZERS.get(rule, "adam")}
+    schedule |= options.pop("schedule", {})
     torch.manual_seed(0)
     return Trainer(NETS[net](1), labels, made, schedule=Schedule(**schedule), order=order, **options)
 
@@ -224,8 +235,8 @@ def test_kept_outputs_change_no_bit(rule: str, net: str, monkeypatch: pytest.Mon
     assert [record.metrics for record in run(kept)] == wanted
     assert equal(recomputed, kept)
     asked, batches = len(kept.net) - 1, 3
-    # Once for each block to see the size, then once for each batch: not in the second epoch, and never for the first.
-    assert sorted(made) == sorted([*range(1, asked + 1), *(list(range(1, asked + 1)) * batches)])
+    # Twice for each block to see the size, then once for each batch: not in the second epoch, and never for the first.
+    assert sorted(made) == sorted(list(range(1, asked + 1)) * (2 + batches))
 
 
 def test_labels_beside_every_block_are_kept_too() -> None:
@@ -434,6 +445,15 @@ def test_outputs_that_take_more_memory_than_they_may_are_refused_before_anything
     assert training.step.learning == range(3)
 
 
+def test_rows_of_a_label_stream_are_counted_once_per_batch() -> None:
+    training = trainer("convolutional", "stream", redraw=False, cache_gib=1e-6)
+    rows = IMAGES + 3 * K  # three batches of at most 8 images
+    size = rows * 8 * 4 * 4 * 4 / 2**30
+    with pytest.raises(ValueError, match="must fit in cache_gib") as got:
+        run(training)
+    assert f"take {size:.3g} GiB" in str(got.value)
+
+
 def test_each_process_keeps_its_share_only() -> None:
     from convff import OneProcess
     from convff.machine.processes import Shard
@@ -555,41 +575,10 @@ def test_the_blogs_loop() -> None:
         )
         for part in parts:
             list(training.fit(part))
-        _greedy(parts, labels, expected, steps, reset=reset)
+        notebooks_loop(parts, labels, expected, steps, reset=reset)
         errors = [
             (block.layer.state_dict()[name] - value).abs().max().item()
             for block, layer in zip(net, expected, strict=True)
             for name, value in layer.items()
         ]
         assert max(errors) < 1e-9 if not reset else max(errors) > 1e-3  # Adam remembers the earlier parts
-
-
-def _greedy(
-    parts: list[Any], labels: OneHotLabels, layers: list[dict[str, Tensor]], steps: int, *, reset: bool
-) -> None:
-    """The public notebook's loop: for each batch, each layer takes all its steps, on fixed outputs of the one below."""
-
-    def adam(layer: dict[str, Tensor]) -> torch.optim.Optimizer:
-        # Twice the loss of the notebook, which is a mean over right and wrong passes: Adam sees it by its eps alone.
-        return torch.optim.Adam(layer.values(), lr=0.03)
-
-    def output(x: Tensor, layer: dict[str, Tensor]) -> Tensor:
-        x = x / (x.norm(2, 1, keepdim=True) + 1e-4)
-        return torch.relu(x @ layer["weight"].T + layer["bias"])
-
-    optimizers = [adam(layer) for layer in layers]
-    for part in parts:
-        (order,) = [torch.randperm(20, generator=keyed_generator(0, "order", 0))]
-        pixels, classes = part.batch(order)
-        wrong = LabelContrast(labels).draw(classes, keyed_generator(0, "negatives", 0, 0))[:, 1]
-        x_pos, x_neg = ((labels(pixels, which).flatten(1) - 0.1307) / 0.3081 for which in (classes, wrong))
-        for number, layer in enumerate(layers):
-            if reset:
-                optimizers[number] = adam(layer)
-            for _ in range(steps):
-                g_pos, g_neg = (output(x, layer).pow(2).mean(1) for x in (x_pos, x_neg))
-                loss = 2 * torch.log(1 + torch.exp(torch.cat([-g_pos + 3.0, g_neg - 3.0]))).mean()
-                optimizers[number].zero_grad()
-                loss.backward()
-                optimizers[number].step()
-            x_pos, x_neg = (output(x, layer).detach() for x in (x_pos, x_neg))
