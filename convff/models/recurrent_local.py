@@ -67,6 +67,7 @@ def recurrent_local(
     units: int = 3,
     field: int = 11,
     tile: int = 8,
+    centre: float = 0.0,
 ) -> RecurrentNet:
     """Build layers of the image's size, whose units see squares of the layer below and of the layer above.
 
@@ -81,10 +82,12 @@ def recurrent_local(
         field: side of a field in places, odd; fields are cut at the border.
         tile: side of the squares of places that share a window; it divides the image's side. It changes the speed, not
             the network.
+        centre: the value of a pixel that counts as 0, in [0, 1]. With 0.5 an image is what is brighter and darker than
+            the middle; with 0 most of its length is its mean brightness.
 
     Raises:
         ValueError: an image that is not square, a field that is even or larger than twice the image, a tile that does
-            not divide its side, or a number less than 1.
+            not divide its side, a number less than 1, or a centre that is no pixel.
 
     Example:
         >>> net = recurrent_local((3, 32, 32))
@@ -96,6 +99,8 @@ def recurrent_local(
         reset the weights that do not exist.
     """
     channels, side, width = image_shape
+    if not 0 <= centre <= 1:
+        raise ValueError(f"centre must be a pixel's value in [0, 1], got {centre}")
     _check(side, width, classes=classes, depth=depth, units=units, field=field, tile=tile)
     inputs = channels * side * side
     size = side * side * units
@@ -115,7 +120,7 @@ def recurrent_local(
         more = classes if last else size
         mask = torch.cat([mask_below, mask_above], dim=2)
         layer = LocalLinear(seen, tile * tile * units, inputs + more, mask=mask)
-        blocks.append(Block(BelowAlone(more), layer))
+        blocks.append(Block(BelowAlone(more, centre=0.0 if index else centre), layer))
         columns.append(below.shape[1])
         inputs = size
     return RecurrentNet(blocks, columns=columns, order=order_of_tiles(side, tile, units).view(side, side, units))

@@ -43,9 +43,13 @@ class Lesson:
             self._add(above=self.net.above(self.index).direction(moved.above, post))
         if rule.peer:
             self._add(state=self._of_right(moved.state))
-            seen = {"x_below": moved.below, "x_above": moved.above}
-            self._add(**{name: self._of_right(x) for name, x in seen.items() if x is not None})
-        for name, value in gate_metrics(rule.gate, g, c, of_ones, passes=len(moved.state)).items():
+            parts = {"x_below": (self.net.below, moved.below), "x_above": (self.net.above, moved.above)}
+            right = slice(None, None, self.layout.passes)
+            self._add(**{n: of(self.index).mean(read, right) for n, (of, read) in parts.items() if read is not None})
+        metrics = gate_metrics(rule.gate, g, c, of_ones, passes=len(moved.state))
+        # A state decays without ever reaching 0, so a layer is dead whose new input is.
+        metrics["silent"] = (~moved.open).all(dim=1).float().mean()
+        for name, value in metrics.items():
             self.metrics[name] = self.metrics[name] + value if name in self.metrics else value
         self.iterations += 1
 
@@ -86,9 +90,8 @@ class Lesson:
 
     def _outer(self, push: Tensor, settling: Settling) -> Tensor:
         """Return a push `[1, n]` times the mean input of the right passes: peer normalisation is of rank one."""
-        below, above = self.sums.get("x_below"), self.sums.get("x_above")
-        x_below = settling.pixels.mean(dim=0, keepdim=True) if below is None else below / self.iterations
-        of_labels = settling.codes[self.layout.targets].mean(dim=0, keepdim=True)
-        x_above = of_labels if above is None else above / self.iterations
-        parts = (self.net.below(self.index), x_below), (self.net.above(self.index), x_above)
-        return torch.cat([part.direction(x, push) for part, x in parts], dim=1)
+        below, above = self.net.below(self.index), self.net.above(self.index)
+        x = {name: self.sums[name] / self.iterations for name in ("x_below", "x_above") if name in self.sums}
+        x_below = x["x_below"] if "x_below" in x else below.mean(settling.pixels, slice(None))
+        x_above = x["x_above"] if "x_above" in x else above.mean(settling.codes, self.layout.targets)
+        return torch.cat([below.direction(x_below, push), above.direction(x_above, push)], dim=1)

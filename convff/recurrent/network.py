@@ -16,6 +16,7 @@ class BelowAlone(nn.Module):
 
     Args:
         above: number of inputs from the layer above.
+        centre: what is subtracted before the division, e.g. the middle of the range of pixels.
 
     Example:
         >>> import torch
@@ -23,17 +24,21 @@ class BelowAlone(nn.Module):
         tensor([[1., 1., 0.]])
     """
 
-    def __init__(self, above: int) -> None:
+    def __init__(self, above: int, centre: float = 0.0) -> None:
         super().__init__()
-        self.above = above
+        self.above, self.centre = above, centre
+
+    def below(self, x: Tensor) -> Tensor:
+        """Return the normalised activity below `[N, I]`, for `[N, ...]`."""
+        return length_normalise(x.flatten(1) - self.centre)
 
     def forward(self, x: Tensor) -> Tensor:
         """Flatten, normalise and pad `[N, ...]`."""
-        return F.pad(length_normalise(x.flatten(1)), (0, self.above))
+        return F.pad(self.below(x), (0, self.above))
 
     def extra_repr(self) -> str:
         """Return the settings, for `repr`."""
-        return f"above={self.above}"
+        return f"above={self.above}, centre={self.centre}"
 
 
 def refuse_settling(net: LayerLocalNet) -> None:
@@ -115,6 +120,12 @@ class RecurrentNet(LayerLocalNet):
                 f"layer {index + 1} of a recurrent network has {block.layer.in_features - expected} inputs from below, "
                 f"where {self.widths[index - 1]} units are"
             )
+
+    def pixels(self, images: Tensor) -> Tensor:
+        """Return what the first layer sees of images `[N, C, H, W]`: their pixels `[N, I]`, normalised."""
+        norm = self.blocks[0].norm
+        assert isinstance(norm, BelowAlone)
+        return norm.below(images)
 
     def as_maps(self, states: Tensor) -> Tensor:
         """Return states `[..., n]` of a layer as maps `[..., units, height, width]`.

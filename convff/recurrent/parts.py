@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from convff.local_linear import LocalLinear, outer_by_location, product_by_location
+from convff.local_linear import LocalLinear, outer_by_location, product_by_location, windows_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,8 @@ class Part:
         >>> layer = nn.Linear(3, 2)
         >>> below, above = Part(layer, (0, 2), (0, 2)), Part(layer, (2, 3), (2, 3))
         >>> x = torch.rand(4, 3)
-        >>> torch.allclose(below.current(x[:, :2]) + above.current(x[:, 2:]) + layer.bias, layer(x))
+        >>> parts = [part.current(part.read(values)) for part, values in ((below, x[:, :2]), (above, x[:, 2:]))]
+        >>> torch.allclose(sum(parts) + layer.bias, layer(x))
         True
     """
 
@@ -30,29 +31,31 @@ class Part:
     columns: tuple[int, int]
     inputs: tuple[int, int]
 
-    def current(self, x: Tensor) -> Tensor:
-        """Return what the part adds to the layer's output, `[N, O]`, for its inputs `[N, I]`."""
+    def read(self, x: Tensor) -> Tensor:
+        """Return what the connections read of the part's inputs `[N, I]`: all of them, or windows `[L, F, N]`."""
         if isinstance(self.layer, nn.Linear):
-            return F.linear(x, self.layer.weight[:, slice(*self.columns)])
-        weight = self.layer.by_location()[:, :, slice(*self.columns)]
-        return product_by_location(self._windows(x), weight)
+            return x
+        sources = self.layer.sources[:, slice(*self.columns)]
+        first, last = self.inputs
+        return windows_of(x, torch.where(sources == self.layer.in_features, last - first, sources - first))
 
-    def direction(self, x: Tensor, post: Tensor) -> Tensor:
+    def mean(self, read: Tensor, at: Tensor | slice) -> Tensor:
+        """Return the mean over the samples `at` of what is read, in the form of one sample's."""
+        samples = 0 if isinstance(self.layer, nn.Linear) else 2
+        return read.movedim(samples, 0)[at].mean(dim=0, keepdim=True).movedim(0, samples)
+
+    def current(self, read: Tensor) -> Tensor:
+        """Return what the part adds to the layer's output, `[N, O]`, for what it reads."""
+        if isinstance(self.layer, nn.Linear):
+            return F.linear(read, self.layer.weight[:, slice(*self.columns)])
+        return product_by_location(read, self.layer.by_location()[:, :, slice(*self.columns)])
+
+    def direction(self, read: Tensor, post: Tensor) -> Tensor:
         """Return `sum_n post_n (x) x_n` for its weights, `[O, columns]`.
 
         Args:
-            x: its inputs `[N, I]`.
+            read: what it reads of its inputs x.
             post: gated activity `[N, O]`.
         """
-        if isinstance(self.layer, nn.Linear):
-            return post.T @ x.to(post.dtype)
-        return outer_by_location(self._windows(x.to(post.dtype)), post)
-
-    def _windows(self, x: Tensor) -> Tensor:
-        """Return the window of every location, `[N, L, F]`; what is outside of the input reads 0."""
-        assert isinstance(self.layer, LocalLinear)
-        sources = self.layer.sources[:, slice(*self.columns)]
-        first, last = self.inputs
-        outside = last - first
-        sources = torch.where(sources == self.layer.in_features, outside, sources - first)
-        return F.pad(x, (0, 1)).index_select(1, sources.flatten()).view(x.shape[0], sources.shape[0], -1)
+        read = read.to(post.dtype)
+        return post.T @ read if isinstance(self.layer, nn.Linear) else outer_by_location(read, post)

@@ -22,8 +22,9 @@ class Moved(NamedTuple):
     Args:
         state: the new state `[N, n]`.
         open: where the new input is above zero, bool `[N, n]`.
-        below: normalised old state of the layer below `[N, n_below]`; None for the first layer, which sees the image.
-        above: normalised old state of the layer above `[N, n_above]`; None for the last layer, which sees the label.
+        below: what was read of the normalised old state of the layer below, see `Part.read`; None for the first layer,
+            which sees the image.
+        above: likewise of the layer above; None for the last layer, which sees the label.
     """
 
     state: Tensor
@@ -47,8 +48,9 @@ def bottom_up(net: RecurrentNet, of_image: Tensor) -> list[Tensor]:
     """
     states = [torch.relu(with_bias(of_image, net, 0))]
     for index in range(1, len(net)):
-        below = net.below(index).current(length_normalise(states[-1]))
-        states.append(torch.relu(with_bias(below, net, index)))
+        below = net.below(index)
+        current = below.current(below.read(length_normalise(states[-1])))
+        states.append(torch.relu(with_bias(current, net, index)))
     return states
 
 
@@ -90,8 +92,8 @@ class Settling:
         if updates not in ("synchronous", "alternating"):
             raise ValueError(f"updates must be synchronous or alternating, got {updates!r}")
         self.net, self.damping, passes = net, damping, labels.shape[1]
-        self.pixels = length_normalise(images.flatten(1))  # (B, I)
-        self.codes = length_normalise(torch.eye(net.classes, dtype=images.dtype, device=images.device))  # (K, K)
+        codes = length_normalise(torch.eye(net.classes, dtype=images.dtype, device=images.device))  # (K, K)
+        self.pixels, self.codes = net.below(0).read(net.pixels(images)), net.above(len(net) - 1).read(codes)
         self.labels = labels.flatten()  # (N)
         every = range(len(net))
         self.groups = [[*every]] if updates == "synchronous" else [[*every[1::2]], [*every[::2]]]
@@ -114,8 +116,8 @@ class Settling:
     def _move(self, index: int, known: dict[int, Tensor]) -> Moved:
         """Return what a layer becomes; `known` holds the normalised states of this moment."""
         last = len(self.states) - 1
-        below = None if index == 0 else self._normalised(index - 1, known)
-        above = None if index == last else self._normalised(index + 1, known)
+        below = None if index == 0 else self.net.below(index).read(self._normalised(index - 1, known))
+        above = None if index == last else self.net.above(index).read(self._normalised(index + 1, known))
         up = self._of_image if below is None else self.net.below(index).current(below)
         down = self._of_label if above is None else self.net.above(index).current(above)
         z = with_bias(up + down, self.net, index)

@@ -26,7 +26,7 @@ def small(out: Path, *more: str) -> Settings:
 def test_the_papers_runs_are_the_papers() -> None:
     dense, local = (recipe_for(asked_for(["--preset", "paper", "--dataset", name])) for name in ("mnist", "cifar10"))
     assert (dense.model, dense.model_options["widths"], dense.epochs) == ("recurrent_mlp", (2000, 2000), 60)
-    assert (local.model, local.model_options, local.epochs) == ("recurrent_local", {}, 60)
+    assert (local.model, local.model_options, local.epochs) == ("recurrent_local", {"centre": 0.5}, 60)
     assert (dense.reduction, local.reduction) == ("sum", "minus_sum")
     assert (dense.rule_options, local.rule_options) == ({}, {"iterations": 10, "counted": (4, 6)})
     for recipe in (dense, local):

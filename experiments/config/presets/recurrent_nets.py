@@ -19,7 +19,7 @@ SMALL = (500, 500)
 
 
 def paper(settings: Settings) -> Recipe:
-    """Return the published setting: 60 epochs, 1.5 hours of dense layers or 3 of local fields.
+    """Return the published setting: 60 epochs, hours without a GPU.
 
     Example:
         >>> paper(Settings(rule="recurrent", dataset="mnist")).model_options, paper(Settings(rule="recurrent")).model
@@ -28,7 +28,7 @@ def paper(settings: Settings) -> Recipe:
     dense = model_of(settings) == "recurrent_mlp"
     recipe = Recipe(
         model=model_of(settings),
-        model_options={"widths": PAPER} if dense else {},
+        model_options={"widths": PAPER} if dense else {"centre": 0.5},
         rule_options={} if dense else {"iterations": 10, "counted": (4, 6)},
         reduction="sum" if dense else "minus_sum",
         negatives_from="neutral",
