@@ -96,4 +96,4 @@ class NetworkOptions:
     """Options of single networks; None keeps the preset's value."""
 
     depth: int | None = None
-    """cnn3: the number of convolutions; resnet_he: the number of layers, 6n + 2."""
+    """cnn3: the number of convolutions; recurrent_local: of layers; resnet_he: of layers, 6n + 2."""
