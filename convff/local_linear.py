@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from convff.machine.precision import as_computed
+
 
 def square_windows(grid: int, side: int, stride: int, channels: int) -> Tensor:
     """Return the inputs under every position of a square window on a square map, without a border.
@@ -53,10 +55,7 @@ def windows_of(x: Tensor, sources: Tensor) -> Tensor:
         x: the input; in float32 it takes the precision of autocast, where that is on, before its values are copied.
         sources: indices of inputs, int64 `[L, F]`; I reads 0.
     """
-    kind = x.device.type
-    if x.dtype == torch.float32 and torch.is_autocast_enabled(kind):
-        x = x.to(torch.get_autocast_dtype(kind))
-    rows = F.pad(x, (0, 1)).T.contiguous()
+    rows = F.pad(as_computed(x), (0, 1)).T.contiguous()
     return rows.index_select(0, sources.flatten()).view(*sources.shape, -1)
 
 
@@ -129,7 +128,9 @@ class LocalLinear(nn.Module):
     def by_location(self) -> Tensor:
         """Return the weights of each location, `[L, O, F]`; with a graph, only through connections that exist."""
         weight = self.weight.view(self.locations, self.units, -1)
-        return weight * self.connections if self.connections is not None and torch.is_grad_enabled() else weight
+        if self.connections is None or not torch.is_grad_enabled():
+            return weight
+        return torch.where(self.connections, weight, 0.0)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `[N, L * O]` for an input `[N, I]`."""
@@ -146,13 +147,13 @@ class LocalLinear(nn.Module):
         """Return values `[L * O, F]` of connections, with 0 where there is none."""
         if self.connections is None:
             return weight
-        return (weight.view(self.locations, self.units, -1) * self.connections).view_as(weight)
+        return torch.where(self.connections, weight.view(self.locations, self.units, -1), 0.0).view_as(weight)
 
     @torch.no_grad()
     def constrain_(self) -> None:
         """Reset to 0 what are no connections, in place: for steps that mix the entries of a direction."""
         if self.connections is not None:
-            self.weight.copy_(self.connected(self.weight))
+            self.weight.view(self.locations, self.units, -1).masked_fill_(self.connections.logical_not(), 0.0)
 
     def dense_weight(self) -> Tensor:
         """Return the weights of the dense layer that does the same, `[L * O, I]`, with 0 outside the windows.

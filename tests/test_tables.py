@@ -375,3 +375,42 @@ def test_the_choice_of_labels() -> None:
         kinds = ("optimised", "random", "fixed set")
         cells = " | ".join(f"{100 * rows[f'{prefix}, {kind}']['accuracy']:.1f} %" for kind in kinds)
         assert f"| {place} | {cells} |" in DOCS["labels.md"]
+
+
+GHL_RUNS = {
+    "`ghl.py`": "cifar10-quick-seed*.json",
+    "`ghl.py --preset long`": "cifar10-long.json",
+    "`ghl.py --rule bp`": "cifar10-bp.json",
+    "`ghl.py --signal sign --lr 0.003 --rest-factor 1.6 --weight-decay 0.15`": "cifar10-sign.json",
+    "`ghl.py --model resnet_he --depth 8 --epochs 1`": "cifar10-resnet8.json",
+    "`ghl.py --model resnet_he --epochs 1`": "cifar10-resnet20.json",
+    "`ghl.py --dataset cifar100`": "cifar100-quick.json",
+}
+
+
+@pytest.mark.parametrize("command", GHL_RUNS)
+def test_global_hebbian_learning(command: str) -> None:
+    runs = [json.loads(path.read_text()) for path in sorted((RESULTS / "ghl").glob(GHL_RUNS[command]))]
+    assert runs
+    scores = [[run["accuracy"].get(name) for run in runs] for name in ("head", "linear")]
+    scores.append([(run["control"] or {}).get("untrained_linear") for run in runs])
+    minutes = statistics.mean(run["seconds"]["training"] for run in runs) / 60
+    row = f"| {command} | {' | '.join(map(in_per_cent, scores))} | {minutes:.1f} |"
+    assert row in DOCS["ghl.md"], row
+
+
+def in_per_cent(shares: list[float | None]) -> str:
+    """A mean with its standard deviation, if there are several shares; a dash if there are none."""
+    known = [100 * share for share in shares if share is not None]
+    if len(known) > 1:
+        return f"{statistics.mean(known):.1f} ± {statistics.stdev(known):.1f}"
+    return f"{known[0]:.1f}" if known else "-"
+
+
+def test_signals_of_global_hebbian_learning() -> None:
+    tables = [committed(f"ablation/cifar10_ghl-2min-seed{seed}.json")["rows"] for seed in range(3)]
+    for name in ("both", "sign", "local", "gradient", "backpropagation"):
+        rows = [row for table in tables for row in table if row["name"] == name]
+        images = statistics.mean(row["images_per_epoch"] for row in rows)
+        line = f"| {name} | {in_per_cent([row['accuracy'] for row in rows])} | {images:,.0f} |"
+        assert line in DOCS["ghl.md"], line

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from convff.machine.precision import as_computed
+
 
 class WindowLinear(nn.Module):
     """A dense layer whose input is a window of k one-hot characters out of A, divided by its root mean square.
@@ -52,10 +54,8 @@ class WindowLinear(nn.Module):
 
     def forward(self, windows: Tensor) -> Tensor:
         """Return z `[B, units]` of windows `[B, k]`, in the precision of autocast where that is on."""
-        kind = windows.device.type
-        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else self.weight.dtype
-        summed = F.embedding_bag(self.rows(windows), self.weight.to(dtype), mode="sum")
-        return torch.add(self.bias.to(dtype), summed, alpha=self.scale)
+        summed = F.embedding_bag(self.rows(windows), as_computed(self.weight), mode="sum")
+        return torch.add(self.bias.to(summed.dtype), summed, alpha=self.scale)
 
     def direction(self, windows: Tensor, post: Tensor) -> dict[str, Tensor]:
         """Return the outer product of windows `[B, k]` and `post` `[B, units]`, as of `convff.Outer.dense`."""

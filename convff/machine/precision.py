@@ -3,6 +3,7 @@
 import contextlib
 
 import torch
+from torch import Tensor
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -23,6 +24,21 @@ def autocast(device: torch.device, precision: str) -> contextlib.AbstractContext
     if precision == "float32":
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def as_computed(x: Tensor) -> Tensor:
+    """Return float32 values in the precision in which `autocast` multiplies; any others as they are.
+
+    It is for values that are used several times, which autocast would convert at every use.
+
+    Example:
+        >>> with autocast(torch.device("cpu"), "bfloat16"):
+        ...     as_computed(torch.ones(2)).dtype, as_computed(torch.ones(2).double()).dtype
+        (torch.bfloat16, torch.float64)
+    """
+    kind = x.device.type
+    lowered = x.dtype == torch.float32 and torch.is_autocast_enabled(kind)
+    return x.to(torch.get_autocast_dtype(kind)) if lowered else x
 
 
 def fastest_precision(device: torch.device) -> str:

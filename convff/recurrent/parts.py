@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from convff.local_linear import LocalLinear, outer_by_location, product_by_location, windows_of
+from convff.machine.precision import as_computed
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +23,11 @@ class Part:
         >>> layer = nn.Linear(3, 2)
         >>> below, above = Part(layer, (0, 2), (0, 2)), Part(layer, (2, 3), (2, 3))
         >>> x = torch.rand(4, 3)
-        >>> parts = [part.current(part.read(values)) for part, values in ((below, x[:, :2]), (above, x[:, 2:]))]
-        >>> torch.allclose(sum(parts) + layer.bias, layer(x))
+        >>> currents = [
+        ...     part.current(part.read(values), part.weights())
+        ...     for part, values in ((below, x[:, :2]), (above, x[:, 2:]))
+        ... ]
+        >>> torch.allclose(sum(currents) + layer.bias, layer(x))
         True
     """
 
@@ -44,11 +48,17 @@ class Part:
         samples = 0 if isinstance(self.layer, nn.Linear) else 2
         return read.movedim(samples, 0)[at].mean(dim=0, keepdim=True).movedim(0, samples)
 
-    def current(self, read: Tensor) -> Tensor:
+    def weights(self) -> Tensor:
+        """Return the weights of the part for `current`, `[O, I]`, or `[L, O, F]` of local fields.
+
+        They are copied once for all iterations, in the precision of autocast where that is on.
+        """
+        weight = self.layer.weight if isinstance(self.layer, nn.Linear) else self.layer.by_location()
+        return as_computed(weight[..., slice(*self.columns)]).contiguous()
+
+    def current(self, read: Tensor, weights: Tensor) -> Tensor:
         """Return what the part adds to the layer's output, `[N, O]`, for what it reads."""
-        if isinstance(self.layer, nn.Linear):
-            return F.linear(read, self.layer.weight[:, slice(*self.columns)])
-        return product_by_location(read, self.layer.by_location()[:, :, slice(*self.columns)])
+        return F.linear(read, weights) if isinstance(self.layer, nn.Linear) else product_by_location(read, weights)
 
     def direction(self, read: Tensor, post: Tensor) -> Tensor:
         """Return `sum_n post_n (x) x_n` for its weights, `[O, columns]`.

@@ -5,6 +5,7 @@ divided by its root mean square; d the damping. The image and the label do not c
 once.
 """
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -39,17 +40,18 @@ def with_bias(z: Tensor, net: RecurrentNet, index: int) -> Tensor:
     return z if bias is None else z + bias.to(z.dtype)
 
 
-def bottom_up(net: RecurrentNet, of_image: Tensor) -> list[Tensor]:
+def bottom_up(net: RecurrentNet, of_image: Tensor, weights: Sequence[Tensor]) -> list[Tensor]:
     """Return the states of all layers after a single pass from the bottom up, `[B, n]` each.
 
     Args:
         net: the network.
         of_image: what the image adds to the input of the first layer, `[B, n]`.
+        weights: of each layer, for the layer below it; see `Part.weights`.
     """
     states = [torch.relu(with_bias(of_image, net, 0))]
     for index in range(1, len(net)):
         below = net.below(index)
-        current = below.current(below.read(length_normalise(states[-1])))
+        current = below.current(below.read(length_normalise(states[-1])), weights[index])
         states.append(torch.relu(with_bias(current, net, index)))
     return states
 
@@ -97,10 +99,11 @@ class Settling:
         self.labels = labels.flatten()  # (N)
         every = range(len(net))
         self.groups = [[*every]] if updates == "synchronous" else [[*every[1::2]], [*every[::2]]]
-        of_image = net.below(0).current(self.pixels)
+        self._up, self._down = ([part(index).weights() for index in every] for part in (net.below, net.above))
+        of_image = net.below(0).current(self.pixels, self._up[0])
         self._of_image = of_image.repeat_interleave(passes, dim=0)
-        self._of_label = net.above(len(net) - 1).current(self.codes)[self.labels]
-        self.states = [state.repeat_interleave(passes, dim=0) for state in bottom_up(net, of_image)]
+        self._of_label = net.above(len(net) - 1).current(self.codes, self._down[-1])[self.labels]
+        self.states = [state.repeat_interleave(passes, dim=0) for state in bottom_up(net, of_image, self._up)]
 
     def iterate(self) -> list[Moved]:
         """Move every layer once; return the layers, the lowest first."""
@@ -118,8 +121,8 @@ class Settling:
         last = len(self.states) - 1
         below = None if index == 0 else self.net.below(index).read(self._normalised(index - 1, known))
         above = None if index == last else self.net.above(index).read(self._normalised(index + 1, known))
-        up = self._of_image if below is None else self.net.below(index).current(below)
-        down = self._of_label if above is None else self.net.above(index).current(above)
+        up = self._of_image if below is None else self.net.below(index).current(below, self._up[index])
+        down = self._of_label if above is None else self.net.above(index).current(above, self._down[index])
         z = with_bias(up + down, self.net, index)
         state = torch.lerp(self.states[index], torch.relu(z), self.damping)
         return Moved(state, z > 0, below, above)
