@@ -49,7 +49,7 @@ PAPERS: tuple[str, ...] = (
     "ghl.py --model fasthebb",
     "ghl.py --model resnet_he",
     "ghl.py --model resnet_he --depth 110",
-    "ghl.py --model resnet_he --depth 1202",
+    "ghl.py --model resnet_he --depth 1202 --inference head",  # a readout of 1202 layers takes 57 GB
     "hinton_mlp.py",
     "unsupervised.py --net local",
     "unsupervised.py --net dense",
