@@ -82,8 +82,8 @@ def recurrent_local(
         field: side of a field in places, odd; fields are cut at the border.
         tile: side of the squares of places that share a window; it divides the image's side. It changes the speed, not
             the network.
-        centre: the value of a pixel that counts as 0, in [0, 1]. With 0.5 an image is what is brighter and darker than
-            the middle; with 0 most of its length is its mean brightness.
+        centre: the value of a pixel that counts as 0, in [0, 1]. If it is 0, most of the length of a photograph is its
+            mean brightness; 0.5 removes that.
 
     Raises:
         ValueError: an image that is not square, a field that is even or larger than twice the image, a tile that does

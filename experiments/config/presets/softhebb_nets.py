@@ -17,7 +17,7 @@ MIRRORED = ("cifar10", "cifar100")
 
 
 def paper(settings: Settings) -> Recipe:
-    """Return the published setting: one epoch in batches of 10, every image once. About 15 minutes.
+    """Return the published setting: one epoch in batches of 10, every image once. About 20 minutes.
 
     Example:
         >>> paper(Settings(rule="softhebb")).block_factors
@@ -41,7 +41,7 @@ def paper(settings: Settings) -> Recipe:
 
 
 def quick(settings: Settings) -> Recipe:
-    """Return the published setting at half the width: about 5 minutes with the classifier.
+    """Return the published setting at half the width: about 10 minutes with the classifiers.
 
     Example:
         >>> quick(Settings(rule="softhebb")).model_options["widths"]
