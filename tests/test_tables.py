@@ -399,12 +399,12 @@ def test_global_hebbian_learning(command: str) -> None:
     assert row in DOCS["ghl.md"], row
 
 
-def in_per_cent(shares: list[float | None]) -> str:
+def in_per_cent(shares: list[float | None], *, places: int = 1) -> str:
     """A mean with its standard deviation, if there are several shares; a dash if there are none."""
     known = [100 * share for share in shares if share is not None]
     if len(known) > 1:
-        return f"{statistics.mean(known):.1f} ± {statistics.stdev(known):.1f}"
-    return f"{known[0]:.1f}" if known else "-"
+        return f"{statistics.mean(known):.{places}f} ± {statistics.stdev(known):.{places}f}"
+    return f"{known[0]:.{places}f}" if known else "-"
 
 
 def test_signals_of_global_hebbian_learning() -> None:
@@ -414,3 +414,26 @@ def test_signals_of_global_hebbian_learning() -> None:
         images = statistics.mean(row["images_per_epoch"] for row in rows)
         line = f"| {name} | {in_per_cent([row['accuracy'] for row in rows])} | {images:,.0f} |"
         assert line in DOCS["ghl.md"], line
+
+
+GREEDY_RUNS = {
+    "`greedy.py --preset paper`": "mnist-paper.json",
+    "`greedy.py`, one by one": "mnist-quick-one-by-one-seed*.json",
+    "`greedy.py --compare`, together": "mnist-quick-together-seed*.json",
+}
+
+
+@pytest.mark.parametrize("command", GREEDY_RUNS)
+def test_greedy_networks(command: str) -> None:
+    runs = [json.loads(path.read_text()) for path in sorted((RESULTS / "greedy").glob(GREEDY_RUNS[command]))]
+    assert runs
+    found = [run["scores"] for run in runs]
+    errors = [
+        [1 - scores["goodness_from"]["per_block"]["accuracy_from"][0] for scores in found],
+        [1 - scores["goodness_from"]["per_block"]["accuracy_from"][1] for scores in found],
+        [1 - scores["goodness"]["per_block"]["accuracy"][0] for scores in found],
+        [1 - scores["goodness_train"]["per_block"]["accuracy_from"][0] for scores in found],
+    ]
+    cells = " | ".join(in_per_cent(each, places=2) for each in errors)  # type: ignore[arg-type]
+    row = f"| {command} | {cells} | {statistics.mean(run['seconds']['training'] for run in runs) / 60:.1f} |"
+    assert row in DOCS["greedy.md"], row
