@@ -48,11 +48,10 @@ def square_windows(grid: int, side: int, stride: int, channels: int) -> Tensor:
 def windows_of(x: Tensor, sources: Tensor) -> Tensor:
     """Return the window of every location, `[L, F, N]`, for an input `[N, I]`.
 
-    Samples are last, so that a value of a window is a row of memory: to copy rows is many times as fast in bfloat16 as
-    to collect single values.
+    Samples are last, so that a value of a window is a row of memory: in bfloat16, copying rows is many times as fast.
 
     Args:
-        x: the input; in float32 it takes the precision of autocast, where that is on, before its values are copied.
+        x: the input; its values are copied in the precision in which they are multiplied.
         sources: indices of inputs, int64 `[L, F]`; I reads 0.
     """
     rows = F.pad(as_computed(x), (0, 1)).T.contiguous()
@@ -116,7 +115,7 @@ class LocalLinear(nn.Module):
         self.register_buffer("connections", None if _all(connections) else connections, persistent=False)
         bound = connections.sum(dim=2, keepdim=True).clamp_min(1).rsqrt()  # as of `nn.Linear`, by a unit's own inputs
         drawn = torch.rand(locations, units, inputs) * 2 - 1
-        self.weight = nn.Parameter((drawn * bound * connections).view(-1, inputs))
+        self.weight = nn.Parameter(torch.where(connections, drawn * bound, 0.0).view(-1, inputs))
         drawn_bias = (torch.rand(locations, units, 1) * 2 - 1) * bound
         self.register_parameter("bias", nn.Parameter(drawn_bias.flatten()) if bias else None)
         self.register_load_state_dict_post_hook(_constrain_loaded)  # type: ignore[no-untyped-call]

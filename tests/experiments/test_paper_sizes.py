@@ -15,7 +15,7 @@ def test_every_run_is_a_command_with_its_papers_preset(run: str) -> None:
 
 def test_runs_are_chosen_by_a_word() -> None:
     assert chosen(()) == list(PAPERS)
-    assert chosen(["resnet_he", "dense"]) == ["ghl.py --model resnet_he", "unsupervised.py --net dense"]
+    assert chosen(["fasthebb", "dense"]) == ["ghl.py --model fasthebb", "unsupervised.py --net dense"]
     with pytest.raises(ValueError, match="--only resnext: no run has it"):
         chosen(["resnext"])
     with pytest.raises(SystemExit):
