@@ -23,6 +23,18 @@ def committed(file: str) -> dict[str, Any]:
     return content
 
 
+def runs_in(files: str) -> list[dict[str, Any]]:
+    """The committed runs whose files match a pattern, in their order; there is at least one."""
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob(files))]
+    assert runs, files
+    return runs
+
+
+def minutes_of(runs: list[dict[str, Any]]) -> str:
+    """The mean minutes of training of runs."""
+    return f"{statistics.mean(run['seconds']['training'] for run in runs) / 60:.1f}"
+
+
 def refuse_missing(rows: Iterator[str] | list[str], page: str) -> None:
     """Fail if a row is not in the page."""
     rows = list(rows)
@@ -310,11 +322,10 @@ def error_of(runs: list[dict[str, Any]], score: str) -> str:
 
 @pytest.mark.parametrize(("command", "files", "scores"), HINTONS)
 def test_hintons_networks(command: str, files: str, scores: tuple[str, ...]) -> None:
-    runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((RESULTS / "hinton").glob(f"{files}.json"))]
-    minutes = f"{statistics.mean(run['seconds']['training'] for run in runs) / 60:.1f}"
+    runs = runs_in(f"hinton/{files}.json")
     supervised = () if "control" in scores else (error_of(runs, "control"),)
     unsupervised = ("-",) if scores[-1] == "control" else ()
-    cells = (command, *(error_of(runs, score) for score in scores), *supervised, *unsupervised, minutes)
+    cells = (command, *(error_of(runs, score) for score in scores), *supervised, *unsupervised, minutes_of(runs))
     assert f"| {' | '.join(cells)} |" in DOCS["hinton.md"]
 
 
@@ -338,7 +349,7 @@ def test_backpropagation_of_hintons_networks() -> None:
         [error_of([run], score) for score in ("head", "linear")] for run in (dense, fields)
     )
     controls = [error_of([run], "control") for run in (dense, fields)]
-    minutes = [f"{run['seconds']['training'] / 60:.1f}" for run in (dense, fields)]
+    minutes = [minutes_of([run]) for run in (dense, fields)]
     assert f"| `--rule bp` | - | {head} (head) | {linear} | {controls[0]} | {minutes[0]} |" in DOCS["hinton.md"]
     assert f"| `--rule bp` | {its} | {controls[1]} | {its_head} (head) | {minutes[1]} |" in DOCS["hinton.md"]
 
@@ -390,12 +401,10 @@ GHL_RUNS = {
 
 @pytest.mark.parametrize("command", GHL_RUNS)
 def test_global_hebbian_learning(command: str) -> None:
-    runs = [json.loads(path.read_text()) for path in sorted((RESULTS / "ghl").glob(GHL_RUNS[command]))]
-    assert runs
+    runs = runs_in(f"ghl/{GHL_RUNS[command]}")
     scores = [[run["accuracy"].get(name) for run in runs] for name in ("head", "linear")]
     scores.append([(run["control"] or {}).get("untrained_linear") for run in runs])
-    minutes = statistics.mean(run["seconds"]["training"] for run in runs) / 60
-    row = f"| {command} | {' | '.join(map(in_per_cent, scores))} | {minutes:.1f} |"
+    row = f"| {command} | {' | '.join(map(in_per_cent, scores))} | {minutes_of(runs)} |"
     assert row in DOCS["ghl.md"], row
 
 
@@ -425,8 +434,7 @@ GREEDY_RUNS = {
 
 @pytest.mark.parametrize("command", GREEDY_RUNS)
 def test_greedy_networks(command: str) -> None:
-    runs = [json.loads(path.read_text()) for path in sorted((RESULTS / "greedy").glob(GREEDY_RUNS[command]))]
-    assert runs
+    runs = runs_in(f"greedy/{GREEDY_RUNS[command]}")
     found = [run["scores"] for run in runs]
     errors = [
         [1 - scores["goodness_from"]["per_block"]["accuracy_from"][0] for scores in found],
@@ -435,5 +443,5 @@ def test_greedy_networks(command: str) -> None:
         [1 - scores["goodness_train"]["per_block"]["accuracy_from"][0] for scores in found],
     ]
     cells = " | ".join(in_per_cent(each, places=2) for each in errors)  # type: ignore[arg-type]
-    row = f"| {command} | {cells} | {statistics.mean(run['seconds']['training'] for run in runs) / 60:.1f} |"
+    row = f"| {command} | {cells} | {minutes_of(runs)} |"
     assert row in DOCS["greedy.md"], row
