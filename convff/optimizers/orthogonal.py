@@ -20,11 +20,11 @@ def orthogonalise(matrix: Tensor, iterations: int = 5) -> Tensor:
     lies in about [0.7, 1.2]; smaller ones lag behind, and 0 stays 0.
 
     Args:
-        matrix: `[O, I]`; zeros stay zeros.
+        matrix: `[O, I]`, or several `[L, O, I]`, each on its own; zeros stay zeros.
         iterations: number of iterations.
 
     Returns:
-        `[O, I]`, of the matrix's dtype.
+        the same shape and dtype.
 
     Example:
         >>> orthogonalise(torch.tensor([[3.0, 0.0], [0.0, 0.1]]), iterations=10).abs().round().tolist()
@@ -33,12 +33,12 @@ def orthogonalise(matrix: Tensor, iterations: int = 5) -> Tensor:
     Reference:
         Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks".
     """
-    wide = matrix.shape[0] <= matrix.shape[1]
-    x = matrix if wide else matrix.T
-    x = x / torch.linalg.vector_norm(x).clamp_min(torch.finfo(x.dtype).tiny)
+    wide = matrix.shape[-2] <= matrix.shape[-1]
+    x = matrix if wide else matrix.mT
+    x = x / torch.linalg.matrix_norm(x, keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
     for done in range(0, iterations, MOST_SQUARE):
         x = _iterate(x, min(MOST_SQUARE, iterations - done))
-    return x if wide else x.T
+    return x if wide else x.mT
 
 
 def _iterate(x: Tensor, iterations: int) -> Tensor:
@@ -48,16 +48,17 @@ def _iterate(x: Tensor, iterations: int) -> Tensor:
     much longer than wide. `P` is kept as `a I + R`: in bfloat16 `R` would lose digits beside `a`.
     """
     a, b, c = NEWTON_SCHULZ
-    square = x @ x.T
-    product = torch.addmm(square, square, square, beta=b, alpha=c)  # P_1 = a I + product
+    add_product = torch.addmm if x.ndim == 2 else torch.baddbmm
+    square = x @ x.mT
+    product = add_product(square, square, square, beta=b, alpha=c)  # P_1 = a I + product
     rest, factor = product, a
     for _ in range(iterations - 1):
-        half = torch.addmm(square, rest, square, beta=a)
-        square = torch.addmm(half, half, rest, beta=a)
-        rest = torch.addmm(square, square, square, beta=b, alpha=c)
-        product = torch.addmm(rest, rest, product, beta=factor).add_(product, alpha=a)
+        half = add_product(square, rest, square, beta=a)
+        square = add_product(half, half, rest, beta=a)
+        rest = add_product(square, square, square, beta=b, alpha=c)
+        product = add_product(rest, rest, product, beta=factor).add_(product, alpha=a)
         factor *= a
-    return torch.addmm(x, product, x, beta=factor)
+    return add_product(x, product, x, beta=factor)
 
 
 class OrthogonalStep(torch.optim.Optimizer):
@@ -78,6 +79,8 @@ class OrthogonalStep(torch.optim.Optimizer):
         momentum: in [0, 1); Nesterov's.
         iterations: number of Newton-Schulz iterations. Muon uses 5; here 3 are as good per minute (docs/steps.md).
         hold: restore the initial length of each weight after the step.
+        locations: number of matrices in a weight, one below the other; those of a layer with local fields, whose
+            windows differ. All of them are turned, each on its own, and move by the same share.
 
     Example:
         >>> weight = torch.nn.Parameter(torch.eye(2))
@@ -98,8 +101,16 @@ class OrthogonalStep(torch.optim.Optimizer):
         *,
         iterations: int = 3,
         hold: bool = True,
+        locations: int = 1,
     ) -> None:
-        super().__init__(params, {"lr": lr, "momentum": momentum, "iterations": iterations, "hold": hold})
+        defaults = {"lr": lr, "momentum": momentum, "iterations": iterations, "hold": hold, "locations": locations}
+        super().__init__(params, defaults)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore the optimiser, also from a state of before weights could hold several matrices."""
+        super().__setstate__(state)
+        for group in self.param_groups:
+            group.setdefault("locations", 1)
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -122,7 +133,10 @@ class OrthogonalStep(torch.optim.Optimizer):
         length = torch.linalg.vector_norm(p)
         if "length" not in state:
             state["length"] = length.clone()
-        turned = orthogonalise(ahead.reshape(len(p), -1), group["iterations"]).view(ahead.shape)
+        matrices = ahead.reshape(len(p), -1)
+        if group["locations"] > 1:
+            matrices = matrices.unflatten(0, (group["locations"], -1))
+        turned = orthogonalise(matrices, group["iterations"]).reshape(ahead.shape)
         p.sub_(_unit(turned) * (group["lr"] * length))
         if group["hold"]:
             p.mul_(state["length"] / torch.linalg.vector_norm(p).clamp_min(torch.finfo(p.dtype).tiny))

@@ -26,11 +26,11 @@ from convff.training.blockwise import Prepared, frozen_activity, is_pure, raw_in
 from convff.training.compiled import CompiledBlockStep
 from convff.training.halving import HalvingStep
 from convff.training.setting_up import (
-    keep_connections,
     modules_beside,
     refuse_steps,
     refuse_to_observe,
     refuse_unfit,
+    suit_local_fields,
     take_step,
 )
 from convff.training.sums import add_by_name
@@ -54,7 +54,7 @@ def start(rule: LocalRule | StartingRule, setup: Setup) -> Step:
     """
     step = rule.start(setup) if isinstance(rule, StartingRule) else LocalStep(rule, setup)
     refuse_steps(rule, setup.schedule.optimizer)
-    keep_connections(setup.net, step.optimizers)
+    suit_local_fields(setup.net, step.optimizers)
     return step
 
 

@@ -63,27 +63,24 @@ def modules_beside(rule: LocalRule, setup: Setup) -> list[nn.Module | None]:
     return made
 
 
-def keep_connections(net: LayerLocalNet, optimizers: Iterable[torch.optim.Optimizer]) -> None:
-    """Let optimisers leave weights at 0 that are no connections of layers with local fields.
+def suit_local_fields(net: LayerLocalNet, optimizers: Iterable[torch.optim.Optimizer]) -> None:
+    """Tell the optimisers of layers with local fields what their weights are, where a step mixes the entries of one.
 
-    Their directions are 0 there, which is enough for steps entry by entry. A step that mixes the entries of a matrix,
-    the orthogonalised one, would move them.
+    That is the orthogonalised step: it needs to know how many matrices a weight holds, and would move weights that are
+    no connections. For steps entry by entry, directions of 0 are enough.
     """
-    masked = {
-        id(block.layer.weight): block.layer
-        for block in net
-        if isinstance(block.layer, LocalLinear) and block.layer.connections is not None
-    }
+    local = {id(block.layer.weight): block.layer for block in net if isinstance(block.layer, LocalLinear)}
     for optimizer in optimizers:
-        parameters = (parameter for group in optimizer.param_groups for parameter in group["params"])
-        layers = [masked[id(parameter)] for parameter in parameters if id(parameter) in masked]
-        if layers:
-            optimizer.register_step_post_hook(partial(_constrain, layers))
+        for group in optimizer.param_groups:
+            for layer in (local[id(parameter)] for parameter in group["params"] if id(parameter) in local):
+                if "locations" in group:
+                    group["locations"] = layer.locations
+                if layer.connections is not None:
+                    optimizer.register_step_post_hook(partial(_constrain, layer))
 
 
-def _constrain(layers: list[LocalLinear], *_: object) -> None:
-    for layer in layers:
-        layer.constrain_()
+def _constrain(layer: LocalLinear, *_: object) -> None:
+    layer.constrain_()
 
 
 def take_step(optimizer: torch.optim.Optimizer, directions: Iterable[tuple[nn.Parameter, Tensor]]) -> None:

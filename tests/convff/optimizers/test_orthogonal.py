@@ -56,6 +56,30 @@ def test_bfloat16_stays_near_and_bounded_where_directions_are_missing(shape: tup
         assert (moved - there).norm() <= 0.05 * there.norm()
 
 
+def test_several_matrices_are_orthogonalised_one_by_one() -> None:
+    for shape in ((3, 4, 9), (3, 9, 4)):
+        matrices = drawn(*shape)
+        expected = torch.stack([orthogonalise(matrix, 5) for matrix in matrices])
+        torch.testing.assert_close(orthogonalise(matrices, 5), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_a_weight_of_several_locations_turns_each_by_the_same_share() -> None:
+    """Layers with local fields: the windows of two locations differ, so nothing binds their units to each other."""
+    weight, grad = nn.Parameter(drawn(6, 5)), drawn(6, 5, seed=1)
+    before, weight.grad = weight.detach().clone(), grad
+    OrthogonalStep([weight], lr=0.1, momentum=0.0, hold=False, locations=2).step()
+    moved = torch.cat([orthogonalise(grad[:3], 3), orthogonalise(grad[3:], 3)])
+    torch.testing.assert_close(weight.detach(), before - 0.1 * before.norm() * moved / moved.norm())
+
+
+def test_an_older_state_has_one_matrix_per_weight() -> None:
+    optimizer = OrthogonalStep([nn.Parameter(drawn(2, 3))], locations=2)
+    state = optimizer.state_dict()
+    del state["param_groups"][0]["locations"]
+    optimizer.load_state_dict(state)
+    assert optimizer.param_groups[0]["locations"] == 1
+
+
 def test_zeros_stay_zeros() -> None:
     assert torch.equal(orthogonalise(torch.zeros(3, 5)), torch.zeros(3, 5))
     weight = nn.Parameter(torch.ones(3, 5))

@@ -439,3 +439,17 @@ def test_it_learns_which_row_is_bright() -> None:
     mixed = held_out.classes[torch.randperm(len(held_out), generator=keyed_generator(0, "mixed"))]
     of_others = (by_layer.sum(dim=0).argmax(dim=1) == mixed).float().mean()
     assert of_others < 0.6  # a third of the images
+
+
+def test_an_orthogonalised_step_turns_each_location_and_leaves_what_is_no_connection() -> None:
+    net = tiles()
+    setup = Setup(net=net, labels=NoLabels(CLASSES), schedule=Schedule(optimizer="orthogonal", lr=0.1))
+    step = RecurrentForwardForward().start(setup)
+    before = [block.layer.weight.detach().clone() for block in net]
+    step(Batch(drawn(4, 2, 4, 4).abs(), LABELS[:, 0]), keyed_generator(0, "step"))
+    for optimizer, block, old in zip(step.optimizers, net, before, strict=True):
+        layer = block.layer
+        assert isinstance(layer, LocalLinear)
+        assert optimizer.param_groups[0]["locations"] == layer.locations == 4
+        assert not torch.equal(layer.weight, old)
+        assert torch.equal(layer.connected(layer.weight), layer.weight)
