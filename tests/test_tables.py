@@ -371,13 +371,21 @@ def test_local_fields() -> None:
     assert f"and {faster['bfloat16']:.1f} times in bfloat16" in page
 
 
-def test_softhebb() -> None:
-    for preset in ("quick", "paper"):
-        run = committed(f"softhebb/cifar10-softhebb-{preset}.json")
-        shares = (run["accuracy"]["dropout"], run["accuracy"]["linear"], run["control"]["untrained_linear"])
-        minutes = (run["seconds"]["training"] / 60, run["seconds"]["total"] / 60)
-        cells = " | ".join([*(f"{100 * share:.1f}" for share in shares), *(f"{each:.1f}" for each in minutes)])
-        assert f"| `{preset}` | {cells} |" in DOCS["softhebb.md"]
+@pytest.mark.parametrize(
+    ("command", "files"),
+    [
+        ("softhebb.py", "cifar10-quick-seed*.json"),
+        ("softhebb.py --preset paper", "cifar10-paper.json"),
+        ("softhebb.py --dataset cifar100", "cifar100-quick.json"),
+    ],
+)
+def test_softhebb(command: str, files: str) -> None:
+    runs = runs_in(f"softhebb/{files}")
+    first, dropout = runs[0], [run["accuracy"]["dropout"] for run in runs]
+    assert [run["seed"] for run in runs] == list(range(len(runs)))
+    shares = (first["accuracy"]["linear"], first["control"]["untrained_linear"])
+    cells = [in_per_cent(dropout), *(f"{100 * share:.1f}" for share in shares), minutes_of(runs)]
+    assert f"| `{command}` | {' | '.join(cells)} |" in DOCS["softhebb.md"]
 
 
 def test_the_choice_of_labels() -> None:
