@@ -433,6 +433,20 @@ def test_signals_of_global_hebbian_learning() -> None:
         assert line in DOCS["ghl.md"], line
 
 
+def test_orders_of_blocks() -> None:
+    rows = committed("ablation/cifar10_order-5min-seed0.json")["rows"]
+    cells = (
+        (
+            row["name"],
+            f"{100 * row['accuracy']:.1f} %",
+            " ".join(f"{100 * share:.1f}" for share in row["per_block"]["accuracy"]),
+            f"{row['epochs'] * row['images_per_epoch']:,}",
+        )
+        for row in rows
+    )
+    refuse_missing([f"| {' | '.join(each)} |" for each in cells], DOCS["greedy.md"])
+
+
 GREEDY_RUNS = {
     "`greedy.py --preset paper`": "mnist-paper.json",
     "`greedy.py`, one by one": "mnist-quick-one-by-one-seed*.json",

@@ -107,7 +107,7 @@ class OrthogonalStep(torch.optim.Optimizer):
         super().__init__(params, defaults)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Restore the optimiser, also from a state of before weights could hold several matrices."""
+        """Restore the optimiser, also from a state without `locations`."""
         super().__setstate__(state)
         for group in self.param_groups:
             group.setdefault("locations", 1)
