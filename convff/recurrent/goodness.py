@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from convff.local_linear import LocalLinear
 from convff.network import evaluating
 from convff.recurrent.network import RecurrentNet
 from convff.recurrent.settling import Settling, Updates
 
-AS_MANY = 2**24  # numbers of one layer's state that are computed at once: 64 MiB in float32
+AS_MANY = 2**24  # numbers of one layer that are computed at once: 64 MiB in float32
 
 
 def refuse_counted(counted: tuple[int, int], iterations: int) -> None:
@@ -69,13 +70,19 @@ def settled_goodness(
     refuse_counted(counted, counted[1])
     if candidates is None:
         candidates = torch.arange(net.classes, device=images.device).expand(images.shape[0], -1)
-    rows = max(1, AS_MANY // (candidates.shape[1] * max(net.widths)))
+    rows = max(1, AS_MANY // (candidates.shape[1] * _numbers(net)))
     with evaluating(net):
         parts = [
             averaged_goodness(Settling(net, some, tried, damping=damping, updates=updates), goodness, counted)
             for some, tried in zip(images.split(rows), candidates.split(rows), strict=True)
         ]
     return torch.cat(parts, dim=1).view(len(net), *candidates.shape)
+
+
+def _numbers(net: RecurrentNet) -> int:
+    """Return the most numbers that a layer needs per pass: its state, or the windows of local fields."""
+    windows = [block.layer.sources.numel() for block in net if isinstance(block.layer, LocalLinear)]
+    return max([*net.widths, *windows])
 
 
 def averaged_goodness(settling: Settling, goodness: Callable[[Tensor], Tensor], counted: tuple[int, int]) -> Tensor:

@@ -38,6 +38,19 @@ def test_the_papers_runs_are_the_papers() -> None:
     assert (rule.iterations, rule.counted, rule.damping, rule.updates) == (8, (3, 5), 0.7, "synchronous")
 
 
+@pytest.mark.parametrize("preset", ["quick", "long"])
+@pytest.mark.parametrize("dataset", ["mnist", "cifar10"])
+def test_the_shorter_runs_share_one_step(preset: str, dataset: str) -> None:
+    recipe = recipe_for(asked_for(["--preset", preset, "--dataset", dataset]))
+    assert (recipe.gate, recipe.scale, recipe.optimizer, recipe.lr) == ("symmetric", 0.03, "orthogonal", 0.02)
+    assert (recipe.batch_size, recipe.weight_decay, recipe.reduction) == (250, 0.0, "sum")
+    learns_from = {"mnist": 2, "cifar10": 3}[dataset]
+    assert recipe.rule_options == {"iterations": 5, "learn_from": learns_from, "counted": (3, 5)}
+    twin = recipe_for(asked_for(["--preset", preset, "--dataset", dataset, "--rule", "bp"]))
+    assert (twin.model, twin.model_options) == (recipe.model, recipe.model_options)
+    assert (twin.optimizer, twin.rule_options, twin.augment) == ("adam", {}, recipe.augment)
+
+
 @pytest.mark.parametrize("preset", ["smoke", "quick", "paper", "long"])
 @pytest.mark.parametrize("rule", ["recurrent", "bp"])
 def test_every_rule_has_every_preset(rule: str, preset: str, tmp_path: Path) -> None:
@@ -80,7 +93,7 @@ def test_the_options_reach_the_rule(tmp_path: Path) -> None:
         ("--damping 0", "damping must be in (0, 1], got 0.0"),
         ("--iterations 2", "counted must be two iterations from 1 to 2"),
         ("--counted 4 3", "the first not later"),
-        ("--learn-from 9", "learn_from must be an iteration from 1 to 8"),
+        ("--learn-from 9", "learn_from must be an iteration from 1 to 5"),
     ],
 )
 def test_numbers_out_of_range_are_refused(arguments: str, message: str, tmp_path: Path) -> None:
