@@ -433,6 +433,33 @@ def test_signals_of_global_hebbian_learning() -> None:
         assert line in DOCS["ghl.md"], line
 
 
+RECURRENT_RUNS = {
+    "`recurrent.py`": "mnist-quick-seed*.json",
+    "`recurrent.py --preset long`": "mnist-long.json",
+    "`recurrent.py --rule bp`": "mnist-bp.json",
+    "`hinton_mlp.py --widths 500 500`": "mnist-forward-seed*.json",
+    "`recurrent.py --dataset cifar10`": "cifar10-quick-seed*.json",
+    "`recurrent.py --dataset cifar10 --reduction minus_sum`": "cifar10-minus.json",
+    "`recurrent.py --dataset cifar10 --preset long`": "cifar10-long.json",
+    "`recurrent.py --dataset cifar10 --rule bp`": "cifar10-bp.json",
+}
+
+
+@pytest.mark.parametrize("command", RECURRENT_RUNS)
+def test_recurrent_networks(command: str) -> None:
+    runs = runs_in(f"recurrent/{RECURRENT_RUNS[command]}")
+    assert [run["seed"] for run in runs] == list(range(len(runs)))
+    found = [run["accuracy"] for run in runs]
+    places = 1 if "cifar10" in command else 2
+
+    def error(*names: str) -> str:
+        shares = [next((each[name] for name in names if each.get(name) is not None), None) for each in found]
+        return in_per_cent([None if share is None else 1 - share for share in shares], places=places)
+
+    cells = [error("settled", "goodness"), error("softmax_joint", "head"), error("linear"), minutes_of(runs)]
+    assert f"| {command} | {' | '.join(cells)} |" in DOCS["hinton.md"], cells
+
+
 def test_orders_of_blocks() -> None:
     rows = committed("ablation/cifar10_order-5min-seed0.json")["rows"]
     cells = (

@@ -42,7 +42,7 @@ def test_the_papers_runs_are_the_papers() -> None:
 @pytest.mark.parametrize("dataset", ["mnist", "cifar10"])
 def test_the_shorter_runs_share_one_step(preset: str, dataset: str) -> None:
     recipe = recipe_for(asked_for(["--preset", preset, "--dataset", dataset]))
-    assert (recipe.gate, recipe.scale, recipe.optimizer, recipe.lr) == ("symmetric", 0.03, "orthogonal", 0.02)
+    assert (recipe.gate, recipe.scale, recipe.optimizer) == ("symmetric", 0.03, "orthogonal")
     assert (recipe.batch_size, recipe.weight_decay, recipe.reduction) == (250, 0.0, "sum")
     learns_from = {"mnist": 2, "cifar10": 3}[dataset]
     assert recipe.rule_options == {"iterations": 5, "learn_from": learns_from, "counted": (3, 5)}
