@@ -46,6 +46,7 @@ class Recipe:
             that is compared with the control is always fitted at the end, by L-BFGS.
         joint_softmax: it is Hinton's softmax on normalised activity instead, by smoothed steps; see
             `convff.SoftmaxReadout`.
+        softmax_rate: its rate.
         readout_images: images that the final readout is fitted to; None for all.
         readout_l2: penalty of its weights; None chooses one on a tenth of these images.
         readout_grid: the final readout averages each map over n x n regions.
@@ -98,6 +99,7 @@ class Recipe:
     train_images: int | None = None
     joint_readout: bool = False
     joint_softmax: bool = False
+    softmax_rate: float = 0.1
     readout_images: int | None = 20_000
     readout_l2: float | None = 1e-3
     readout_grid: int = 4

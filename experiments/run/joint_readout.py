@@ -1,5 +1,7 @@
 """The readout that is trained beside the blocks of a run."""
 
+from functools import partial
+
 from convff import NEGATIVES, LayerLocalNet, LinearReadout, SoftmaxReadout, wants_scores
 from experiments.config.recipe import Recipe
 from experiments.run.evaluate import Evaluator
@@ -19,7 +21,7 @@ def new_joint_readout(recipe: Recipe, evaluator: Evaluator, net: LayerLocalNet) 
     judged = recipe.joint_readout and "linear" in evaluator.evaluations
     if not judged and not wants_scores(NEGATIVES[recipe.negatives_from or "all"]):
         return None
-    make = SoftmaxReadout if recipe.joint_softmax else LinearReadout
+    make = partial(SoftmaxReadout, lr=recipe.softmax_rate) if recipe.joint_softmax else LinearReadout
     grid = None if recipe.joint_readout else recipe.readout_grid
     run = evaluator.run
     return make(net, run.labels, run.train.shape, first=run.first_of(net), grid=grid)

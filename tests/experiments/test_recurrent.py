@@ -28,6 +28,7 @@ def test_the_papers_runs_are_the_papers() -> None:
     assert (dense.model, dense.model_options["widths"], dense.epochs) == ("recurrent_mlp", (2000, 2000), 60)
     assert (local.model, local.model_options, local.epochs) == ("recurrent_local", {"centre": 0.5}, 60)
     assert (dense.reduction, local.reduction) == ("sum", "minus_sum")
+    assert (dense.softmax_rate, local.softmax_rate) == (0.1, 0.03)
     assert (dense.rule_options, local.rule_options) == ({}, {"iterations": 10, "counted": (4, 6)})
     for recipe in (dense, local):
         assert (recipe.gate, recipe.scale, recipe.theta, recipe.negatives_from) == ("threshold", 1.0, None, "neutral")
@@ -82,7 +83,9 @@ def test_the_options_reach_the_rule(tmp_path: Path) -> None:
         small(tmp_path, *DENSE, "--preset", "smoke", "--peer", "0.1", "--iterations", "4", "--counted", "1", "4")
     )
     assert (parts.rule.peer, parts.rule.iterations, parts.rule.counted) == (0.1, 4, (1, 4))
-    assert isinstance(parts.joint_readout(parts.new_net()), SoftmaxReadout)
+    readout = parts.joint_readout(parts.new_net())
+    assert isinstance(readout, SoftmaxReadout)
+    assert [group["lr"] for group in readout._optimizer.param_groups] == [parts.recipe.softmax_rate] == [0.1]
     without = prepare(small(tmp_path, *DENSE, "--preset", "smoke", "--peer", "0"))
     assert without.rule.peer == 0
 
