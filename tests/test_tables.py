@@ -62,7 +62,7 @@ def test_candidates() -> None:
 
 def test_sizes_of_the_papers_settings() -> None:
     numbers = ("million weights", "minutes per epoch", "hours in all", "MiB of a step")
-    rows = committed("benchmark/paper-sizes.json")["rows"]
+    rows = [row for name in ("sizes", "depth") for row in committed(f"benchmark/paper-{name}.json")["rows"]]
     cells = ((f"`{row['run']}`", row["epochs"], *(f"{row[name]:.3g}" for name in numbers)) for row in rows)
     refuse_missing([f"| {' | '.join(map(str, row))} |" for row in cells], DOCS["cost.md"])
 
@@ -437,7 +437,8 @@ RECURRENT_RUNS = {
     "`recurrent.py`": "mnist-quick-seed*.json",
     "`recurrent.py --preset long`": "mnist-long.json",
     "`recurrent.py --rule bp`": "mnist-bp.json",
-    "`hinton_mlp.py --widths 500 500`": "mnist-forward-seed*.json",
+    "feed-forward, the same step": "mnist-forward-same-seed*.json",
+    "feed-forward, Hinton's step": "mnist-forward-seed*.json",
     "`recurrent.py --dataset cifar10`": "cifar10-quick-seed*.json",
     "`recurrent.py --dataset cifar10 --reduction minus_sum`": "cifar10-minus.json",
     "`recurrent.py --dataset cifar10 --preset long`": "cifar10-long.json",

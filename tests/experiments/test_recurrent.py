@@ -29,7 +29,8 @@ def test_the_papers_runs_are_the_papers() -> None:
     assert (local.model, local.model_options, local.epochs) == ("recurrent_local", {"centre": 0.5}, 60)
     assert (dense.reduction, local.reduction) == ("sum", "minus_sum")
     assert (dense.softmax_rate, local.softmax_rate) == (0.1, 0.03)
-    assert (dense.rule_options, local.rule_options) == ({}, {"iterations": 10, "counted": (4, 6)})
+    assert dense.rule_options == {"learn_from": 2}
+    assert local.rule_options == {"iterations": 10, "learn_from": 3, "counted": (4, 6)}
     for recipe in (dense, local):
         assert (recipe.gate, recipe.scale, recipe.theta, recipe.negatives_from) == ("threshold", 1.0, None, "neutral")
         assert (recipe.optimizer, recipe.lr, recipe.momentum, recipe.weight_decay) == ("smoothed", 0.005, 0.9, 0.002)

@@ -32,6 +32,8 @@ OURS: dict[str, Any] = {
 def paper(settings: Settings) -> Recipe:
     """Return the published setting: 60 epochs, hours without a GPU.
 
+    Learning starts when each layer has heard of the image and the label, which the paper leaves open.
+
     Example:
         >>> paper(Settings(rule="recurrent", dataset="mnist")).model_options, paper(Settings(rule="recurrent")).model
         ({'widths': (2000, 2000)}, 'recurrent_local')
@@ -42,7 +44,7 @@ def paper(settings: Settings) -> Recipe:
         Recipe(
             model=model_of(settings),
             model_options={"widths": PAPER} if dense else {"centre": 0.5},
-            rule_options={} if dense else {"iterations": 10, "counted": (4, 6)},
+            rule_options={"learn_from": 2} if dense else {"iterations": 10, "learn_from": 3, "counted": (4, 6)},
             reduction="sum" if dense else "minus_sum",
             negatives_from="neutral",
             epochs=60,
@@ -107,11 +109,7 @@ def _ours(settings: Settings, *, epochs: int, bp_epochs: int, **more: Any) -> Re
     """Return the paper's networks with a step that learns faster, and fewer iterations and epochs."""
     published = paper(replace(settings, rule="recurrent"))
     options: dict[str, Any] = {
-        "rule_options": {
-            "iterations": 5,
-            "learn_from": 2 if published.model == "recurrent_mlp" else 3,
-            "counted": (3, 5),
-        },
+        "rule_options": {**published.rule_options, "iterations": 5, "counted": (3, 5)},
         "reduction": "sum",
         "epochs": epochs if settings.rule == "recurrent" else bp_epochs,
     }
