@@ -9,7 +9,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -42,6 +42,16 @@ class Source:
         """The syntax tree."""
         return ast.parse(self.text, self.path)
 
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """All nodes of the tree."""
+        return list(ast.walk(self.tree))
+
+    @cached_property
+    def imports(self) -> list[tuple[When, ast.Import | ast.ImportFrom]]:
+        """Every import, and when it happens."""
+        return list(import_statements(self.tree))
+
     @property
     def module(self) -> str:
         """The dotted name."""
@@ -55,6 +65,7 @@ class Source:
         ]
 
 
+@cache
 def sources() -> list[Source]:
     """The Python files that git tracks, but for the tests."""
     listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -100,8 +111,9 @@ def own_imports(files: list[Source], wanted: When) -> list[str]:
     modules = {source.module for source in files}
     found = []
     for source in files:
-        imports = import_statements(source.tree)
-        found += source.lines_of(node for when, node in imports if when == wanted and imported_modules(node, modules))
+        found += source.lines_of(
+            node for when, node in source.imports if when == wanted and imported_modules(node, modules)
+        )
     return found
 
 
@@ -110,7 +122,7 @@ def import_circles(files: list[Source], counted: set[When]) -> list[str]:
     modules = {source.module for source in files}
     edges: dict[str, set[str]] = defaultdict(set)
     for source in files:
-        for when, node in import_statements(source.tree):
+        for when, node in source.imports:
             if when in counted:
                 edges[source.module] |= imported_modules(node, modules) - {source.module}
     reached = {module: _reached(module, edges) for module in modules}
@@ -139,7 +151,7 @@ def rules_told_by_name(files: list[Source]) -> list[str]:
     found = []
     for source in filter(_may_not_know_rules, files):
         nodes: list[ast.expr | ast.pattern] = []
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             if isinstance(node, ast.expr) and _compares_a_rule(node):
                 nodes.append(node)
             elif isinstance(node, ast.Match) and _is_rule(node.subject):
@@ -151,12 +163,10 @@ def rules_told_by_name(files: list[Source]) -> list[str]:
 def rules_looked_up(files: list[Source]) -> list[str]:
     """Find look-ups of a rule in data tables keyed by rules: figures of a paper, ranges of a search."""
     looked_at = [source for source in files if _may_not_know_rules(source)]
-    tables = {name for source in looked_at for name in _tables_of_rules(source.tree)}
+    tables = {name for source in looked_at for name in _tables_of_rules(source)}
     found = []
     for source in looked_at:
-        nodes = [
-            node for node in ast.walk(source.tree) if isinstance(node, ast.expr) and _looks_up_a_rule(node, tables)
-        ]
+        nodes = [node for node in source.nodes if isinstance(node, ast.expr) and _looks_up_a_rule(node, tables)]
         found += source.lines_of(nodes)
     return found
 
@@ -204,9 +214,9 @@ def _looks_up_a_rule(node: ast.expr, tables: set[str]) -> bool:
     return (named or _keyed_by_rules(table)) and any(_is_rule(part) for key in keys for part in ast.walk(key))
 
 
-def _tables_of_rules(tree: ast.Module) -> Iterator[str]:
+def _tables_of_rules(source: Source) -> Iterator[str]:
     """Names of the dicts that are written with names of rules as keys."""
-    for node in ast.walk(tree):
+    for node in source.nodes:
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None and _keyed_by_rules(node.value):
             for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
                 if isinstance(target, ast.Name):
@@ -231,13 +241,13 @@ def rules_told_by_class(files: list[Source], *, protocols: bool) -> list[str]:
         node.name
         for source in files
         if source.path.startswith(RULES_FOLDER)
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.ClassDef) and ("Protocol" in map(ast.unparse, node.bases)) == protocols
     }
     found = []
     for source in filter(_may_not_know_rules, files):
         nodes: list[ast.expr | ast.pattern] = []
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             if isinstance(node, ast.Call | ast.MatchClass) and classes & _tested_classes(node):
                 nodes.append(node)
         found += source.lines_of(nodes)
@@ -265,7 +275,7 @@ def wirings(files: list[Source]) -> list[str]:
         f"{source.path}:{node.lineno}: {node.name}"
         for source in files
         if source.path.startswith(("convff/", "experiments/"))
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.FunctionDef) and any(map(_wires_blocks, _own_nodes(node)))
     ]
 
@@ -297,7 +307,7 @@ def names_from_below(files: list[Source]) -> list[str]:
     found = []
     for source in files:
         if source.path.startswith(("experiments/", "examples/")):
-            for _, node in import_statements(source.tree):
+            for _, node in source.imports:
                 modules = [str(node.module)] if isinstance(node, ast.ImportFrom) else []
                 names = [f"{module}.{alias.name}" for module in modules for alias in node.names]
                 names += [] if modules else [alias.name for alias in node.names]
