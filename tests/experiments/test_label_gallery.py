@@ -2,8 +2,6 @@
 
 import json
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,8 @@ from experiments.label_sets.settings import GallerySettings
 from labels import ChannelLabels, labels_from_spec
 from labels.correlation import label_correlations
 from labels.select import off_diagonal, random_choice
+from tests.experiments.scripts import run_script
 
-ROOT = Path(__file__).parent.parent.parent
 SIZE = 12
 
 
@@ -168,13 +166,15 @@ def test_an_empty_folder_and_a_file_that_is_no_image(tmp_path: Path) -> None:
         (["--labels", "fourier", "--classes", "5", "--select", "best"], "optimised"),
     ],
 )
-def test_the_script_exits_with_2(tmp_path: Path, arguments: list[str], message: str) -> None:
-    command = [sys.executable, str(ROOT / "experiments" / "label_gallery.py"), *arguments, "--out", str(tmp_path / "o")]
-    environment_path = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment_path, check=False)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+def test_the_script_exits_with_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        run_script("label_gallery", *arguments, "--out", tmp_path / "o")
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert "Traceback" not in said
 
 
 def test_label_seconds_has_all_classes_present() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import importlib.metadata
+import io
 import json
 import os
 import shutil
@@ -148,7 +149,9 @@ def test_the_explained_image_is_never_overwritten(
     assert [path.name for path in tmp_path.iterdir()] == ["b.png"]
 
 
-def test_a_name_that_is_not_utf_8_is_written_as_its_bytes(place: Path, tmp_path: Path) -> None:
+def test_a_name_that_is_not_utf_8_is_written_as_its_bytes(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = os.fsencode(tmp_path) + b"/caf\xe9.png"
     try:
         shutil.copy(place / "pictures" / "b.png", os.fsdecode(name))
@@ -157,10 +160,11 @@ def test_a_name_that_is_not_utf_8_is_written_as_its_bytes(place: Path, tmp_path:
     out = tmp_path / "p.csv"
     assert convff("predict", place / "run", os.fsdecode(name), "--format", "csv", "--out", out) == 0
     assert name in out.read_bytes()
-    command = (sys.executable, "-m", "convff", "predict", place / "run", name)  # and printed as an escape
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONUTF8": "1"}, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert rb"caf\udce9.png" in done.stdout
+    printed = io.BytesIO()  # and printed as an escape
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(printed, encoding="utf-8"))
+    assert convff("predict", place / "run", os.fsdecode(name)) == 0
+    sys.stdout.flush()
+    assert rb"caf\udce9.png" in printed.getvalue()
 
 
 def test_hidden_folders_are_passed_over(place: Path, tmp_path: Path) -> None:
