@@ -73,6 +73,7 @@ def test_the_direction_is_the_published_one(kernel: int, stride: int) -> None:
     assert got.abs().max() == 1
 
 
+@pytest.mark.usefixtures("without_compiler")  # tests/convff/testing compiles it
 def test_it_keeps_the_contract() -> None:
     check_rule(SoftHebb(temperature=0.7))
 

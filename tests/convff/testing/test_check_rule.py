@@ -64,13 +64,6 @@ def test_every_rule_keeps_to_the_contract(name: str) -> None:
     check_rule((RULES_TO_CHECK | STABLE | IN_BLOCKS | STREAM)[name], num_classes=CLASSES)
 
 
-@pytest.fixture
-def without_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All checks but the last, which takes most of the time."""
-    assert local_rules.CHECKS[-1].__name__ == "_compiles"
-    monkeypatch.setattr(local_rules, "CHECKS", local_rules.CHECKS[:-1])
-
-
 @pytest.mark.parametrize("rule", BY_AUTOGRAD, ids=["ff", "hebbff, label at the output"])
 @pytest.mark.usefixtures("without_compiler")
 def test_a_rule_by_autograd_keeps_to_the_contract(rule: Autograd) -> None:
