@@ -1,8 +1,11 @@
 """What the tests of experiments share."""
 
+import os
+
 import pytest
 
 from convff.inference import regression
+from experiments.label_sets.choice import choose
 from experiments.run import figures, own_figures, train
 from experiments.tools import style
 
@@ -15,9 +18,21 @@ def _coarse(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture(autouse=True)
+def _unflushed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test loses power: a run waits for the disk twice for each file. `tests/convff/test_files.py` tests that."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+@pytest.fixture(autouse=True)
 def _few_penalties(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two fits choose the penalty of a readout as well as five: `tests/convff/inference` tests the choice."""
     monkeypatch.setattr(regression, "PENALTIES", (1e-1, 1e-2))
+
+
+@pytest.fixture
+def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run chooses its labels from 150 candidates, and not from 2,000."""
+    monkeypatch.setitem(choose.__kwdefaults__, "count", 150)
 
 
 @pytest.fixture(autouse=True)
