@@ -96,7 +96,9 @@ def test_rows_that_do_the_same_are_found(write: Callable[..., Ablation]) -> None
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "experiments" / "settings").glob("*.toml")), ids=lambda file: file.stem)
-def test_every_row_of_our_tables_can_be_trained(file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_every_row_of_our_tables_can_be_trained(
+    file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, few_candidates: None
+) -> None:
     plan = read_plan(Ablation(file=file, minutes=2, out=tmp_path, device="cpu"))
     few = drawn(40, (3, 32, 32))
     monkeypatch.setitem(DATASETS, plan.settings.dataset, lambda *arguments: few)

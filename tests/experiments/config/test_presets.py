@@ -116,7 +116,7 @@ def test_a_label_familys_preset_is_a_file_of_its_own_with_a_function_per_rule(mo
     assert recipe_for(Settings(labels="mine", label_at="output")).lr == recipe_for(Settings(label_at="output")).lr
 
 
-def test_the_data_never_rewrite_the_settings(tmp_path: Path) -> None:
+def test_the_data_never_rewrite_the_settings(tmp_path: Path, few_candidates: None) -> None:
     """Labels that the data make necessary are recorded in the recipe: what was asked stays what was asked."""
     settings = tiny(tmp_path, dataset="stand_in", labels="morph", label_selection=None)
     digits = load_dataset("digits", None)

@@ -41,7 +41,7 @@ def small_cifar100(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_cifar100_runs(small_cifar100: Path, tmp_path: Path, preset: str, labels: str, selection: str) -> None:
     script = ["--labels", labels, "--preset", preset, "--label-selection", selection, "--require-data"]
-    small = ["--epochs", "1", "--train-images", "60", "--inference", "linear", "--device", "cpu"]
+    small = ["--epochs", "1", "--train-images", "60", "--width", "8", "--inference", "linear", "--device", "cpu"]
     places = ["--data-dir", str(small_cifar100), "--out", str(tmp_path / "runs")]
     (results,) = main(parse(Settings(dataset="cifar100"), None, [*script, *small, *places]))
     assert (results.labels, results.label_selection) == (labels, selection)
@@ -81,7 +81,7 @@ def test_a_runs_labels_are_keyed_by_its_seed(tmp_path: Path) -> None:
     assert one != another
 
 
-def test_set_1_unless_asked_or_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_set_1_unless_asked_or_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few_candidates: None) -> None:
     parts = prepare(digits(tmp_path, labels="morph"))
     assert parts.recipe.label_selection is None
     assert parts.labels.spec() == MorphLabels(10, intensity=parts.recipe.label_intensity).spec()
