@@ -49,8 +49,7 @@ def test_nothing_is_left_behind(method: SignedCAM) -> None:
     next(iter(model.net)).eval()  # a mode of its own, which is its own again afterwards
     modes = [module.training for module in model.modules()]
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    gc.collect()
-    gc.freeze()  # what other tests hold would take most of the time
+    gc.freeze()  # what other tests hold, garbage or not, would take most of the time
     try:
         alive = [tensors_after(method, calls) for calls in (1, 20)]
     finally:

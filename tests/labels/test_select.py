@@ -25,9 +25,9 @@ def largest(correlation: Tensor, chosen: tuple[int, ...]) -> float:
     return max((abs(float(correlation[a, b])) for a, b in itertools.combinations(chosen, 2)), default=0.0)
 
 
-@pytest.mark.parametrize("seed", range(50))
+@pytest.mark.parametrize("seed", range(25))
 def test_never_worse_than_greedy(seed: int) -> None:
-    correlation = random_correlations(20 + 2 * seed, 3 + seed % 9, seed)
+    correlation = random_correlations(20 + 4 * seed, 3 + seed % 9, seed)
     k = 3 + seed % 12
     chosen, greedy = select(correlation, k, seed), farthest_points(correlation, k, seed)
     for choice in (chosen, greedy):
