@@ -1,8 +1,6 @@
 """Maps and figures of finished runs, from the command line to the files. On scikit-learn's digits."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,11 +26,11 @@ from experiments.run import figures
 from experiments.run import folder as run_folder
 from labels import NoLabels
 from tests.cam.helpers import judged
+from tests.experiments.scripts import run_script
 from tests.experiments.small_runs import train, trained_by
 
 pytestmark = pytest.mark.draws
 
-ROOT = Path(__file__).parent.parent.parent
 RUNS = (("ff", "cnn6"), ("hebbff", "cnn3"), ("bp", "cnn6"))
 
 
@@ -248,12 +246,12 @@ def test_options_that_cannot_be_followed_are_refused(
         cam_figures.main(cam_figures.Options(**options))
 
 
-def test_what_is_not_a_run_ends_with_two(tmp_path: Path) -> None:
+def test_what_is_not_a_run_ends_with_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for script in ("cam_figures", "figures"):
-        command = [sys.executable, f"experiments/{script}.py", str(tmp_path)]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
-        assert done.returncode == 2
-        assert "settings.json" in done.stderr
+        with pytest.raises(SystemExit) as end:
+            run_script(script, tmp_path)
+        assert end.value.code == 2
+        assert "settings.json" in capsys.readouterr().err
     (tmp_path / "settings.json").write_text("{}")
     (tmp_path / "results.json").write_text("{}")
     (tmp_path / "metrics.csv").write_text("epoch\n1\n")
