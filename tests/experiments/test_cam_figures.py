@@ -32,6 +32,7 @@ from tests.experiments.small_runs import train, trained_by
 pytestmark = pytest.mark.draws
 
 RUNS = (("ff", "cnn6"), ("hebbff", "cnn3"), ("bp", "cnn6"))
+WIDTH = 8  # filters of the first layer
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     out = tmp_path_factory.mktemp("runs")
     for rule, model in RUNS:
         options = {"dataset": "digits", "preset": "smoke", "device": "cpu", "train_images": 300}
-        train(Settings(rule=rule, model=model, out=out, **options))
+        train(Settings(rule=rule, model=model, width=WIDTH, out=out, **options))
     return {folder.name.split("-")[2]: folder for folder in out.iterdir()}
 
 
