@@ -23,7 +23,7 @@ def tiny(out: Path, **changes: object) -> Settings:
 
 @pytest.mark.parametrize(("rule", "model"), [("ff", "cnn6"), pytest.param("hebbff", "mlp", marks=pytest.mark.slow)])
 def test_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str], rule: str, model: str) -> None:
-    (results,) = main(tiny(tmp_path, rule=rule, model=model, precision="float32"))
+    (results,) = main(tiny(tmp_path, rule=rule, model=model, width=20 if model == "cnn6" else 100, train_images=300))
     (folder,) = tmp_path.iterdir()
     assert folder.name == f"digits-output-{rule}-smoke-seed0"
     assert f"labels output · rule {rule}" in capsys.readouterr().out

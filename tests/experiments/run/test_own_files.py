@@ -146,7 +146,9 @@ def tiny(out: Path, **changes: object) -> Settings:
 def test_every_kind_of_part_is_used_by_a_run(tmp_path: Path, mine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "runs"
     parts = {"labels": f"{mine}:Stripes", "gate": f"{mine}:Linear", "contrast": f"{mine}:NextClass"}
-    (results,) = main(tiny(out, **parts, model="cnn6", inference=("both", f"{mine}:last_block")))
+    (results,) = main(
+        tiny(out, **parts, model="cnn6", width=8, train_images=300, inference=("both", f"{mine}:last_block"))
+    )
     assert look_up("set", f"{mine}:USED", {}) == {"labels", "gate", "contrast", "evaluation"}
     assert list(results.scores) == ["goodness", "linear", f"{mine}:last_block"]
     # The same figure by two ways: the package's, block by block, and the user's.
@@ -163,7 +165,7 @@ def test_every_kind_of_part_is_used_by_a_run(tmp_path: Path, mine: str, monkeypa
 
 
 def test_a_rule_of_ones_own_without_any_goodness(tmp_path: Path, mine: str) -> None:
-    (results,) = main(tiny(tmp_path / "runs", rule=f"{mine}:Covariance", model="cnn6"))
+    (results,) = main(tiny(tmp_path / "runs", rule=f"{mine}:Covariance", model="cnn6", width=8, train_images=300))
     assert "rule" in look_up("set", f"{mine}:USED", {})
     assert results.accuracy["linear"] is not None
     assert results.accuracy["goodness"] is None
