@@ -22,6 +22,7 @@ from experiments.run.parts import prepare
 from experiments.run.torchrun import device_named, start_processes
 from experiments.run.train import main
 from labels import labels_from_spec
+from tests.experiments.scripts import run_script
 
 ROOT = Path(__file__).parent.parent.parent.parent
 
@@ -29,6 +30,10 @@ ROOT = Path(__file__).parent.parent.parent.parent
 def tiny(out: Path, **changes: object) -> Settings:
     defaults: dict[str, object] = {"dataset": "digits", "preset": "smoke", "out": out, "device": "cpu"}
     return Settings(**(defaults | changes))
+
+
+FEW = 300  # images to train on
+NARROW = {"cnn3": 8, "cnn6": 8, "resnet": 8, "mlp": 40}  # filters or units of the first layer
 
 
 def only_folder(out: Path) -> Path:
@@ -69,9 +74,9 @@ def test_a_run_leaves_its_folder(
     rule: str,
     model: str,
 ) -> None:
-    if labels != "fourier":  # one run of each rule renders its figures; they take longer than the rest of a tiny run
+    if (labels, model) != ("fourier", "cnn3"):  # one run of each rule renders its figures; they take most of the time
         monkeypatch.setattr(Figure, "savefig", lambda figure, path, **options: path.touch())
-    (results,) = main(tiny(tmp_path, labels=labels, rule=rule, model=model))
+    (results,) = main(tiny(tmp_path, labels=labels, rule=rule, model=model, width=NARROW[model]))
     folder = only_folder(tmp_path)
     assert {path.name for path in folder.iterdir()} == {
         "settings.json",
@@ -118,7 +123,7 @@ def test_every_preset_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pres
     digits = load_dataset("digits", None)
     few = replace(digits, train=digits.train.part(0, 100), test=digits.test.part(0, 40))
     monkeypatch.setitem(DATASETS, "digits", lambda *arguments: few)
-    changes = {"epochs": 1, "train_images": 60, "batch_size": 20}
+    changes = {"epochs": 1, "train_images": 60, "batch_size": 20, "width": 16}
     (results,) = main(tiny(tmp_path, preset=preset, rule=rule, **changes))
     assert results.accuracy["goodness"] is not None
     assert results.accuracy["linear"] is not None
@@ -148,7 +153,7 @@ def test_the_blank_image_probe_sees_a_planted_shortcut(tmp_path: Path) -> None:
 def test_a_run_judged_again_gives_the_same(tmp_path: Path, labels: str, rule: str) -> None:
     from experiments.rejudge import rejudge
 
-    (results,) = main(tiny(tmp_path, labels=labels, rule=rule))
+    (results,) = main(tiny(tmp_path, labels=labels, rule=rule, train_images=FEW))
     again = rejudge(only_folder(tmp_path))
     assert again["accuracy"] == results.accuracy
     assert again["control"] == results.control
@@ -193,7 +198,7 @@ def test_too_few_images_are_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize("inference", ["goodness", "linear"])
 def test_one_kind_of_inference_alone(tmp_path: Path, inference: str) -> None:
-    (results,) = main(tiny(tmp_path, inference=(inference,)))
+    (results,) = main(tiny(tmp_path, inference=(inference,), train_images=FEW))
     assert (results.accuracy["goodness"] is None) == (inference == "linear")
     assert (results.accuracy["linear"] is None) == (inference == "goodness")
     assert (results.control["untrained_linear"] is None) == (inference == "goodness")
@@ -204,7 +209,7 @@ def test_one_kind_of_inference_alone(tmp_path: Path, inference: str) -> None:
 def test_the_checkpoint_rebuilds_what_was_judged(tmp_path: Path, family: str) -> None:
     from convff.inference.goodness import block_goodness_of, predictions
 
-    (results,) = main(tiny(tmp_path, labels=family, precision="float32"))
+    (results,) = main(tiny(tmp_path, labels=family, precision="float32", train_images=FEW))
     checkpoint = load_checkpoint(only_folder(tmp_path) / "checkpoint.safetensors")
     labels = labels_from_spec(checkpoint.notes["labels"])
     test = load_dataset("digits", None).test.part(0, 500)
@@ -216,7 +221,7 @@ def test_learned_maps_survive_the_run(tmp_path: Path) -> None:
     from experiments.run import folder as run_folder
     from experiments.run.parts import prepare
 
-    settings = tiny(tmp_path, labels="learned", precision="float32")
+    settings = tiny(tmp_path, labels="learned", precision="float32", train_images=FEW)
     (results,) = main(settings)
     folder = only_folder(tmp_path)
     saved = load_checkpoint(folder / "checkpoint.safetensors").notes["labels"]
@@ -236,7 +241,7 @@ def test_learned_maps_survive_the_run(tmp_path: Path) -> None:
 
 def test_same_seed_same_bits_and_another_seed_another_net(tmp_path: Path) -> None:
     for out, seed in (("a", 0), ("b", 0), ("c", 1)):
-        main(tiny(tmp_path / out, seed=seed, inference=("goodness",)))
+        main(tiny(tmp_path / out, seed=seed, inference=("goodness",), train_images=FEW))
     first, again, other = (weights(only_folder(tmp_path / out)) for out in "abc")
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not all(torch.equal(first[name], other[name]) for name in first)
@@ -270,7 +275,7 @@ def test_the_stand_in_is_named_wherever_the_data_are(
 ) -> None:
     monkeypatch.setattr(stand_in, "TRAIN_COUNT", 300)
     monkeypatch.setattr(stand_in, "TEST_COUNT", 200)
-    (results,) = main(tiny(tmp_path, dataset="stand_in", train_images=200))
+    (results,) = main(tiny(tmp_path, dataset="stand_in", train_images=200, width=8))
     assert results.is_stand_in
     assert "stand-in" in json.loads((only_folder(tmp_path) / "results.json").read_text())["dataset"]
     printed = capsys.readouterr().out
@@ -385,7 +390,7 @@ def test_a_lost_process_is_exit_code_4(
 
     monkeypatch.setattr(dist, call, closed)
     with pytest.raises(SystemExit) as stop:
-        main(tiny(tmp_path, model="cnn6", inference=("linear",)))
+        main(tiny(tmp_path, model="cnn6", width=8, inference=("linear",), train_images=FEW))
     assert stop.value.code == 4
     assert capsys.readouterr().err.endswith(
         "error: another process of this run ended or no longer answers (Connection closed by peer)\n"
@@ -435,19 +440,17 @@ def test_bad_options_exit_with_2_and_say_what_is_allowed(
     assert message in capsys.readouterr().err
 
 
-def test_the_script_itself(tmp_path: Path) -> None:
+def test_the_script_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = "--dataset digits --preset smoke --labels morph --rule hebbff --inference goodness --train-images 200"
-    command = [sys.executable, str(ROOT / "experiments" / "cifar10.py"), *options.split(), "--out", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "goodness inference" in done.stdout
+    run_script("cifar10", *options.split(), "--out", tmp_path)
+    assert "goodness inference" in capsys.readouterr().out
     assert (only_folder(tmp_path) / "results.json").is_file()
 
 
 def test_the_table_of_runs(tmp_path: Path) -> None:
     from experiments.table import table
 
-    (results,) = main(tiny(tmp_path))
+    (results,) = main(tiny(tmp_path, train_images=FEW))
     printed = table([only_folder(tmp_path)]).splitlines()
     assert len({line.count("|") for line in printed}) == 1
     assert f"{100 * results.accuracy['goodness']:.1f} %" in printed[-1]
@@ -478,11 +481,11 @@ def test_seeds_of_one_method_make_one_row_of_the_table() -> None:
 
 
 def test_candidates_of_the_readout_are_reported(tmp_path: Path) -> None:
-    [results] = main(tiny(tmp_path, candidates=3, inference=("goodness",)))
+    [results] = main(tiny(tmp_path, candidates=3, inference=("goodness",), train_images=FEW))
     assert results.candidates == 3
     assert results.accuracy["goodness"] is not None
     assert results.accuracy["linear"] is None  # it was fitted to name candidates, and not asked for
-    [every] = main(tiny(tmp_path, candidates=0))
+    [every] = main(tiny(tmp_path, candidates=0, train_images=FEW))
     assert every.candidates is None
 
 
