@@ -58,7 +58,8 @@ def scores_by_hand(activities: list[torch.Tensor], terms: list[torch.Tensor]) ->
     return total
 
 
-@pytest.mark.parametrize("form", ["frozen", pytest.param("exact", marks=pytest.mark.slow)])
+@pytest.mark.slow  # tests/convff/places/test_blocks.py trains a network of either form too
+@pytest.mark.parametrize("form", ["frozen", "exact"])
 def test_it_learns(tmp_path: Path, form: str) -> None:
     options = {"model": "cnn6", "width": 16, "epochs": 4, "batch_size": 16, "inference": ("goodness",)}
     options |= {"label_form": form}
