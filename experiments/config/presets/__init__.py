@@ -58,8 +58,8 @@ def recipe_for(settings: Settings) -> Recipe:
     if settings.gate is not None and settings.gate != recipe.gate:
         recipe = replace(recipe, theta=None)  # a preset's threshold is for its own gate
     if settings.optimizer is not None and settings.optimizer != recipe.optimizer:
-        # Likewise, its rate is for its own optimiser.
-        recipe = replace(recipe, lr=RATES.get(settings.optimizer, recipe.lr))
+        # Likewise, its rate and its decay of the weights are for its own optimiser.
+        recipe = replace(recipe, lr=RATES.get(settings.optimizer, recipe.lr), weight_decay=0.0)
     options = _model_options(settings, recipe.model_options)
     rule_options = recipe.rule_options | settings.rule_options()
     recipe = replace(recipe, model_options=options, rule_options=rule_options, **settings.overrides())

@@ -147,6 +147,17 @@ def test_a_presets_rate_is_for_its_own_optimiser(tmp_path: Path) -> None:
     assert set(RATES) == set(OPTIMIZERS) - {"sgd", "smoothed"}
 
 
+@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
+def test_a_presets_decay_of_weights_is_for_its_own_optimiser(optimizer: str) -> None:
+    """Every optimiser can be tried where a preset has a decay that most of them cannot take."""
+    hinton = Settings(dataset="mnist", labels="onehot", net="hinton")
+    assert recipe_for(hinton).weight_decay == 0.002
+    recipe = recipe_for(replace(hinton, optimizer=optimizer, lr=0.01))
+    assert recipe.schedule().optimizer == optimizer
+    assert recipe.weight_decay == (0.002 if optimizer == "smoothed" else 0.0)
+    assert recipe_for(replace(hinton, optimizer="adam", weight_decay=0.1)).weight_decay == 0.1
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
