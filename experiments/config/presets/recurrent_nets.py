@@ -82,7 +82,7 @@ def smoke(settings: Settings) -> Recipe:
 
 
 def long(settings: Settings) -> Recipe:
-    """Return 2 x 1000 units for 15 epochs of shifted images, or local fields for 15 (CIFAR: mirrored): 20 to 40 minutes.
+    """Return 15 epochs: 2 x 1000 units on shifted images, or local fields, on CIFAR mirrored: 25 to 40 minutes.
 
     Example:
         >>> long(Settings(rule="recurrent", dataset="mnist")).model_options
