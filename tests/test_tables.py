@@ -461,6 +461,15 @@ def test_recurrent_networks(command: str) -> None:
     assert f"| {command} | {' | '.join(cells)} |" in DOCS["hinton.md"], cells
 
 
+def test_steps_of_networks_that_settle() -> None:
+    rows = committed("ablation/mnist_recurrent-1min-seed0.json")["rows"]
+    cells = (
+        (row["name"], f"{100 * (1 - row['accuracy']):.1f}", f"{row['epochs'] * row['images_per_epoch']:,}")
+        for row in rows
+    )
+    refuse_missing([f"| {' | '.join(each)} |" for each in cells], DOCS["hinton.md"])
+
+
 def test_orders_of_blocks() -> None:
     rows = committed("ablation/cifar10_order-5min-seed0.json")["rows"]
     cells = (
