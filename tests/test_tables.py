@@ -35,6 +35,11 @@ def minutes_of(runs: list[dict[str, Any]]) -> str:
     return f"{statistics.mean(run['seconds']['training'] for run in runs) / 60:.1f}"
 
 
+def learnt_from(row: dict[str, Any]) -> str:
+    """The number of images that a row of an ablation learnt from, each as often as it was seen."""
+    return f"{row['epochs'] * row['images_per_epoch']:,}"
+
+
 def refuse_missing(rows: Iterator[str] | list[str], page: str) -> None:
     """Fail if a row is not in the page."""
     rows = list(rows)
@@ -73,7 +78,7 @@ def test_accuracy_against_filters() -> None:
     for width in (16, 32, 64, 128):
         two = [rows[f"{rule}, {width}"] for rule in ("ff", "bp")]
         shares = " | ".join(f"{100 * row[name]:.1f} %" for row in two for name in ("accuracy", "readout"))
-        seen = ", ".join(f"{row['epochs'] * row['images_per_epoch']:,}" for row in two)
+        seen = ", ".join(map(learnt_from, two))
         lines.append(f"| {width} | {shares} | {seen} |")
     refuse_missing(lines, DOCS["results.md"])
 
@@ -310,14 +315,11 @@ HINTONS = [  # a row, its files in experiments/results/hinton, and the scores of
 ]
 
 
-def error_of(runs: list[dict[str, Any]], score: str) -> str:
-    """The error of runs in per cent, over seeds if they are several."""
-    errors = [
-        100 * (1 - (run["control"]["untrained_linear"] if score == "control" else run["accuracy"][score]))
-        for run in runs
-    ]
-    mean = f"{statistics.mean(errors):.2f}"
-    return mean if len(errors) == 1 else f"{mean} ± {statistics.stdev(errors):.2f}"
+def error_of(runs: list[dict[str, Any]], *scores: str, places: int = 2) -> str:
+    """The error of runs in per cent by the first of some scores that each has, over seeds if they are several."""
+    found = [{**run["accuracy"], "control": (run["control"] or {}).get("untrained_linear")} for run in runs]
+    shares = [next((of[score] for score in scores if of.get(score) is not None), None) for of in found]
+    return in_per_cent([None if share is None else 1 - share for share in shares], places=places)
 
 
 @pytest.mark.parametrize(("command", "files", "scores"), HINTONS)
@@ -450,23 +452,15 @@ RECURRENT_RUNS = {
 def test_recurrent_networks(command: str) -> None:
     runs = runs_in(f"recurrent/{RECURRENT_RUNS[command]}")
     assert [run["seed"] for run in runs] == list(range(len(runs)))
-    found = [run["accuracy"] for run in runs]
     places = 1 if "cifar10" in command else 2
-
-    def error(*names: str) -> str:
-        shares = [next((each[name] for name in names if each.get(name) is not None), None) for each in found]
-        return in_per_cent([None if share is None else 1 - share for share in shares], places=places)
-
-    cells = [error("settled", "goodness"), error("softmax_joint", "head"), error("linear"), minutes_of(runs)]
+    columns = (("settled", "goodness"), ("softmax_joint", "head"), ("linear",))
+    cells = [*(error_of(runs, *scores, places=places) for scores in columns), minutes_of(runs)]
     assert f"| {command} | {' | '.join(cells)} |" in DOCS["hinton.md"], cells
 
 
 def test_steps_of_networks_that_settle() -> None:
     rows = committed("ablation/mnist_recurrent-1min-seed0.json")["rows"]
-    cells = (
-        (row["name"], f"{100 * (1 - row['accuracy']):.1f}", f"{row['epochs'] * row['images_per_epoch']:,}")
-        for row in rows
-    )
+    cells = ((row["name"], f"{100 * (1 - row['accuracy']):.1f}", learnt_from(row)) for row in rows)
     refuse_missing([f"| {' | '.join(each)} |" for each in cells], DOCS["hinton.md"])
 
 
@@ -477,7 +471,7 @@ def test_orders_of_blocks() -> None:
             row["name"],
             f"{100 * row['accuracy']:.1f} %",
             " ".join(f"{100 * share:.1f}" for share in row["per_block"]["accuracy"]),
-            f"{row['epochs'] * row['images_per_epoch']:,}",
+            learnt_from(row),
         )
         for row in rows
     )

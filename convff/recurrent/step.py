@@ -12,7 +12,7 @@ from convff.recurrent.settling import Settling
 from convff.rules.base import Setup, contrast_of
 from convff.stabilisers.base import per_unit
 from convff.stabilisers.peer import PeerNormalisation
-from convff.training.setting_up import suit_local_fields, take_step
+from convff.training.setting_up import take_step
 
 
 class RecurrentStep:
@@ -38,7 +38,6 @@ class RecurrentStep:
         self.contrast = setup.contrast or contrast_of(rule, setup.labels)
         self.modules: dict[str, nn.Module] = {}
         self.optimizers = [setup.schedule.make_optimizer(block.layer.parameters()) for block in self.net]
-        suit_local_fields(self.net, self.optimizers)
         self.states = [per_unit(block, PeerNormalisation.start) if rule.peer else None for block in self.net]
 
     @torch.no_grad()

@@ -6,11 +6,12 @@ The label is at the output, in every block or in a stream of its own, or a class
 from dataclasses import replace
 from typing import Any
 
+from experiments.config.presets.mirrored import CLOTHES, PHOTOGRAPHS, flips_of
 from experiments.config.recipe import Recipe
 from experiments.config.settings import Settings
 
 RULES = ("local_head", "softhebb", "ghl", "bp")  # these see each image once, wherever the label is
-MIRRORED = ("cifar10", "cifar100", "fashion_mnist")  # not digits and your own images, which mirroring may change
+MIRRORED = (*PHOTOGRAPHS, *CLOTHES)
 
 # Widths that 10 divides, for groups of channels; other numbers of classes round them.
 NETS: dict[str, dict[str, Any]] = {
@@ -59,7 +60,7 @@ def quick(settings: Settings) -> Recipe:
         epochs=5 if settings.dataset in ("mnist", "fashion_mnist") else 6,  # which have a fifth more images
         stagger=0.3,  # a sixth faster, and no worse
         first_scored=3 if model == "cnn6" else None,  # the first three of six blocks are weaker by 5 points and more
-        augment="flips" if settings.dataset in MIRRORED else "none",
+        augment=flips_of(settings.dataset, mirrored=MIRRORED),
     )
 
 

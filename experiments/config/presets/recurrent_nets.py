@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from experiments.config.presets.hintons_step import HINTONS_STEP
+from experiments.config.presets.mirrored import flips_of
 from experiments.config.presets.rules import of_rule
 from experiments.config.recipe import Recipe, of_few_images
 from experiments.config.settings import Settings
@@ -18,7 +19,6 @@ from experiments.config.settings import Settings
 OF_DIGITS = ("mnist", "fashion_mnist")  # the paper's dense network is for these, its local fields for colour images
 PAPER = (2000, 2000)
 SMALL = (500, 500)
-MIRRORED = ("cifar10", "cifar100")  # digits must not be
 OURS: dict[str, Any] = {
     "gate": "symmetric",
     "scale": 0.03,
@@ -39,22 +39,20 @@ def paper(settings: Settings) -> Recipe:
         ({'widths': (2000, 2000)}, 'recurrent_local')
     """
     dense = model_of(settings) == "recurrent_mlp"
-    return _suited(
-        settings,
-        Recipe(
-            model=model_of(settings),
-            model_options={"widths": PAPER} if dense else {"centre": 0.5},
-            rule_options={"learn_from": 2} if dense else {"iterations": 10, "learn_from": 3, "counted": (4, 6)},
-            reduction="sum" if dense else "minus_sum",
-            negatives_from="neutral",
-            epochs=60,
-            **HINTONS_STEP,
-            softmax_rate=0.1 if dense else 0.03,  # of 6,144 units; at 0.1 its loss stays above that of guessing
-            first_block=0,
-            curve_images=500,
-            validation_images=10_000 if dense else 5_000,
-        ),
+    recipe = Recipe(
+        model=model_of(settings),
+        model_options={"widths": PAPER} if dense else {"centre": 0.5},
+        rule_options={"learn_from": 2} if dense else {"iterations": 10, "learn_from": 3, "counted": (4, 6)},
+        reduction="sum" if dense else "minus_sum",
+        negatives_from="neutral",
+        epochs=60,
+        **HINTONS_STEP,
+        softmax_rate=0.1 if dense else 0.03,  # of 6,144 units; at 0.1 its loss stays above that of guessing
+        first_block=0,
+        curve_images=500,
+        validation_images=10_000 if dense else 5_000,
     )
+    return of_rule(settings.rule, "recurrent")(recipe)
 
 
 def quick(settings: Settings) -> Recipe:
@@ -91,8 +89,7 @@ def long(settings: Settings) -> Recipe:
     if model_of(settings) == "recurrent_mlp":
         wide = {"widths": (1000, 1000)}
         return _ours(settings, epochs=15, bp_epochs=30, model_options=wide, lr=0.01, augment="shifts_zero")
-    augment = "flips" if settings.dataset in MIRRORED else "none"
-    return _ours(settings, epochs=15, bp_epochs=30, lr=0.01, augment=augment)
+    return _ours(settings, epochs=15, bp_epochs=30, lr=0.01, augment=flips_of(settings.dataset))
 
 
 def model_of(settings: Settings) -> str:
@@ -113,12 +110,7 @@ def _ours(settings: Settings, *, epochs: int, bp_epochs: int, **more: Any) -> Re
         "reduction": "sum",
         "epochs": epochs if settings.rule == "recurrent" else bp_epochs,
     }
-    return _suited(settings, replace(published, **OURS, **options, **more))
-
-
-def _suited(settings: Settings, recipe: Recipe) -> Recipe:
-    """Return what the rule changes: backpropagation does not settle."""
-    return of_rule(settings.rule, "recurrent")(recipe)
+    return of_rule(settings.rule, "recurrent")(replace(published, **OURS, **options, **more))
 
 
 RECURRENT_PRESETS: dict[str, Callable[[Settings], Recipe]] = {

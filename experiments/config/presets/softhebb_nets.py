@@ -7,13 +7,13 @@ Times are for two cores; they contain the classifier, which learns after the net
 from collections.abc import Callable
 from dataclasses import replace
 
+from experiments.config.presets.mirrored import flips_of
 from experiments.config.recipe import Recipe, of_few_images
 from experiments.config.settings import Settings
 
 PAPER = (96, 384, 1536)
 HALF = (48, 192, 768)
 QUARTER = (24, 96, 384)
-MIRRORED = ("cifar10", "cifar100")
 
 
 def paper(settings: Settings) -> Recipe:
@@ -67,8 +67,7 @@ def long(settings: Settings) -> Recipe:
         >>> long(Settings(rule="softhebb")).epochs
         2
     """
-    augment = "flips" if settings.dataset in MIRRORED else "none"
-    return replace(paper(settings), epochs=2, augment=augment)
+    return replace(paper(settings), epochs=2, augment=flips_of(settings.dataset))
 
 
 def of_widths(recipe: Recipe, widths: tuple[int, ...]) -> Recipe:

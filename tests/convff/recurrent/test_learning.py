@@ -17,6 +17,7 @@ from convff import (
     Trainer,
     as_floats,
     keyed_generator,
+    start,
     sum_goodness,
 )
 from convff.data import Batch
@@ -444,7 +445,7 @@ def test_it_learns_which_row_is_bright() -> None:
 def test_an_orthogonalised_step_turns_each_location_and_leaves_what_is_no_connection() -> None:
     net = tiles()
     setup = Setup(net=net, labels=NoLabels(CLASSES), schedule=Schedule(optimizer="orthogonal", lr=0.1))
-    step = RecurrentForwardForward().start(setup)
+    step = start(RecurrentForwardForward(), setup)
     before = [block.layer.weight.detach().clone() for block in net]
     step(Batch(drawn(4, 2, 4, 4).abs(), LABELS[:, 0]), keyed_generator(0, "step"))
     for optimizer, block, old in zip(step.optimizers, net, before, strict=True):
