@@ -45,6 +45,16 @@ def normalised(a: Tensor, g: Tensor, eps: float = 1e-8) -> Tensor:
     return a * torch.rsqrt(g / a.shape[1] + eps).to(a.dtype)[:, None]
 
 
+def centred(rows: Tensor) -> Tensor:
+    """Return rows less their mean.
+
+    Example:
+        >>> centred(torch.tensor([[1.0, 3.0]]))
+        tensor([[-1.,  1.]])
+    """
+    return rows - rows.mean(dim=1, keepdim=True)
+
+
 class CharacterNet(nn.Module):
     """Dense layers of ReLUs on a window of one-hot characters, and a softmax on the normalised activity of all of them.
 
@@ -110,16 +120,15 @@ class CharacterNet(nn.Module):
         return seen
 
     def read(self, seen: Sequence[SeenLayer]) -> list[Tensor]:
-        """Return what the softmax reads of each hidden layer `[B, N]`: `h - mean(h)`, in the precision of its weights.
-
-        The mean over the units is nearly the same for all windows, so the bias can stand for it. With it, a logit would
-        follow it more than all else, and rates would have to be small.
-        """
-        precise = self.softmax.weight.dtype
-        return [h - h.mean(dim=1, keepdim=True) for h in (layer.h.to(precise) for layer in seen)]
+        """Return what the softmax reads of each hidden layer, h `[B, N]`, in the precision of its weights."""
+        return [layer.h.to(self.softmax.weight.dtype) for layer in seen]
 
     def logits(self, read: Sequence[Tensor]) -> Tensor:
         """Return the logits of the next character `[B, A]`, in the precision of the softmax's weights.
+
+        The mean of h over the units of a layer is nearly the same for all windows, so the bias can stand for it. With
+        it, a logit would follow it more than all else, and rates would have to be small. It drops out of a product
+        with centred weights: `S (h - mean(h)) = (S - mean(S)) h`.
 
         Args:
             read: of each hidden layer; see `read`.
@@ -128,8 +137,19 @@ class CharacterNet(nn.Module):
         logits: Tensor = self.softmax.bias
         with torch.autocast(weight.device.type, enabled=False):
             for h, part in zip(read, weight.split(self.widths, dim=1), strict=True):
-                logits = torch.addmm(logits, h, part.T)
+                logits = torch.addmm(logits, h, centred(part).T)
         return logits
+
+    def softmax_direction(self, read: Sequence[Tensor], error: Tensor) -> dict[str, Tensor]:
+        """Return the sum over windows of the outer product of an error and `h - mean(h)`, by parameter name.
+
+        Args:
+            read: of each hidden layer; see `read`.
+            error: of the logits `[B, A]`.
+        """
+        with torch.autocast(error.device.type, enabled=False):
+            parts = [centred(error.T @ h) for h in read]
+        return {"weight": torch.cat(parts, dim=1), "bias": error.sum(dim=0)}
 
     def forward(self, windows: Tensor) -> Tensor:
         """Return the logits `[B, A]` of the character after each window `[B, k]`."""

@@ -50,9 +50,7 @@ def learn_softmax(lesson: Lesson, directions: Directions, strings: Tensor, read:
     targets = targets_of(strings, lesson.net.window)
     error = softmax_error(found.flatten(0, 1), targets.flatten()) / lesson.predictions
     error = torch.nn.functional.pad(error.view_as(found), (0, 0, 0, 1)).flatten(0, 1)  # zeros for the last windows
-    with torch.autocast(error.device.type, enabled=False):
-        parts = [error.T @ h for h in read]
-    directions.add("softmax", {"weight": torch.cat(parts, dim=1), "bias": error.sum(dim=0)})
+    directions.add("softmax", lesson.net.softmax_direction(read, error))
     return found
 
 

@@ -20,6 +20,7 @@ from experiments.benchmarks import (
     pruning,
     settling,
     shares,
+    starting,
     step,
 )
 from experiments.benchmarks.bench import Bench, Row
@@ -41,4 +42,5 @@ SECTIONS: dict[str, Callable[[Bench], list[Row]]] = {
     "local_fields": local_fields.measure,
     "settling": settling.measure,
     "predicting": predicting.measure,
+    "starting": starting.measure,
 }

@@ -96,7 +96,7 @@ def test_the_softmax_of_fixed_features_falls_steadily_to_the_bound_of_a_convex_p
         trainer.update()
     with torch.no_grad():
         seen = trainer.net.see(windows_of(TEXT, WINDOW)[:, :-1].flatten(0, 1))
-        features = torch.cat(trainer.net.read(seen), dim=1)
+        features = torch.cat([layer.h - layer.h.mean(dim=1, keepdim=True) for layer in seen], dim=1)
     weight = torch.zeros(CHARACTERS, features.shape[1] + 1, dtype=torch.float64, requires_grad=True)
     ones = torch.cat([features.double(), torch.ones(len(features), 1, dtype=torch.float64)], dim=1)
     bound = torch.optim.LBFGS([weight], max_iter=500, line_search_fn="strong_wolfe", tolerance_grad=1e-9)

@@ -28,7 +28,10 @@ def bench() -> Bench:
     return Bench(CPU, repeats=1, batch_size=4, small=True)
 
 
-SLOW = {"step": pytest.mark.slow}  # each of its cases is traced by the compiler of torch
+SLOW = {
+    "step": pytest.mark.slow,  # each of its cases is traced by the compiler of torch
+    "starting": pytest.mark.slow,  # loads torch, in processes of its own
+}
 
 
 @pytest.mark.parametrize(
