@@ -378,6 +378,7 @@ def test_local_fields() -> None:
     [
         ("softhebb.py", "cifar10-quick-seed*.json"),
         ("softhebb.py --preset paper", "cifar10-paper.json"),
+        ("softhebb.py --preset long --inference dropout", "cifar10-long.json"),
         ("softhebb.py --dataset cifar100", "cifar100-quick.json"),
     ],
 )
@@ -386,7 +387,8 @@ def test_softhebb(command: str, files: str) -> None:
     first, dropout = runs[0], [run["accuracy"]["dropout"] for run in runs]
     assert [run["seed"] for run in runs] == list(range(len(runs)))
     shares = (first["accuracy"]["linear"], first["control"]["untrained_linear"])
-    cells = [in_per_cent(dropout), *(f"{100 * share:.1f}" for share in shares), minutes_of(runs)]
+    others = ["-" if share is None else f"{100 * share:.1f}" for share in shares]
+    cells = [in_per_cent(dropout), *others, minutes_of(runs)]
     assert f"| `{command}` | {' | '.join(cells)} |" in DOCS["softhebb.md"]
 
 

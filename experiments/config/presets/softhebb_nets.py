@@ -61,7 +61,7 @@ def smoke(settings: Settings) -> Recipe:
 
 
 def long(settings: Settings) -> Recipe:
-    """Return the published network for two epochs, with mirrored images where classes allow that: 30 minutes.
+    """Return the published network for two epochs, with mirrored images where classes allow that.
 
     Example:
         >>> long(Settings(rule="softhebb")).epochs
