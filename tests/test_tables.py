@@ -392,6 +392,13 @@ def test_softhebb(command: str, files: str) -> None:
     assert f"| `{command}` | {' | '.join(cells)} |" in DOCS["softhebb.md"]
 
 
+@pytest.mark.parametrize("regime", ["random-features", "combined", "separated"])
+def test_next_characters(regime: str) -> None:
+    runs = [run["regimes"][regime] for run in runs_in("characters/quick-seed*.json")]
+    cells = [", ".join(f"{run[text]:.2f}" for run in runs) for text in ("perplexity", "held_out_perplexity")]
+    assert f"| {regime} | {' | '.join(cells)} |" in DOCS["hinton.md"]
+
+
 def test_the_choice_of_labels() -> None:
     rows = {row["name"]: row for row in committed("ablation/cifar100_selection-2min-seed0.json")["rows"]}
     for place, prefix in (("image, waves", "waves"), ("image, chains", "chains"), ("stream, waves", "stream of waves")):

@@ -84,7 +84,8 @@ class NextCharacter:
     text; separated: generated text, in a step after it; all: one after another, and a figure of all."""
 
     preset: PresetName = "quick"
-    """smoke: 10 s; quick: 3 x 500 units, 12 min on two CPU cores for all regimes; paper: 3 x 2000 units, an hour."""
+    """smoke: 10 s; quick: 3 x 500 units, 10 min on two CPU cores with fast bfloat16, for all regimes; paper: 3 x 2000
+    units, an hour."""
 
     updates: int | None = None
     """Updates, each of which takes all predictions."""
