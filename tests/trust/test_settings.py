@@ -62,6 +62,17 @@ def held_by(place: Path) -> set[Path]:
     return {path for path in place.rglob("*") if "__pycache__" not in path.parts}
 
 
+def run_python(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=place,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+
+
 LOOP = """
 import contextlib, io, json, os, socket, sys
 from experiments.config.command_line import parse
@@ -90,14 +101,7 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What one process without a network says to every case."""
     place = tmp_path_factory.mktemp("parsed")
     write_files(place)
-    done = subprocess.run(
-        [sys.executable, "-c", LOOP, json.dumps({command: arguments_of(command) for command in CASES})],
-        capture_output=True,
-        text=True,
-        cwd=place,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        check=False,
-    )
+    done = run_python(place, "-c", LOOP, json.dumps({command: arguments_of(command) for command in CASES}))
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found | {"held": sorted(f"./{path.relative_to(place)}" for path in held_by(place))}
@@ -142,17 +146,6 @@ try:
 finally:
     print(*{name.split(".")[0] for name in sys.modules} - sys.stdlib_module_names - {"__main__"}, file=sys.stderr)
 """
-
-
-def run_python(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *arguments],
-        capture_output=True,
-        text=True,
-        cwd=place,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        check=False,
-    )
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
