@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from convff.checkpoint import CHECKPOINT, OWN, load_checkpoint
+from convff.checkpoint import CHECKPOINT, OWN, Checkpoint, load_checkpoint
 from convff.classifier import Classifier
 from convff.hub import fetch, on_hub
 from convff.judged import NUMBERS, modules_of, rule_of, usual_of
@@ -53,32 +53,39 @@ def load(
     if path.is_dir():
         path = path / CHECKPOINT
     checkpoint = load_checkpoint(path, net)
-    notes = checkpoint.notes
     try:
-        rule = rule_of(notes) if rule is None else rule
-        labels = _labels_of(notes) if labels is None else labels
-        modules = modules_of(checkpoint, labels, rule)
-        about = notes.get("classifier", {"first_block": notes.get("readout", {}).get("first", 1)})
-        numbers = {name: about[name] for name in NUMBERS if name in about and name != "precision"}
-        channels, height, width = notes["image_shape"]
-        return Classifier(
-            checkpoint.net,
-            labels,
-            rule,
-            class_names=notes["class_names"],
-            image_shape=(channels, height, width),
-            modules=modules,
-            evaluations=about.get("evaluations"),
-            usual=usual_of(checkpoint),
-            model=None if checkpoint.model.startswith(OWN) else checkpoint.model,
-            options=checkpoint.options,
-            device=device,
-            precision=precision,
-            **numbers,
-        )
+        return _classifier_of(checkpoint, labels, rule, device=device, precision=precision)
     except HOSTILE as error:
         reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"{path} {reason[:1000]}") from error
+
+
+def _classifier_of(
+    checkpoint: Checkpoint, labels: Labels | None, rule: Any, *, device: torch.device | str, precision: str
+) -> Classifier:
+    """Return the classifier of a checkpoint; errors say what its notes lack or hold, without the file's name."""
+    notes = checkpoint.notes
+    rule = rule_of(notes) if rule is None else rule
+    labels = _labels_of(notes) if labels is None else labels
+    modules = modules_of(checkpoint, labels, rule)
+    about = notes.get("classifier", {"first_block": notes.get("readout", {}).get("first", 1)})
+    numbers = {name: about[name] for name in NUMBERS if name in about and name != "precision"}
+    channels, height, width = notes["image_shape"]
+    return Classifier(
+        checkpoint.net,
+        labels,
+        rule,
+        class_names=notes["class_names"],
+        image_shape=(channels, height, width),
+        modules=modules,
+        evaluations=about.get("evaluations"),
+        usual=usual_of(checkpoint),
+        model=None if checkpoint.model.startswith(OWN) else checkpoint.model,
+        options=checkpoint.options,
+        device=device,
+        precision=precision,
+        **numbers,
+    )
 
 
 def _require(device: torch.device | str) -> None:

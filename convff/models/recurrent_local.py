@@ -108,14 +108,13 @@ def recurrent_local(
     for index in range(depth):
         last, here = index == depth - 1, channels if index == 0 else units
         below, mask_below = tiled_fields(side, field, tile, here, units)
-        # Images are [C, H, W] in memory, and the units of a layer go tile by tile.
         of_map = _order_of_image(channels, side) if index == 0 else order_of_tiles(side, tile, units)
-        below = torch.where(below < 0, below, of_map[below])
+        below = _named(below, of_map)
         if last:
             above, mask_above = _all_classes(classes, mask_below)
         else:
             above, mask_above = tiled_fields(side, field, tile, units, units)
-            above = torch.where(above < 0, above, order_of_tiles(side, tile, units)[above])
+            above = _named(above, order_of_tiles(side, tile, units))
         seen = torch.cat([below, torch.where(above < 0, above, above + inputs)], dim=1)
         more = classes if last else size
         mask = torch.cat([mask_below, mask_above], dim=2)
@@ -124,6 +123,11 @@ def recurrent_local(
         columns.append(below.shape[1])
         inputs = size
     return RecurrentNet(blocks, columns=columns, order=order_of_tiles(side, tile, units).view(side, side, units))
+
+
+def _named(sources: Tensor, order: Tensor) -> Tensor:
+    """Return where sources of a map lie in memory: images are `[C, H, W]`, and a layer's units go tile by tile."""
+    return torch.where(sources < 0, sources, order[sources])
 
 
 def _all_classes(classes: int, mask: Tensor) -> tuple[Tensor, Tensor]:
