@@ -67,7 +67,7 @@ class Recipe:
 PRESETS: dict[PresetName, Recipe] = {
     "smoke": Recipe(train_strings=40, widths=(100, 100, 100), updates=10),
     "quick": Recipe(),
-    "paper": Recipe(widths=(2000, 2000, 2000), updates=300),
+    "paper": Recipe(widths=(2000, 2000, 2000), updates=100),
 }
 UNITS = 1500  # to which rate and decay of the softmax belong
 # With --resume; with more updates, rates follow the longer run.

@@ -84,10 +84,10 @@ def test_the_papers_run_is_the_papers() -> None:
     paper = recipe_of(asked_for(["--preset", "paper"]))
     assert (paper.train_strings, paper.length, paper.window, paper.widths) == (248, 100, 10, (2000, 2000, 2000))
     assert paper.train_strings * (paper.length - paper.window) == 22_320
-    assert (paper.updates, paper.temperature, paper.held_out_strings) == (300, 1.0, 63)
+    assert (paper.updates, paper.temperature, paper.held_out_strings) == (100, 1.0, 63)
     quick = recipe_of(asked_for([]))
     by_width = {"softmax_lr": paper.softmax_lr, "softmax_decay": paper.softmax_decay}
-    assert replace(quick, widths=paper.widths, updates=300, **by_width) == paper
+    assert replace(quick, widths=paper.widths, updates=100, **by_width) == paper
     assert quick.widths == (500, 500, 500)
     for recipe in (quick, paper):
         wanted = softmax_schedule(recipe.widths)  # the library's own
