@@ -65,7 +65,11 @@ def test_every_rule_has_every_preset(rule: str, preset: str, tmp_path: Path) -> 
 
 
 @pytest.mark.draws
-@pytest.mark.parametrize("more", [DENSE, ("--model", "recurrent_local", "--reduction", "minus_sum")])
+@pytest.mark.parametrize(
+    "more",
+    [DENSE, pytest.param(("--model", "recurrent_local", "--reduction", "minus_sum"), marks=pytest.mark.slow)],
+    ids=["dense", "local"],
+)
 def test_a_run_leaves_a_folder_and_is_judged_again(more: tuple[str, ...], tmp_path: Path) -> None:
     options = ("--iterations", "3", "--counted", "2", "3", "--damping", "0.5", "--updates", "alternating")
     (results,) = main(small(tmp_path, "--preset", "smoke", *more, *options))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -95,7 +96,16 @@ def test_rows_that_do_the_same_are_found(write: Callable[..., Ablation]) -> None
     assert twins(list(plan.rows), prepared(plan, list(plan.rows))) == [("as preset", "the same")]
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "experiments" / "settings").glob("*.toml")), ids=lambda file: file.stem)
+def files_of_tables() -> list[Any]:
+    """The settings of our tables; rows of recurrent networks take steps of full size, and half a minute or more."""
+    files = sorted((ROOT / "experiments" / "settings").glob("*.toml"))
+    return [
+        pytest.param(file, id=file.stem, marks=[pytest.mark.slow] if file.stem.endswith("recurrent") else [])
+        for file in files
+    ]
+
+
+@pytest.mark.parametrize("file", files_of_tables())
 def test_every_row_of_our_tables_can_be_trained(
     file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, few_candidates: None
 ) -> None:
