@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from experiments.characters.settings import NextCharacter, recipe_of
 from experiments.run import folder
 from experiments.run.curves import minutes_to
 from experiments.table import table
@@ -414,6 +415,16 @@ def quick_characters(regime: str) -> list[dict[str, float]]:
         found |= {run["seed"]: run["regimes"][regime]} if regime in run["regimes"] else {}
     assert sorted(found) == ([2] if regime == "teacher" else [0, 1, 2])
     return [found[seed] for seed in sorted(found)]
+
+
+def test_the_paper_preset_of_next_characters() -> None:
+    (run,) = runs_in("characters/paper-seed0.json")
+    recipe = recipe_of(NextCharacter(preset="paper"))
+    assert (run["updates"], run["widths"]) == (recipe.updates, list(recipe.widths))
+    for regime, reached in run["regimes"].items():
+        cells = [f"{reached[text]:.2f}" for text in ("perplexity", "held_out_perplexity")]
+        cells.append(f"{reached['seconds'] / 60:.0f}")
+        assert f"| {regime} | {' | '.join(cells)} |" in DOCS["hinton.md"]
 
 
 def test_the_choice_of_labels() -> None:

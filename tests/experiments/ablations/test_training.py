@@ -97,7 +97,7 @@ def test_rows_that_do_the_same_are_found(write: Callable[..., Ablation]) -> None
 
 
 def files_of_tables() -> list[Any]:
-    """The settings of our tables; rows of recurrent networks take steps of full size, and half a minute or more."""
+    """The settings of our tables; rows of recurrent networks take steps of full size, and 20 seconds or more."""
     files = sorted((ROOT / "experiments" / "settings").glob("*.toml"))
     return [
         pytest.param(file, id=file.stem, marks=[pytest.mark.slow] if file.stem.endswith("recurrent") else [])
